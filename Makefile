@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# kvmwait: one Makefile, built out of the tree in build/. 'make help' lists the targets.
+
+VERSION := 0.1
+PREFIX ?= /usr/local
+BUILD ?= build
+CC ?= cc
+PKG_CONFIG ?= pkg-config
+CFLAGS ?= -O2 -g
+V ?= 0
+
+PACKAGES := libbpf jansson libmd
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
+CPPFLAGS += -D_GNU_SOURCE -DKVMWAIT_VERSION='"$(VERSION)"' -DKVMWAIT_DATADIR='"$(PREFIX)/share/kvmwait"' \
+	    -DKVMWAIT_BINDIR='"$(PREFIX)/bin"' -Ihelper $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+BASE_CFLAGS := -std=c11 $(WARNINGS)
+
+HELPER_SRC := $(wildcard helper/*.c)
+HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ := $(filter-out $(BUILD)/helper/main.o,$(HELPER_OBJ))
+GUEST_SRC := $(wildcard helper/guest/*.c)
+GUEST_OBJ := $(GUEST_SRC:%.c=$(BUILD)/%.o)
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+
+quiet = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+## build kvmwait and kvmwait-guest
+all: $(BUILD)/kvmwait $(BUILD)/kvmwait-guest
+.PHONY: all
+
+$(BUILD)/kvmwait: $(HELPER_OBJ)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/kvmwait-guest: $(GUEST_OBJ)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -static -pthread -o $@ $^
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIB_OBJ) Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIB_OBJ) $(LDLIBS)
+
+-include $(HELPER_OBJ:.o=.d) $(GUEST_OBJ:.o=.d) $(UNIT_BIN:=.d)
+
+## set up what is missing, build, and show real waits: on this host, or on a Debian kernel under QEMU
+demo:
+	@share/setup demo
+	@$(MAKE) --no-print-directory all
+	@share/demo
+.PHONY: demo
+
+## set up what is missing, build, and run every test, the live ones included
+check:
+	@share/setup check
+	@$(MAKE) --no-print-directory all units
+	@tests/run
+.PHONY: check
+
+## the tests that need no privilege and no emulator, in seconds
+check-quick: all units
+	@tests/run quick
+.PHONY: check-quick
+
+units: $(UNIT_BIN)
+.PHONY: units
+
+## write the expected outputs anew (then read the diff)
+update-expected: all
+	@tests/cli/run --update
+.PHONY: update-expected
+
+## install below $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/kvmwait/scripts $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install $(BUILD)/kvmwait $(BUILD)/kvmwait-guest $(DESTDIR)$(PREFIX)/bin
+	install -m 644 scripts/* $(DESTDIR)$(PREFIX)/share/kvmwait/scripts
+	for n in 1 5 7; do install -m 644 share/man/*.$$n $(DESTDIR)$(PREFIX)/share/man/man$$n; done
+	install -m 644 share/completion/kvmwait.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kvmwait
+.PHONY: install
+
+## remove what install put there
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/kvmwait $(DESTDIR)$(PREFIX)/bin/kvmwait-guest
+	rm -rf $(DESTDIR)$(PREFIX)/share/kvmwait
+	for n in 1 5 7; do for f in share/man/*.$$n; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$$n/$${f##*/}; done; done
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kvmwait
+.PHONY: uninstall
+
+## remove build/
+clean:
+	rm -rf $(BUILD)
+.PHONY: clean
+
+## this list
+help:
+	@awk '/^## / { text = substr($$0, 4); next } \
+		/^[a-z-]+:/ && text { split($$0, a, ":"); printf "  make %-16s %s\n", a[1], text } { text = "" }' $(firstword $(MAKEFILE_LIST))
+.PHONY: help

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Child processes: bpftrace with a program in memory, and the command that is traced. None outlives its parent.
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROGRAM_FD 3
+
+char *bpftrace_find(const char *given)
+{
+	static const char *const places[] = {
+		"/usr/local/sbin/bpftrace", "/usr/local/bin/bpftrace", "/usr/sbin/bpftrace",
+		"/usr/bin/bpftrace",	    "/sbin/bpftrace",	       "/bin/bpftrace",
+	};
+
+	if (given)
+		return access(given, X_OK) ? NULL : xstrdup(given);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (!access(places[i], X_OK))
+			return xstrdup(places[i]);
+	return NULL;
+}
+
+/* What bpftrace sees of our environment: nothing that could change what it does. */
+static char *const *clean_environment(bool own_btf_only)
+{
+	/* bpftrace before 0.18 finds no types on a kernel without module BTF unless it is told where they are. */
+	static char *const with_btf[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C", "TERM=dumb",
+					  "BPFTRACE_COLOR=never", "BPFTRACE_PERF_RB_PAGES=512",
+					  "BPFTRACE_BTF=/sys/kernel/btf/vmlinux", NULL };
+	static char *const plain[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C", "TERM=dumb",
+				       "BPFTRACE_COLOR=never", "BPFTRACE_PERF_RB_PAGES=512", NULL };
+
+	return own_btf_only ? with_btf : plain;
+}
+
+/* In the child: signals as they are by default, and death with the parent. */
+static void become_child(pid_t parent, int death_signal)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, death_signal);
+	if (getppid() != parent)
+		_exit(1);
+}
+
+static int make_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	/* Above the numbers that the child gives to its own ends. */
+	for (int i = 0; i < 2; i++) {
+		int high = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
+
+		if (high < 0)
+			return -errno;
+		close(fds[i]);
+		fds[i] = high;
+	}
+	return 0;
+}
+
+static void close_pair(const int fds[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void wait_for(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+char *bpftrace_version(const char *path, char **ret_error)
+{
+	char text[256];
+	size_t used = 0;
+	int out[2] = { -1, -1 };
+	pid_t pid, parent = getpid();
+	char *v;
+
+	if (make_pipe(out)) {
+		*ret_error = xstrdup(strerror(errno));
+		return NULL;
+	}
+	pid = fork();
+	if (!pid) {
+		become_child(parent, SIGKILL);
+		dup2(out[1], STDOUT_FILENO);
+		dup2(out[1], STDERR_FILENO);
+		alarm(20); /* survives the exec: one that hangs is ended */
+		execve(path, (char *const[]){ (char *)path, "--version", NULL }, clean_environment(false));
+		_exit(127);
+	}
+	close(out[1]);
+	for (ssize_t n; pid > 0 && used < sizeof(text) - 1 && (n = read(out[0], text + used, sizeof(text) - 1 - used)) > 0;)
+		used += (size_t)n;
+	close(out[0]);
+	if (pid > 0)
+		wait_for(pid);
+	text[used] = '\0';
+	v = strstr(text, "bpftrace v");
+	if (!v || v[10] < '0' || v[10] > '9') {
+		text[strcspn(text, "\n")] = '\0';
+		*ret_error = xasprintf("it does not say its version, but '%.80s'", text);
+		return NULL;
+	}
+	return xstrndup(v + 10, strspn(v + 10, "0123456789."));
+}
+
+/* A file in memory that holds the program, for /proc/self/fd/3. */
+static int program_file(const char *program)
+{
+	size_t left = strlen(program);
+	int fd = memfd_create("kvmwait.bt", MFD_CLOEXEC), high;
+
+	while (fd >= 0 && left) {
+		ssize_t n = write(fd, program, left);
+
+		if (n <= 0) {
+			close(fd);
+			return -EIO;
+		}
+		program += n;
+		left -= (size_t)n;
+	}
+	if (fd < 0)
+		return -errno;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+	close(fd);
+	return high < 0 ? -errno : high;
+}
+
+static void exec_bpftrace(const char *path, const struct strings *params, bool own_btf_only, const int in[2],
+			  const int out[2], const int err[2], int program_fd)
+{
+	char **argv = xcalloc(params->n + 8, sizeof(*argv));
+	size_t n = 0;
+
+	argv[n++] = (char *)path;
+	argv[n++] = "-B";
+	argv[n++] = "line";
+	argv[n++] = "-c";
+	argv[n++] = "/bin/cat";
+	argv[n++] = "/proc/self/fd/3";
+	for (size_t i = 0; i < params->n; i++)
+		argv[n++] = params->items[i];
+	/* A group of its own: Ctrl-C on the terminal is for kvmwait, which ends the trace in order. */
+	setpgid(0, 0);
+	dup2(in[0], STDIN_FILENO);
+	dup2(out[1], STDOUT_FILENO);
+	dup2(err[1], STDERR_FILENO);
+	dup2(program_fd, PROGRAM_FD);
+	execve(path, argv, clean_environment(own_btf_only));
+	_exit(127);
+}
+
+int bpftrace_start(const char *path, const char *program, const struct strings *params, bool own_btf_only,
+		   struct child *ret, char **ret_error)
+{
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	CLEANUP_FD int program_fd = program_file(program);
+	pid_t pid = -1, parent = getpid();
+
+	if (program_fd >= 0 && !make_pipe(in) && !make_pipe(out) && !make_pipe(err))
+		pid = fork();
+	if (pid < 0) {
+		int code = -errno;
+
+		*ret_error = xasprintf("'%s' cannot be started: %s", path, strerror(errno));
+		close_pair(in);
+		close_pair(out);
+		close_pair(err);
+		return code ? code : -EIO;
+	}
+	if (!pid) {
+		become_child(parent, SIGKILL);
+		exec_bpftrace(path, params, own_btf_only, in, out, err, program_fd);
+	}
+	setpgid(pid, pid);
+	close(in[0]);
+	close(out[1]);
+	close(err[1]);
+	*ret = (struct child){ .pid = pid, .in_fd = in[1], .out_fd = out[0], .err_fd = err[0] };
+	return 0;
+}
+
+int command_start(char *const argv[], int stdout_fd, struct child *ret)
+{
+	int status[2] = { -1, -1 };
+	int code = 0;
+	pid_t pid, parent = getpid();
+
+	if (make_pipe(status))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		become_child(parent, SIGTERM);
+		if (stdout_fd != STDOUT_FILENO)
+			dup2(stdout_fd, STDOUT_FILENO);
+		execvp(argv[0], argv);
+		code = errno;
+		if (write(status[1], &code, sizeof(code)) < 0)
+			_exit(126);
+		_exit(127);
+	}
+	close(status[1]);
+	if (pid < 0)
+		code = errno;
+	else if (read(status[0], &code, sizeof(code)) == (ssize_t)sizeof(code))
+		wait_for(pid);
+	close(status[0]);
+	if (code)
+		return -code;
+	*ret = (struct child){ .pid = pid, .in_fd = -1, .out_fd = -1, .err_fd = -1 };
+	return 0;
+}
+
+void child_close(struct child *c)
+{
+	int *fds[] = { &c->in_fd, &c->out_fd, &c->err_fd };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+	c->pid = 0;
+}

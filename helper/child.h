@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Child processes: bpftrace with a program in memory, and the command that is traced. None outlives its parent.
+#ifndef KVMWAIT_CHILD_H
+#define KVMWAIT_CHILD_H
+
+#include "util.h"
+
+#include <sys/types.h>
+
+/* A child and the ends of pipes to it; -1 where there is none. */
+struct child {
+	pid_t pid;
+	int in_fd, out_fd, err_fd;
+};
+
+/*
+ * Where bpftrace is: the given path, else the first of the system's directories that has one (no look at
+ * PATH: this may run as root). NULL where there is none; the caller frees.
+ */
+char *bpftrace_find(const char *given);
+
+/* The version it reports, "0.23.2"; the caller frees. NULL with ret_error (the caller frees) where it has none. */
+char *bpftrace_version(const char *path, char **ret_error);
+
+/*
+ * Starts bpftrace on a program. It runs /bin/cat as its command, which copies our end of a pipe: what is written
+ * to in_fd comes out on out_fd once everything is attached, and closing in_fd ends the trace in good order,
+ * also when this process is killed. On failure -errno with ret_error (the caller frees).
+ */
+int bpftrace_start(const char *path, const char *program, const struct strings *params, bool own_btf_only,
+		   struct child *ret, char **ret_error);
+
+/* Starts a command of the user's, found on PATH. Its output goes to stdout_fd. 0 or -errno of the exec. */
+int command_start(char *const argv[], int stdout_fd, struct child *ret);
+
+/* Closes what is open and forgets the child (which must have been reaped). */
+void child_close(struct child *c);
+
+#endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// The records of the common schema, version 1, and the tables that are the schema: names, types, units, help.
+#include "event.h"
+
+#include <errno.h>
+#include <string.h>
+
+const struct event_kind event_kinds[] = {
+	{ "ple", 1, "KVM handles a pause-loop exit: the vCPU spins" },
+	{ "hlt", 2, "KVM emulates a HLT: the vCPU has nothing to do" },
+	{ "pv_yield", 4, "the guest asks KVM to give way to another vCPU" },
+};
+const size_t n_event_kinds = ARRAY_SIZE(event_kinds);
+
+static const struct field clock_fields[] = {
+	{ "boottime", FIELD_INTEGER, "ns", "CLOCK_BOOTTIME, the clock of ts", false, NULL },
+	{ "monotonic", FIELD_INTEGER, "ns", "CLOCK_MONOTONIC", false, NULL },
+	{ "realtime", FIELD_INTEGER, "ns", "CLOCK_REALTIME", false, NULL },
+	{ 0 },
+};
+
+static const struct field probe_fields[] = {
+	{ "event", FIELD_STRING, NULL, "event", false, NULL },
+	{ "source", FIELD_STRING, NULL, "source", false, NULL },
+	{ "fidelity", FIELD_STRING, NULL, "exact, inferred or absent", false, NULL },
+	{ "functions", FIELD_STRINGS, NULL, "functions and tracepoints it was resolved to", false, NULL },
+	{ "why", FIELD_STRING, NULL, "why it is not exact, or what exactness rests on", true, NULL },
+	{ 0 },
+};
+
+static const struct field filter_fields[] = {
+	{ "events", FIELD_STRINGS, NULL, "events asked for; empty: all", false, NULL },
+	{ "tgids", FIELD_INTEGERS, NULL, "processes asked for; empty: all", false, NULL },
+	{ "vcpus", FIELD_INTEGERS, NULL, "vCPUs asked for; empty: all", false, NULL },
+	{ 0 },
+};
+
+static const struct field meta_fields[] = {
+	{ "schema", FIELD_INTEGER, NULL, "version of this schema: 1", false, NULL },
+	{ "kvmwait", FIELD_STRING, NULL, "version of kvmwait", false, NULL },
+	{ "kernel", FIELD_STRING, NULL, "kernel release", false, NULL },
+	{ "arch", FIELD_STRING, NULL, "machine, as uname -m has it", false, NULL },
+	{ "vendor", FIELD_STRING, NULL, "vendor of the virtualization extension, where there are several", true, NULL },
+	{ "script", FIELD_STRING, NULL, "name of the script", false, NULL },
+	{ "script_sha256", FIELD_STRING, NULL, "hash of the script", false, NULL },
+	{ "bpftrace", FIELD_STRING, NULL, "version of bpftrace", false, NULL },
+	{ "probes", FIELD_OBJECTS, NULL, "what each event and source rests on", false, probe_fields },
+	{ "filters", FIELD_OBJECT, NULL, "what was asked for", false, filter_fields },
+	{ "clock", FIELD_OBJECT, NULL, "the clocks when tracing began, taken together", false, clock_fields },
+	{ 0 },
+};
+
+static const struct field wait_fields[] = {
+	{ "ts", FIELD_INTEGER, "ns", "time, CLOCK_BOOTTIME", false, NULL },
+	{ "cpu", FIELD_INTEGER, NULL, "CPU of the host", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of the VM's process", false, NULL },
+	{ "tid", FIELD_INTEGER, NULL, "thread of the vCPU", false, NULL },
+	{ "comm", FIELD_STRING, NULL, "name of the thread; other than printable UTF-8 comes as \\xNN, a backslash doubled",
+	  false, NULL },
+	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", false, NULL },
+	{ "vcpu", FIELD_INTEGER, NULL, "vCPU id within the VM", false, NULL },
+	{ "event", FIELD_STRING, NULL, "ple, hlt or pv_yield", false, NULL },
+	{ "source", FIELD_STRING, NULL, "the path in KVM", false, NULL },
+	{ "target", FIELD_INTEGER, NULL, "the guest's value, unchecked; -1 where it gives none", false, NULL },
+	{ 0 },
+};
+
+static const struct field lost_fields[] = {
+	{ "lost", FIELD_INTEGER, NULL, "events that bpftrace reports as lost", false, NULL },
+	{ "ts", FIELD_INTEGER, "ns", "when it was reported, CLOCK_BOOTTIME", false, NULL },
+	{ 0 },
+};
+
+static const struct field end_fields[] = {
+	{ "counted", FIELD_INTEGER, NULL, "events the kernel counted; missing where it is not known", true, NULL },
+	{ "received", FIELD_INTEGER, NULL, "wait records", false, NULL },
+	{ "lost", FIELD_INTEGER, NULL, "events reported as lost", false, NULL },
+	{ "malformed", FIELD_INTEGER, NULL, "lines that could not be read", false, NULL },
+	{ "late", FIELD_INTEGER, NULL, "records that came too late to be put in order", false, NULL },
+	{ "unbalanced", FIELD_INTEGER, NULL, "counted - received - lost; missing where counted is", true, NULL },
+	{ "why", FIELD_STRING, NULL, "why the trace ended", false, NULL },
+	{ "command_status", FIELD_INTEGER, NULL, "exit status of the command that was run, 128 + signal", true, NULL },
+	{ "clock", FIELD_OBJECT, NULL, "the clocks at the end, taken together", false, clock_fields },
+	{ 0 },
+};
+
+/* Not written by this version; the name is taken. */
+static const struct field outcome_fields[] = {
+	{ 0 },
+};
+
+const struct record_schema record_schemas[RECORD_TYPES] = {
+	[RECORD_META] = { "meta", "first: what was traced, how, and how exactly", meta_fields },
+	[RECORD_WAIT] = { "wait", "an event: KVM reached the path, no more is said", wait_fields },
+	[RECORD_OUTCOME] = { "outcome", "what followed a wait", outcome_fields },
+	[RECORD_LOST] = { "lost", "bpftrace lost events", lost_fields },
+	[RECORD_END] = { "end", "last: the balance, received + lost = counted", end_fields },
+};
+
+unsigned int event_bit(const char *name)
+{
+	for (size_t i = 0; i < n_event_kinds; i++)
+		if (!strcmp(event_kinds[i].name, name))
+			return event_kinds[i].bit;
+	return 0;
+}
+
+/* ---- JSON Schema ---- */
+
+static json_t *schema_of_fields(const struct field *fields, const char *type_name);
+
+static json_t *schema_of_field(const struct field *f)
+{
+	json_t *s;
+
+	switch (f->type) {
+	case FIELD_STRING:
+		s = json_pack("{s:s}", "type", "string");
+		break;
+	case FIELD_INTEGER:
+		s = json_pack("{s:s}", "type", "integer");
+		break;
+	case FIELD_INTEGERS:
+		s = json_pack("{s:s, s:{s:s}}", "type", "array", "items", "type", "integer");
+		break;
+	case FIELD_STRINGS:
+		s = json_pack("{s:s, s:{s:s}}", "type", "array", "items", "type", "string");
+		break;
+	case FIELD_OBJECTS:
+		s = json_pack("{s:s, s:o}", "type", "array", "items", schema_of_fields(f->fields, NULL));
+		break;
+	case FIELD_OBJECT:
+	default:
+		s = schema_of_fields(f->fields, NULL);
+		break;
+	}
+	if (f->unit) {
+		CLEANUP_FREE char *text = xasprintf("%s (%s)", f->help, f->unit);
+
+		json_object_set_new(s, "description", json_string(text));
+	} else {
+		json_object_set_new(s, "description", json_string(f->help));
+	}
+	return s;
+}
+
+static json_t *schema_of_fields(const struct field *fields, const char *type_name)
+{
+	json_t *properties = json_object(), *required = json_array();
+
+	if (type_name) {
+		json_object_set_new(properties, "type", json_pack("{s:s}", "const", type_name));
+		json_array_append_new(required, json_string("type"));
+	}
+	for (const struct field *f = fields; f->name; f++) {
+		json_object_set_new(properties, f->name, schema_of_field(f));
+		if (!f->optional)
+			json_array_append_new(required, json_string(f->name));
+	}
+	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties, "required", required,
+			 "additionalProperties", 0);
+}
+
+json_t *schema_json(void)
+{
+	json_t *any = json_array();
+
+	for (size_t i = 0; i < RECORD_TYPES; i++) {
+		json_t *s;
+
+		if (!record_schemas[i].fields->name)
+			continue;
+		s = schema_of_fields(record_schemas[i].fields, record_schemas[i].name);
+		json_object_set_new(s, "description", json_string(record_schemas[i].help));
+		json_array_append_new(any, s);
+	}
+	return json_pack("{s:s, s:s, s:s, s:o}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title",
+			 "kvmwait record, schema version 1", "description", "One JSON object a line (NDJSON).", "oneOf", any);
+}
+
+/* ---- text that others chose ---- */
+
+/* The length of the valid, printable UTF-8 character at s, or 0. */
+static size_t printable_length(const unsigned char *s, size_t n)
+{
+	size_t length = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	uint32_t code;
+
+	if (length == 1)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || length > n)
+		return 0;
+	code = s[0] & (0x7fu >> length);
+	for (size_t i = 1; i < length; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (s[i] & 0x3f);
+	}
+	if ((length == 3 && code < 0x800) || (length == 4 && (code < 0x10000 || code > 0x10ffff)))
+		return 0;
+	/* surrogates, C1 controls, line separators, and marks that turn the direction of text */
+	if ((code >= 0xd800 && code < 0xe000) || code < 0xa0 || (code >= 0x2028 && code <= 0x202e) ||
+	    (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f || code == 0xfeff)
+		return 0;
+	return length;
+}
+
+size_t text_clean(const char *text, size_t n, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *s = (const unsigned char *)text;
+	char *start = out;
+
+	while (n) {
+		size_t length = printable_length(s, n);
+
+		if (*s == '\\') {
+			*out++ = '\\';
+			*out++ = '\\';
+			length = 1;
+		} else if (length) {
+			memcpy(out, s, length);
+			out += length;
+		} else {
+			*out++ = '\\';
+			*out++ = 'x';
+			*out++ = digits[*s >> 4];
+			*out++ = digits[*s & 15];
+			length = 1;
+		}
+		s += length;
+		n -= length;
+	}
+	*out = '\0';
+	return (size_t)(out - start);
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int text_restore(const char *clean, char *out, size_t out_size)
+{
+	size_t n = 0;
+
+	while (*clean) {
+		char c = *clean++;
+
+		if (c == '\\' && *clean == '\\') {
+			clean++;
+		} else if (c == '\\') {
+			int high = *clean == 'x' ? hex_digit(clean[1]) : -1;
+			int low = high < 0 ? -1 : hex_digit(clean[2]);
+
+			if (low < 0)
+				return -EINVAL;
+			c = (char)(high << 4 | low);
+			clean += 3;
+		}
+		if (n + 1 >= out_size)
+			return -EINVAL;
+		out[n++] = c;
+	}
+	out[n] = '\0';
+	return (int)n;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The records of the common schema, version 1, and the tables that are the schema: names, types, units, help.
+// Writers, the JSON Schema and kvmwait-schema(7) follow from the tables.
+#ifndef KVMWAIT_EVENT_H
+#define KVMWAIT_EVENT_H
+
+#include "util.h"
+
+#include <jansson.h>
+
+#define SCHEMA_VERSION 1
+#define COMM_BYTES 16
+#define NAME_BYTES 16
+
+/* One event. All fields as the kernel gave them; comm may hold any bytes up to its first NUL. */
+struct wait_event {
+	uint64_t ts_ns; /* CLOCK_BOOTTIME */
+	int64_t target; /* the guest's value, or -1 */
+	int64_t vcpu;
+	uint32_t cpu, pid, tid;
+	char comm[COMM_BYTES + 1];
+	char event[NAME_BYTES];
+	char source[NAME_BYTES];
+	const char *vm; /* name of the VM, borrowed; NULL: the TGID stands for it */
+};
+
+enum record_type {
+	RECORD_META,
+	RECORD_WAIT,
+	RECORD_OUTCOME,
+	RECORD_LOST,
+	RECORD_END,
+	RECORD_TYPES,
+};
+
+/* A record: a wait event, or any other as the object it is in JSON. */
+struct record {
+	enum record_type type;
+	struct wait_event wait;
+	json_t *object; /* owned by whoever made the record */
+};
+
+enum field_type {
+	FIELD_STRING,
+	FIELD_INTEGER,
+	FIELD_INTEGERS, /* a list */
+	FIELD_STRINGS,
+	FIELD_OBJECT, /* with fields of its own */
+	FIELD_OBJECTS,
+};
+
+struct field {
+	const char *name;
+	enum field_type type;
+	const char *unit; /* or NULL */
+	const char *help;
+	bool optional;
+	const struct field *fields; /* of an object; ends with a nameless one */
+};
+
+struct record_schema {
+	const char *name;
+	const char *help;
+	const struct field *fields; /* ends with a nameless one */
+};
+extern const struct record_schema record_schemas[RECORD_TYPES];
+
+struct event_kind {
+	const char *name;
+	unsigned int bit; /* in the filter of a script */
+	const char *help;
+};
+extern const struct event_kind event_kinds[];
+extern const size_t n_event_kinds;
+
+/* The bit of an event, or 0. */
+unsigned int event_bit(const char *name);
+
+/* The JSON Schema (draft 2020-12) of one record, any type; the caller drops the reference. */
+json_t *schema_json(void);
+
+/*
+ * Text that a guest or a user chose, made fit to print: printable UTF-8 stays, a backslash is doubled, any
+ * other byte becomes \xNN. Nothing is lost. size_out must hold 4 * n + 1. Returns the length.
+ */
+size_t text_clean(const char *text, size_t n, char *out);
+/* Undoes it. Returns the length, or -EINVAL where the text is not of that form or does not fit. */
+int text_restore(const char *clean, char *out, size_t out_size);
+
+#endif

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The processes: the parent starts one for each VM and waits; each makes its VM and looks after its vCPUs.
+#pragma once
+#include "host.h"
+#include "plan.h"
+
+/* A VM's name, "NAME-FLAVOUR"; the caller frees it. */
+char *machine_name(const char *name, enum flavour flavour);
+/* Starts all the VMs the plan wants, opens the barrier, waits for the end. 0 or -errno; the plan has the results. */
+int machines_run(struct plan *plan, int plan_fd, const char *name);
+
+/* Whether these are the arguments of a VM's process, and its main. */
+bool machine_is_child(int argc, char *const argv[]);
+int machine_main(char *const argv[]);

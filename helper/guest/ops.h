@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of operations: what each does in a guest, the event it makes, and how to tell that it did.
+#pragma once
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "code.h"
+#include "host.h"
+
+/* One kind of VM, and one process; see vm.c for what sets them apart. */
+enum flavour {
+	FLAVOUR_KVM,
+	FLAVOUR_NOIRQCHIP,
+	FLAVOUR_ENFORCE,
+	FLAVOUR_HYPERV,
+	FLAVOUR_XEN,
+	FLAVOUR_XENPOLL,
+	FLAVOUR_NESTED,
+	FLAVOUR_COUNT,
+};
+
+const char *flavour_name(enum flavour flavour);
+
+enum state {
+	STATE_TODO,
+	STATE_DONE,
+	STATE_COULD_NOT,	/* not on this host; why says so */
+	STATE_FAILED,		/* it should have worked; why says what happened */
+};
+
+/* What became of an operation on one vCPU. */
+struct result {
+	enum state state;
+	bool ran;		/* it was begun: events may have happened whatever the state */
+	bool known;		/* events is exact */
+	bool assumed;		/* exact if each PAUSE exits, which this kernel has no way to tell */
+	bool skipped;		/* by the caller */
+	uint64_t events;
+	uint64_t quiet;		/* of the kind that must not count */
+	uint64_t executed;	/* rounds that ended */
+	char why[200];
+};
+
+/* Where a round of an operation is set up. */
+struct site {
+	unsigned int vcpu, vcpus;
+	uint64_t target;
+	uint64_t control_gpa, vmcb_gpa;
+	struct control *control;
+	void *vmcb;
+	struct kvm_regs *regs;
+};
+
+/* What was measured over all the rounds. */
+struct measure {
+	uint64_t planned;
+	uint64_t rounds;
+	uint64_t matched;	/* rounds with the expected result */
+	uint64_t last;		/* the last result */
+	uint64_t user_hlts;	/* KVM_EXIT_HLT */
+	uint64_t waits;		/* times the thread slept */
+	bool stats;		/* the next two are valid */
+	uint64_t exits;		/* VM exits other than by an interrupt or port I/O */
+	uint64_t halts;		/* what KVM counted in halt_exits */
+	int64_t elapsed_ns;
+};
+
+struct op {
+	const char *name, *event, *source;	/* source NULL: the vendor's */
+	const char *help;
+	enum flavour flavour;
+	enum code code;
+	bool quiet;		/* must not count */
+	bool target;		/* takes :TARGET */
+	bool pause;		/* executes PAUSE outside of a nested guest */
+	bool wakes;		/* needs an interrupt after each HLT */
+	bool slow;		/* takes milliseconds a round; the standard plan does few */
+	bool cpl3;
+	bool user_hlt;		/* KVM_EXIT_HLT is part of it */
+	int64_t wake_after_ns;
+	uint64_t nr;		/* of a call */
+	uint64_t expect;	/* its result, or the exit code of a nested guest */
+	void (*set)(const struct site *site);
+	const char *(*why_not)(const struct host *host);	/* NULL: it can be done here */
+	void (*judge)(const struct op *op, const struct measure *m, struct result *result);
+};
+
+extern const struct op ops[];
+extern const unsigned int ops_count;
+
+/* Index into ops, or -1. */
+int ops_find(const char *name);

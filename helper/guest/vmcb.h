@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The VMCB with which a guest that is a hypervisor itself (AMD) runs its own guest.
+#pragma once
+#include <stdint.h>
+
+#include "code.h"
+
+#define VMCB_EXIT_PAUSE	0x77
+#define VMCB_EXIT_HLT	0x78
+
+/* Fills the page at vmcb: a nested guest that starts at a snippet, with PAUSE and HLT intercepted. */
+void vmcb_prepare(void *vmcb, enum code code);

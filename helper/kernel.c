@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+// The facts of one kernel, read below a root directory ("/" or a captured one). Knows no name by itself.
+#include "kernel.h"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define FACT_LIMIT_BYTES (64u << 20)
+
+static char *below(const char *root, const char *path)
+{
+	return xasprintf("%s%s", root, path);
+}
+
+static bool exists_below(const char *root, const char *path)
+{
+	CLEANUP_FREE char *full = below(root, path);
+
+	return !access(full, F_OK);
+}
+
+/* ---- what is loaded ---- */
+
+static int load_identity(struct kernel *k, char **ret_error)
+{
+	CLEANUP_FREE char *release_path = below(k->root, "/proc/sys/kernel/osrelease");
+	CLEANUP_FREE char *arch_path = below(k->root, "/proc/sys/kernel/arch");
+	struct utsname name;
+
+	k->release = file_line(release_path);
+	k->arch = file_line(arch_path); /* there since 6.1, and in every captured root */
+	if (!k->arch && !*k->root && !uname(&name))
+		k->arch = xstrdup(name.machine);
+	if (!k->release || !k->arch) {
+		*ret_error = xasprintf("'%s': missing; is this a captured root?", k->release ? arch_path : release_path);
+		return -ENOENT;
+	}
+	if (version_parse(k->release, &k->version)) {
+		*ret_error = xasprintf("'%s': no kernel release: '%s'", release_path, k->release);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void load_modules(struct kernel *k)
+{
+	CLEANUP_FREE char *path = below(k->root, "/proc/modules");
+	CLEANUP_FREE char *text = NULL;
+
+	if (file_read(path, FACT_LIMIT_BYTES, &text, NULL))
+		return;
+	for (const char *p = text; *p;) {
+		size_t n = strcspn(p, "\n");
+
+		strings_add_n(&k->modules, p, strcspn(p, " \n"));
+		p += n + (p[n] == '\n');
+	}
+}
+
+static void load_tracefs(struct kernel *k)
+{
+	static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places) && !k->tracefs; i++) {
+		CLEANUP_FREE char *events = xasprintf("%s%s/events", k->root, places[i]);
+
+		if (!access(events, F_OK)) {
+			k->tracefs = below(k->root, places[i]);
+			k->tracefs_readable = !access(events, R_OK | X_OK);
+		} else if (errno == EACCES) {
+			k->tracefs = below(k->root, places[i]);
+		}
+	}
+}
+
+static int load_symbols(struct kernel *k, const struct script *scripts, size_t n_scripts, char **ret_error)
+{
+	struct strings wanted = { 0 };
+	CLEANUP_FREE char *kallsyms = below(k->root, "/proc/kallsyms");
+	CLEANUP_FREE char *traceable = xasprintf("%s/available_filter_functions", k->tracefs ? k->tracefs : "");
+	int err;
+
+	for (size_t i = 0; i < n_scripts; i++) {
+		for (size_t j = 0; j < scripts[i].n_needs; j++) {
+			const struct need *need = &scripts[i].needs[j];
+
+			if (need->kind != NEED_FUNC && need->kind != NEED_NO_FUNC)
+				continue;
+			for (size_t m = 0; m < need->names.n; m++)
+				if (!strings_have(&wanted, need->names.items[m]))
+					strings_add(&wanted, need->names.items[m]);
+			if (need->marker && !strings_have(&wanted, need->marker))
+				strings_add(&wanted, need->marker);
+		}
+	}
+	err = symbols_load(kallsyms, traceable, &wanted, &k->symbols);
+	strings_done(&wanted);
+	if (err)
+		*ret_error = xasprintf("'%s': %s", kallsyms, strerror(-err));
+	return err;
+}
+
+/* Adds one BTF file; a file that is not there is no error. */
+static int load_btf(struct kernel *k, const char *name, char **ret_error)
+{
+	CLEANUP_FREE char *path = xasprintf("%s/sys/kernel/btf/%s", k->root, name);
+	struct btf *base = k->n_btfs ? k->btfs[0].btf : NULL;
+	struct btf *btf;
+	int err;
+
+	if (access(path, F_OK))
+		return 0;
+	btf = base ? btf__parse_raw_split(path, base) : btf__parse_raw(path);
+	err = (int)libbpf_get_error(btf);
+	if (err) {
+		*ret_error = xasprintf("'%s': no valid BTF: %s", path, strerror(-err));
+		return err;
+	}
+	k->btfs = xrealloc(k->btfs, k->n_btfs + 1, sizeof(*k->btfs));
+	k->btfs[k->n_btfs++] = (struct kernel_btf){
+		.name = xstrdup(name),
+		.btf = btf,
+		.first = base ? btf__type_cnt(base) : 1,
+	};
+	return 0;
+}
+
+static int load_btfs(struct kernel *k, const struct script *scripts, size_t n_scripts, char **ret_error)
+{
+	int err = load_btf(k, "vmlinux", ret_error);
+	struct strings modules = { 0 };
+
+	for (size_t i = 0; i < n_scripts; i++)
+		if (!strings_have(&modules, scripts[i].module))
+			strings_add(&modules, scripts[i].module);
+	for (size_t i = 0; i < modules.n && !err && k->n_btfs; i++)
+		err = load_btf(k, modules.items[i], ret_error);
+	strings_done(&modules);
+	return err;
+}
+
+static int silent(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+int kernel_load(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error)
+{
+	struct kernel k = { 0 };
+	size_t n = strlen(root);
+	int err;
+
+	libbpf_set_print(silent); /* its errors come back as codes, and are told with the file's name */
+	while (n && root[n - 1] == '/')
+		n--;
+	k.root = xstrndup(root, n);
+	err = load_identity(&k, ret_error);
+	if (!err) {
+		load_modules(&k);
+		load_tracefs(&k);
+		k.have_kprobes = exists_below(k.root, "/sys/bus/event_source/devices/kprobe");
+		err = load_symbols(&k, scripts, n_scripts, ret_error);
+	}
+	if (!err)
+		err = load_btfs(&k, scripts, n_scripts, ret_error);
+	if (err) {
+		kernel_done(&k);
+		return err;
+	}
+	*ret = k;
+	return 0;
+}
+
+void kernel_done(struct kernel *k)
+{
+	while (k->n_btfs) {
+		struct kernel_btf *last = &k->btfs[--k->n_btfs];
+
+		btf__free(last->btf);
+		free(last->name);
+	}
+	free(k->btfs);
+	symbols_done(&k->symbols);
+	strings_done(&k->modules);
+	free(k->tracefs);
+	free(k->release);
+	free(k->arch);
+	free(k->root);
+	*k = (struct kernel){ 0 };
+}
+
+bool kernel_has_module(const struct kernel *k, const char *module)
+{
+	return strings_have(&k->modules, module);
+}
+
+/* ---- BTF ---- */
+
+static const struct kernel_btf *btf_of(const struct kernel *k, const char *module)
+{
+	for (size_t i = 0; i < k->n_btfs; i++)
+		if (!strcmp(k->btfs[i].name, module))
+			return &k->btfs[i];
+	return NULL;
+}
+
+/* Functions of a module that is built in are in the kernel's BTF. */
+static const struct kernel_btf *btf_of_functions(const struct kernel *k, const char *module)
+{
+	return btf_of(k, kernel_has_module(k, module) ? module : "vmlinux");
+}
+
+bool kernel_has_btf_of(const struct kernel *k, const char *module)
+{
+	return btf_of_functions(k, module) != NULL;
+}
+
+static const char *type_name(const struct btf *btf, const struct btf_type *type)
+{
+	const char *name = btf__name_by_offset(btf, type->name_off);
+
+	return name ? name : "";
+}
+
+/* Finds a type of one kind among the own types of a BTF; 0 where there is none. */
+static unsigned int find_own(const struct kernel_btf *kb, const char *name, unsigned int kind)
+{
+	unsigned int end = btf__type_cnt(kb->btf);
+
+	for (unsigned int id = kb->first; id < end; id++) {
+		const struct btf_type *type = btf__type_by_id(kb->btf, id);
+
+		if (btf_kind(type) == kind && !strcmp(type_name(kb->btf, type), name))
+			return id;
+	}
+	return 0;
+}
+
+/* Writes a type as a header does: without struct and qualifiers, "kvm_vcpu *", "unsigned long", "bool". */
+static void print_type(FILE *f, const struct btf *btf, unsigned int id)
+{
+	const struct btf_type *type = btf__type_by_id(btf, id);
+
+	while (type && (btf_is_const(type) || btf_is_volatile(type) || btf_is_restrict(type)))
+		type = btf__type_by_id(btf, type->type);
+	if (!type || btf_is_void(type)) {
+		fprintf(f, "void");
+	} else if (btf_is_ptr(type)) {
+		print_type(f, btf, type->type);
+		fprintf(f, " *");
+	} else {
+		const char *name = type_name(btf, type);
+
+		/* DWARF's base name on one side, C's on the other */
+		fprintf(f, "%s", !strcmp(name, "_Bool") ? "bool" : !strcmp(name, "long unsigned int") ? "unsigned long" : name);
+	}
+}
+
+char *kernel_arguments(const struct kernel *k, const char *module, const char *function)
+{
+	const struct kernel_btf *kb = btf_of_functions(k, module);
+	unsigned int id = kb ? find_own(kb, function, BTF_KIND_FUNC) : 0;
+	const struct btf_type *proto;
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	if (!id)
+		return NULL;
+	proto = btf__type_by_id(kb->btf, btf__type_by_id(kb->btf, id)->type);
+	if (!proto || !btf_is_func_proto(proto))
+		return NULL;
+	f = open_memstream(&text, &size);
+	if (!f)
+		return NULL;
+	for (unsigned int i = 0; i < btf_vlen(proto); i++) {
+		if (i)
+			fprintf(f, ", ");
+		print_type(f, kb->btf, btf_params(proto)[i].type);
+	}
+	fclose(f);
+	return text;
+}
+
+static unsigned int skip_modifiers(const struct btf *btf, unsigned int id)
+{
+	const struct btf_type *type = btf__type_by_id(btf, id);
+
+	while (type && (btf_is_mod(type) || btf_is_typedef(type))) {
+		id = type->type;
+		type = btf__type_by_id(btf, id);
+	}
+	return id;
+}
+
+/* Finds a member, also in anonymous structs and unions; adds its offset in bits. Depth is bounded by the path. */
+static bool find_member(const struct btf *btf, unsigned int id, const char *name, int depth, unsigned int *ret_type,
+			unsigned int *offset_bits)
+{
+	const struct btf_type *type = btf__type_by_id(btf, skip_modifiers(btf, id));
+
+	if (!type || !btf_is_composite(type) || depth > 16)
+		return false;
+	for (unsigned int i = 0; i < btf_vlen(type); i++) {
+		const struct btf_member *member = &btf_members(type)[i];
+		const char *member_name = btf__name_by_offset(btf, member->name_off);
+		unsigned int at = *offset_bits + btf_member_bit_offset(type, i);
+
+		if (member_name && !strcmp(member_name, name)) {
+			*ret_type = member->type;
+			*offset_bits = at;
+			return true;
+		}
+		if (member_name && *member_name)
+			continue;
+		if (find_member(btf, member->type, name, depth + 1, ret_type, &at)) {
+			*offset_bits = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool find_path(const struct btf *btf, unsigned int id, const struct strings *path, unsigned int *ret_offset_bits)
+{
+	unsigned int offset_bits = 0;
+
+	for (size_t i = 1; i < path->n; i++)
+		if (!find_member(btf, id, path->items[i], 0, &id, &offset_bits))
+			return false;
+	*ret_offset_bits = offset_bits;
+	return true;
+}
+
+static int member_of(const struct kernel *k, const char *module, const struct strings *path, char **ret_why)
+{
+	const struct kernel_btf *own = btf_of(k, "vmlinux"), *other = btf_of(k, module);
+	unsigned int id = own ? find_own(own, path->items[0], BTF_KIND_STRUCT) : 0;
+	unsigned int offset_bits, other_bits;
+
+	if (!own)
+		*ret_why = xstrdup("the kernel has no BTF");
+	else if (!id)
+		*ret_why = xasprintf("the kernel's BTF has no struct %s", path->items[0]);
+	else if (!find_path(own->btf, id, path, &offset_bits))
+		*ret_why = xasprintf("struct %s has no such member", path->items[0]);
+	if (*ret_why)
+		return -ENOENT;
+	/* A module can hold copies of a struct of its own; a probe reads by the kernel's. */
+	for (unsigned int i = other ? other->first : 1; other && i < btf__type_cnt(other->btf); i++) {
+		const struct btf_type *type = btf__type_by_id(other->btf, i);
+
+		if (!btf_is_struct(type) || strcmp(type_name(other->btf, type), path->items[0]))
+			continue;
+		if (!find_path(other->btf, i, path, &other_bits) || other_bits != offset_bits) {
+			*ret_why = xasprintf("struct %s is laid out otherwise in module %s", path->items[0], module);
+			return -ENOENT;
+		}
+	}
+	return 0;
+}
+
+int kernel_member(const struct kernel *k, const char *module, const char *path, char **ret_why)
+{
+	struct strings parts = { 0 };
+	int err;
+
+	*ret_why = NULL;
+	strings_split(&parts, path, ".");
+	err = member_of(k, module, &parts, ret_why);
+	strings_done(&parts);
+	return err;
+}
+
+/* ---- tracepoints ---- */
+
+/* Does a format file list the field? Its lines read "field:unsigned int vcpu_id; offset:...". */
+static bool format_has_field(const char *format, const char *field)
+{
+	size_t n = strlen(field);
+
+	for (const char *p = strstr(format, "field:"); p; p = strstr(p + 1, "field:")) {
+		const char *end = strchr(p, ';');
+		const char *start = end;
+
+		if (!end)
+			return false;
+		if (end[-1] == ']')
+			while (end > p && *end != '[')
+				end--;
+		start = end - n;
+		if (start > p && !strncmp(start, field, n) && (start[-1] == ' ' || start[-1] == '*'))
+			return true;
+	}
+	return false;
+}
+
+int kernel_tracepoint(const struct kernel *k, const char *tracepoint, const struct strings *fields, char **ret_why)
+{
+	size_t n = strcspn(tracepoint, ":");
+	CLEANUP_FREE char *path = xasprintf("%s/events/%.*s/%s/format", k->tracefs ? k->tracefs : "", (int)n, tracepoint,
+					    tracepoint + n + 1);
+	CLEANUP_FREE char *format = NULL;
+	int err;
+
+	if (!k->tracefs) {
+		*ret_why = xstrdup("tracefs is not mounted");
+		return -ENOENT;
+	}
+	if (!k->tracefs_readable) /* nothing is known; whoever may attach may look as well */
+		return 0;
+	err = file_read(path, FACT_LIMIT_BYTES, &format, NULL);
+	if (err) {
+		*ret_why = err == -ENOENT ? xstrdup("the kernel has no such tracepoint") : xstrdup(strerror(-err));
+		return -ENOENT;
+	}
+	for (size_t i = 0; i < fields->n; i++) {
+		if (format_has_field(format, fields->items[i]))
+			continue;
+		*ret_why = xasprintf("it has no field %s", fields->items[i]);
+		return -ENOENT;
+	}
+	return 0;
+}

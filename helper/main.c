@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of commands, and nothing but dispatch and help.
+#include "command.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const exit_code_help[EXIT_CODES] = {
+	[EXIT_OK] = "all was done",
+	[EXIT_FAILED] = "something failed; the message says what",
+	[EXIT_USAGE] = "the command line is wrong",
+	[EXIT_NO_SCRIPT] = "no script fits this kernel",
+	[EXIT_LACKING] = "a privilege or a program is lacking",
+	[EXIT_UNBALANCED] = "received + lost is not what the kernel counted, or the count is not known",
+};
+
+const struct command commands[] = {
+	{ "trace", cmd_trace, "[OPTION]... [-- COMMAND [ARG]...]", "stream the waits of vCPUs as they happen", trace_options,
+	  "Without -d and COMMAND it runs until Ctrl-C. With COMMAND it runs as long as the command does; the\n"
+	  "command's output goes to standard error unless -o is given." },
+	{ "plan", cmd_plan, "[OPTION]...", "say which script this kernel gets, and how exact each event is", plan_options, NULL },
+	{ "list", cmd_list, "[OPTION]...", "list the scripts: ranges, events, needs", list_options, NULL },
+	{ "check", cmd_check, "[OPTION]...", "say what this host allows and lacks, with the next step", check_options, NULL },
+	{ "selftest", cmd_selftest, "[OPTION]...", "run a guest of known behaviour and compare what was seen", selftest_options,
+	  "It needs root, bpftrace and /dev/kvm, and takes a few seconds." },
+	{ "convert", cmd_convert, "[OPTION]... FILE|-", "turn saved lines of a script, or saved NDJSON, into any form",
+	  convert_options, NULL },
+	{ "capture", cmd_capture, "[OPTION]... DIR", "save what a plan needs of this kernel, for plan --root", capture_options,
+	  NULL },
+};
+const size_t n_commands = ARRAY_SIZE(commands);
+
+int fail(enum exit_code code, const char *format, ...)
+{
+	va_list args;
+
+	fputs("kvmwait: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return (int)code;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < n_commands; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void print_help(FILE *f)
+{
+	fputs("usage: kvmwait COMMAND [OPTION]...\n\nSays why a vCPU is not getting on: pause-loop exits, HLT and paravirtual "
+	      "yields of KVM guests,\nfrom bpftrace scripts that fit the running kernel.\n\ncommands:\n",
+	      f);
+	for (size_t i = 0; i < n_commands; i++)
+		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fputs("\n  kvmwait COMMAND --help says more; --version prints the version.\n\nexit codes:\n", f);
+	for (int i = 0; i < EXIT_CODES; i++)
+		fprintf(f, "  %d  %s\n", i, exit_code_help[i]);
+}
+
+static void print_command_help(FILE *f, const struct command *c)
+{
+	fprintf(f, "usage: kvmwait %s %s\n\n%s\n\noptions:\n", c->name, c->arguments, c->help);
+	for (const struct option_help *o = c->options; o->name; o++) {
+		CLEANUP_FREE char *left = xasprintf("--%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+
+		if (o->letter)
+			fprintf(f, "  -%c, %-22s %s\n", o->letter, left, o->help);
+		else
+			fprintf(f, "      %-22s %s\n", left, o->help);
+	}
+	fprintf(f, "  -h, %-22s %s\n", "--help", "this text");
+	if (c->more)
+		fprintf(f, "\n%s\n", c->more);
+}
+
+int next_option(int argc, char **argv, const char *command)
+{
+	const struct command *c = find_command(command);
+	struct option longs[32] = { 0 };
+	char shorts[96] = "+", *s = shorts + 1;
+	size_t n = 0;
+	int id;
+
+	for (const struct option_help *o = c->options; o->name && n + 2 < ARRAY_SIZE(longs); o++) {
+		longs[n++] = (struct option){ .name = o->name, .has_arg = o->argument ? required_argument : no_argument, .val = o->id };
+		if (!o->letter)
+			continue;
+		*s++ = o->letter;
+		if (o->argument)
+			*s++ = ':';
+	}
+	longs[n] = (struct option){ .name = "help", .val = 'h' };
+	*s++ = 'h';
+	*s = '\0';
+	id = getopt_long(argc, argv, shorts, longs, NULL);
+	if (id == 'h') {
+		print_command_help(stdout, c);
+		return 0;
+	}
+	if (id == '?')
+		fprintf(stderr, "Try 'kvmwait %s --help'.\n", command);
+	return id;
+}
+
+int main(int argc, char **argv)
+{
+	static char program[] = "kvmwait";
+	const struct command *c;
+	int code;
+
+	argv[0] = program; /* what getopt puts before its messages */
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_help(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		puts("kvmwait " KVMWAIT_VERSION);
+		return EXIT_OK;
+	}
+	c = find_command(argv[1]);
+	if (!c)
+		return fail(EXIT_USAGE, "no such command: '%s'; 'kvmwait --help' lists them", argv[1]);
+	argv[1] = program;
+	code = c->run(argc - 1, argv + 1);
+	if (fflush(stdout) && !code)
+		return fail(EXIT_FAILED, "standard output cannot be written");
+	return code;
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forms in which a stream of records leaves: table, json, ftrace, csv.
+#include "output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define CLEAN_COMM_BYTES (4 * COMM_BYTES + 1)
+
+/* The name of a VM is cleaned when it is read; without one the TGID stands for it. */
+static const char *vm_text(const struct wait_event *w, char *number, size_t size)
+{
+	if (w->vm)
+		return w->vm;
+	snprintf(number, size, "%" PRIu32, w->pid);
+	return number;
+}
+
+/* ---- json ---- */
+
+/* Cleaned text holds no control character: only quote and backslash need an escape. */
+static void put_json_string(FILE *f, const char *s)
+{
+	putc_unlocked('"', f);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			putc_unlocked('\\', f);
+		putc_unlocked(*s, f);
+	}
+	putc_unlocked('"', f);
+}
+
+static void write_json_wait(FILE *f, const struct wait_event *w)
+{
+	char comm[CLEAN_COMM_BYTES], number[16];
+
+	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
+	fprintf(f, "{\"type\":\"wait\",\"ts\":%" PRIu64 ",\"cpu\":%" PRIu32 ",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32 ",\"comm\":",
+		w->ts_ns, w->cpu, w->pid, w->tid);
+	put_json_string(f, comm);
+	fputs(",\"vm\":", f);
+	put_json_string(f, vm_text(w, number, sizeof(number)));
+	fprintf(f, ",\"vcpu\":%" PRId64 ",\"event\":\"%s\",\"source\":\"%s\",\"target\":%" PRId64 "}\n", w->vcpu, w->event,
+		w->source, w->target);
+}
+
+static void write_json(struct output *o, const struct record *r)
+{
+	if (r->type == RECORD_WAIT) {
+		write_json_wait(o->file, &r->wait);
+		return;
+	}
+	json_dumpf(r->object, o->file, JSON_COMPACT);
+	putc('\n', o->file);
+}
+
+/* ---- table ---- */
+
+static void begin_table(struct output *o)
+{
+	fprintf(o->file, "%-11s %4s  %-12s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
+}
+
+static void write_balance(FILE *f, json_t *end)
+{
+	json_t *counted = json_object_get(end, "counted");
+	json_int_t received = json_integer_value(json_object_get(end, "received"));
+	json_int_t lost = json_integer_value(json_object_get(end, "lost"));
+	json_int_t off = json_integer_value(json_object_get(end, "unbalanced"));
+
+	if (!counted)
+		fprintf(f, "received %" JSON_INTEGER_FORMAT ", lost %" JSON_INTEGER_FORMAT ": the kernel's count is not known (%s)\n",
+			received, lost, json_string_value(json_object_get(end, "why")));
+	else
+		fprintf(f, "received %" JSON_INTEGER_FORMAT " + lost %" JSON_INTEGER_FORMAT " %s counted %" JSON_INTEGER_FORMAT "\n",
+			received, lost, off ? "does not make" : "=", json_integer_value(counted));
+}
+
+static void write_table(struct output *o, const struct record *r)
+{
+	const struct wait_event *w = &r->wait;
+	char number[16];
+
+	switch (r->type) {
+	case RECORD_META:
+		o->start_ns = (uint64_t)json_integer_value(
+			json_object_get(json_object_get(r->object, "clock"), "boottime"));
+		return;
+	case RECORD_WAIT: {
+		uint64_t since_ns;
+
+		if (!o->start_ns)
+			o->start_ns = w->ts_ns;
+		/* an event may precede the snapshot of the clock by a hair */
+		since_ns = w->ts_ns > o->start_ns ? w->ts_ns - o->start_ns : 0;
+		fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-12s %4" PRId64 "  %-9s %-7s ", since_ns / 1000000000,
+			since_ns / 1000 % 1000000, w->cpu, vm_text(w, number, sizeof(number)), w->vcpu, w->event, w->source);
+		if (w->target == -1)
+			fputs("     -\n", o->file);
+		else
+			fprintf(o->file, "%6" PRId64 "\n", w->target);
+		return;
+	}
+	case RECORD_LOST:
+		fprintf(o->file, "lost %" JSON_INTEGER_FORMAT " events\n", json_integer_value(json_object_get(r->object, "lost")));
+		return;
+	case RECORD_END:
+		write_balance(o->file, r->object);
+		return;
+	default:
+		return;
+	}
+}
+
+/* ---- ftrace ---- */
+
+/*
+ * The frame of trace_print_context() in kernel/trace/trace_output.c with the fields this stream has: the
+ * thread, the CPU, no flags, and CLOCK_BOOTTIME (trace_clock boot) in microseconds.
+ */
+static void write_ftrace(struct output *o, const struct record *r)
+{
+	const struct wait_event *w = &r->wait;
+	char comm[CLEAN_COMM_BYTES];
+
+	if (r->type == RECORD_LOST)
+		fprintf(o->file, "# lost %" JSON_INTEGER_FORMAT " events\n",
+			json_integer_value(json_object_get(r->object, "lost")));
+	if (r->type != RECORD_WAIT)
+		return;
+	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
+	fprintf(o->file, "%16s-%-7" PRIu32 " [%03" PRIu32 "] ..... %5" PRIu64 ".%06" PRIu64 ": kvm_sched_event: vcpu %" PRIu32
+		" event %s target %" PRId64 "\n",
+		comm, w->tid, w->cpu, w->ts_ns / 1000000000, w->ts_ns / 1000 % 1000000, (uint32_t)w->vcpu, w->event, w->target);
+}
+
+static void begin_ftrace(struct output *o)
+{
+	fputs("# tracer: nop\n#\n#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n#              | |         |   |||||     |         |\n",
+	      o->file);
+}
+
+/* ---- csv ---- */
+
+static void begin_csv(struct output *o)
+{
+	for (const struct field *f = record_schemas[RECORD_WAIT].fields; f->name; f++)
+		fprintf(o->file, "%s%s", f == record_schemas[RECORD_WAIT].fields ? "" : ",", f->name);
+	fputs("\n", o->file);
+}
+
+/* Text goes in quotes; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
+static void put_csv_text(FILE *f, const char *s)
+{
+	putc('"', f);
+	if (*s && strchr("=+-@", *s))
+		putc('\'', f);
+	for (; *s; s++) {
+		if (*s == '"')
+			putc('"', f);
+		putc(*s, f);
+	}
+	putc('"', f);
+}
+
+static void write_csv(struct output *o, const struct record *r)
+{
+	const struct wait_event *w = &r->wait;
+	char comm[CLEAN_COMM_BYTES], number[16];
+
+	if (r->type != RECORD_WAIT)
+		return;
+	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
+	fprintf(o->file, "%" PRIu64 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",", w->ts_ns, w->cpu, w->pid, w->tid);
+	put_csv_text(o->file, comm);
+	putc(',', o->file);
+	put_csv_text(o->file, vm_text(w, number, sizeof(number)));
+	fprintf(o->file, ",%" PRId64 ",%s,%s,%" PRId64 "\n", w->vcpu, w->event, w->source, w->target);
+}
+
+const struct output_format output_formats[] = {
+	{ "table", "columns for a person; the default on a terminal", begin_table, write_table },
+	{ "json", "NDJSON, one record a line; the default elsewhere", NULL, write_json },
+	{ "ftrace", "text as the tracing file has it, event kvm_sched_event", begin_ftrace, write_ftrace },
+	{ "csv", "the wait events, with a heading", begin_csv, write_csv },
+};
+const size_t n_output_formats = ARRAY_SIZE(output_formats);
+
+const struct output_format *output_format_find(const char *name)
+{
+	for (size_t i = 0; i < n_output_formats; i++)
+		if (!strcmp(output_formats[i].name, name))
+			return &output_formats[i];
+	return NULL;
+}
+
+void output_init(struct output *o, const struct output_format *format, FILE *file)
+{
+	*o = (struct output){ .format = format, .file = file };
+}
+
+void output_write(struct output *o, const struct record *r)
+{
+	if (!o->begun && o->format->begin)
+		o->format->begin(o);
+	o->begun = true;
+	o->format->write(o, r);
+}
+
+int output_flush(struct output *o)
+{
+	errno = 0;
+	if (!fflush(o->file) && !ferror(o->file))
+		return 0;
+	return errno ? -errno : -EIO;
+}

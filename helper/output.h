@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forms in which a stream of records leaves: table, json, ftrace, csv.
+#ifndef KVMWAIT_OUTPUT_H
+#define KVMWAIT_OUTPUT_H
+
+#include "event.h"
+
+struct output;
+
+struct output_format {
+	const char *name;
+	const char *help;
+	void (*begin)(struct output *o);
+	void (*write)(struct output *o, const struct record *r);
+};
+extern const struct output_format output_formats[];
+extern const size_t n_output_formats;
+
+struct output {
+	const struct output_format *format;
+	FILE *file;
+	bool begun;
+	uint64_t start_ns; /* of the trace; the table counts from there */
+};
+
+/* The format of that name, or NULL. */
+const struct output_format *output_format_find(const char *name);
+
+void output_init(struct output *o, const struct output_format *format, FILE *file);
+/* Writes one record. Errors stay with the file: see output_flush(). */
+void output_write(struct output *o, const struct record *r);
+/* Hands on what is buffered. 0 or -errno (-EPIPE: nobody reads any more). */
+int output_flush(struct output *o);
+
+#endif

@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: Apache-2.0
+// A trace from start to end: bpftrace runs the plan, its lines become records in order, the balance closes it.
+#include "trace.h"
+
+#include "child.h"
+#include "order.h"
+#include "vmname.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READY_LINE "kvmwait-ready"
+#define LINE_LIMIT_BYTES 65536u
+#define TAIL_LINES 12u
+#define NS_PER_S UINT64_C(1000000000)
+/* bpftrace drains its buffers after the end; then it is asked by a signal, then it is killed. */
+#define STOP_PATIENCE_NS (60 * NS_PER_S)
+#define INT_PATIENCE_NS (10 * NS_PER_S)
+#define POLL_MS 100
+
+enum state {
+	STATE_ATTACHING,
+	STATE_RUNNING,
+	STATE_STOPPING,
+};
+
+struct line_reader {
+	int *fd; /* -1 at the end */
+	char *buffer;
+	size_t used;
+	bool skipping; /* the rest of a line that is too long */
+};
+
+struct trace {
+	const struct trace_options *options;
+	struct trace_result result;
+	enum state state;
+	struct child bpftrace, command;
+	bool bpftrace_gone, command_gone;
+	struct line_reader out, err;
+	struct order order;
+	struct vmnames *names;
+	char *version;
+	char *tail[TAIL_LINES]; /* what bpftrace said last */
+	size_t n_tail;
+	uint64_t started_ns, running_ns, stopping_ns;
+	int stop_signals;
+	uint64_t shown_s; /* of the progress */
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+json_t *clock_json(void)
+{
+	return json_pack("{s:I, s:I, s:I}", "boottime", (json_int_t)clock_ns(CLOCK_BOOTTIME), "monotonic",
+			 (json_int_t)clock_ns(CLOCK_MONOTONIC), "realtime", (json_int_t)clock_ns(CLOCK_REALTIME));
+}
+
+bool trace_balances(const struct trace_result *r)
+{
+	return r->have_counted && !r->unbalanced && !r->malformed;
+}
+
+/* ---- records out ---- */
+
+static void give(struct trace *t, const struct record *r)
+{
+	int err = t->result.take_error ? 0 : t->options->take(t->options->context, r);
+
+	if (err)
+		t->result.take_error = err;
+}
+
+static void give_object(struct trace *t, enum record_type type, json_t *object)
+{
+	struct record r = { .type = type, .object = object };
+
+	give(t, &r);
+	json_decref(object);
+}
+
+static void flush(struct trace *t)
+{
+	int err = t->result.take_error || !t->options->flush ? 0 : t->options->flush(t->options->context);
+
+	if (err)
+		t->result.take_error = err;
+}
+
+static void release(struct trace *t, uint64_t before_ns)
+{
+	struct record r = { .type = RECORD_WAIT };
+
+	while (order_pop(&t->order, before_ns, &r.wait))
+		give(t, &r);
+}
+
+static json_t *strings_json(const struct strings *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->n; i++)
+		json_array_append_new(array, json_string(list->items[i]));
+	return array;
+}
+
+static json_t *probes_json(const struct verdict *v)
+{
+	json_t *probes = json_array();
+
+	for (size_t i = 0; i < v->n_sources; i++) {
+		const struct source_result *s = &v->sources[i];
+		json_t *probe = json_pack("{s:s, s:s, s:s, s:o}", "event", s->event, "source", s->source, "fidelity",
+					  fidelity_name(s->fidelity), "functions", strings_json(&s->functions));
+
+		if (s->why)
+			json_object_set_new(probe, "why", json_string(s->why));
+		json_array_append_new(probes, probe);
+	}
+	return probes;
+}
+
+static json_t *filters_json(const struct filter *f)
+{
+	json_t *events = json_array(), *tgids = json_array(), *vcpus = json_array();
+
+	for (size_t i = 0; i < n_event_kinds; i++)
+		if (f->events & event_kinds[i].bit)
+			json_array_append_new(events, json_string(event_kinds[i].name));
+	for (size_t i = 0; i < f->n_tgids; i++)
+		json_array_append_new(tgids, json_integer(f->tgids[i]));
+	for (uint32_t i = 0; i < PROGRAM_VCPU_SPAN; i++)
+		if (f->vcpu_mask >> i & 1)
+			json_array_append_new(vcpus, json_integer((json_int_t)f->vcpu_base + i));
+	return json_pack("{s:o, s:o, s:o}", "events", events, "tgids", tgids, "vcpus", vcpus);
+}
+
+static void give_meta(struct trace *t)
+{
+	const struct plan *plan = t->options->plan;
+	const struct script *script = plan->chosen->script;
+	json_t *meta = json_pack("{s:s, s:i, s:s, s:s, s:s}", "type", "meta", "schema", SCHEMA_VERSION, "kvmwait",
+				 KVMWAIT_VERSION, "kernel", plan->kernel->release, "arch", plan->kernel->arch);
+
+	if (plan->vendor)
+		json_object_set_new(meta, "vendor", json_string(plan->vendor));
+	json_object_set_new(meta, "script", json_string(script->name));
+	json_object_set_new(meta, "script_sha256", json_string(script->sha256));
+	json_object_set_new(meta, "bpftrace", json_string(t->version));
+	json_object_set_new(meta, "probes", probes_json(plan->chosen));
+	json_object_set_new(meta, "filters", filters_json(&t->options->filter));
+	json_object_set_new(meta, "clock", clock_json());
+	give_object(t, RECORD_META, meta);
+}
+
+static void give_end(struct trace *t)
+{
+	struct trace_result *r = &t->result;
+	json_t *end = json_pack("{s:s}", "type", "end");
+
+	r->late = t->order.late;
+	if (r->have_counted) {
+		r->unbalanced = (int64_t)(r->counted - r->received - r->lost);
+		json_object_set_new(end, "counted", json_integer((json_int_t)r->counted));
+	}
+	json_object_set_new(end, "received", json_integer((json_int_t)r->received));
+	json_object_set_new(end, "lost", json_integer((json_int_t)r->lost));
+	json_object_set_new(end, "malformed", json_integer((json_int_t)r->malformed));
+	json_object_set_new(end, "late", json_integer((json_int_t)r->late));
+	if (r->have_counted)
+		json_object_set_new(end, "unbalanced", json_integer((json_int_t)r->unbalanced));
+	json_object_set_new(end, "why", json_string(r->why));
+	if (r->command_status >= 0)
+		json_object_set_new(end, "command_status", json_integer(r->command_status));
+	json_object_set_new(end, "clock", clock_json());
+	give_object(t, RECORD_END, end);
+}
+
+/* ---- lines in ---- */
+
+static void remember(struct trace *t, const char *line, size_t n)
+{
+	size_t slot = t->n_tail++ % TAIL_LINES;
+
+	free(t->tail[slot]);
+	t->tail[slot] = xstrndup(line, n);
+	if (t->options->verbose)
+		fprintf(stderr, "bpftrace: %s\n", t->tail[slot]);
+}
+
+static void stop(struct trace *t, const char *why)
+{
+	if (!t->result.why)
+		t->result.why = why;
+	if (t->state == STATE_STOPPING)
+		return;
+	t->state = STATE_STOPPING;
+	t->stopping_ns = clock_ns(CLOCK_MONOTONIC);
+	if (t->bpftrace.in_fd >= 0)
+		close(t->bpftrace.in_fd);
+	t->bpftrace.in_fd = -1;
+	if (t->command.pid && !t->command_gone)
+		kill(t->command.pid, SIGTERM);
+}
+
+static void begin_running(struct trace *t)
+{
+	t->running_ns = clock_ns(CLOCK_MONOTONIC);
+	give_meta(t);
+	flush(t);
+	if (t->state == STATE_STOPPING)
+		return;
+	t->state = STATE_RUNNING;
+	if (t->options->command) {
+		int err = command_start(t->options->command, t->options->command_stdout, &t->command);
+
+		if (err) {
+			fprintf(stderr, "kvmwait: the command could not be run: '%s': %s\n", t->options->command[0], strerror(-err));
+			t->result.command_status = 127;
+			stop(t, "the command could not be run");
+		}
+	}
+}
+
+static void take_line(struct trace *t, const char *line, size_t n, bool from_stdout)
+{
+	struct wire_line wire;
+
+	if (from_stdout && n == strlen(READY_LINE) && !memcmp(line, READY_LINE, n)) {
+		begin_running(t);
+		return;
+	}
+	wire_parse(line, n, &wire);
+	switch (wire.kind) {
+	case WIRE_WAIT:
+		if (!from_stdout)
+			break;
+		wire.wait.vm = vmnames_get(t->names, wire.wait.pid);
+		order_push(&t->order, &wire.wait);
+		t->result.received++;
+		return;
+	case WIRE_COUNTED:
+		t->result.counted = wire.number;
+		t->result.have_counted = true;
+		return;
+	case WIRE_LOST:
+		t->result.lost += wire.number;
+		give_object(t, RECORD_LOST,
+			    json_pack("{s:s, s:I, s:I}", "type", "lost", "lost", (json_int_t)wire.number, "ts",
+				      (json_int_t)clock_ns(CLOCK_BOOTTIME)));
+		return;
+	case WIRE_MALFORMED:
+		t->result.malformed++;
+		remember(t, line, n);
+		return;
+	case WIRE_BEGIN:
+		return;
+	case WIRE_NOTHING:
+		break;
+	}
+	if (n && *line != '#')
+		remember(t, line, n);
+}
+
+static void take_lines(struct trace *t, struct line_reader *r, bool at_end)
+{
+	char *p = r->buffer, *end = r->buffer + r->used, *newline;
+
+	while ((newline = memchr(p, '\n', (size_t)(end - p)))) {
+		if (!r->skipping)
+			take_line(t, p, (size_t)(newline - p), r == &t->out);
+		r->skipping = false;
+		p = newline + 1;
+	}
+	if ((at_end && p < end) || (size_t)(end - p) >= LINE_LIMIT_BYTES) {
+		/* cut short, or no line of ours */
+		if (r == &t->out && !r->skipping && starts_with(p, "w "))
+			t->result.malformed++;
+		remember(t, p, (size_t)(end - p) < 200 ? (size_t)(end - p) : 200);
+		r->skipping = !at_end;
+		p = end;
+	}
+	r->used = (size_t)(end - p);
+	memmove(r->buffer, p, r->used);
+}
+
+static void read_lines(struct trace *t, struct line_reader *r)
+{
+	ssize_t n = read(*r->fd, r->buffer + r->used, LINE_LIMIT_BYTES - r->used);
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n > 0)
+		r->used += (size_t)n;
+	r->buffer[r->used] = '\0';
+	take_lines(t, r, n <= 0);
+	if (n <= 0) {
+		close(*r->fd);
+		*r->fd = -1;
+	}
+}
+
+/* ---- signals and time ---- */
+
+static int exit_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void reap(struct trace *t)
+{
+	int status;
+
+	if (t->command.pid && !t->command_gone && waitpid(t->command.pid, &status, WNOHANG) == t->command.pid) {
+		t->command_gone = true;
+		t->result.command_status = exit_status(status);
+		stop(t, "the command ended");
+	}
+	if (!t->bpftrace_gone && waitpid(t->bpftrace.pid, &status, WNOHANG) == t->bpftrace.pid) {
+		t->bpftrace_gone = true;
+		stop(t, WIFSIGNALED(status) ? "bpftrace was killed" : "bpftrace ended");
+	}
+}
+
+static void take_signal(struct trace *t, int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCHLD) {
+		reap(t);
+		return;
+	}
+	stop(t, info.ssi_signo == SIGINT ? "interrupted" : "terminated");
+	if (++t->stop_signals > 1 && !t->bpftrace_gone)
+		kill(t->bpftrace.pid, SIGKILL);
+}
+
+static void watch_time(struct trace *t)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
+	if (t->state == STATE_RUNNING && t->options->duration_ns && now_ns - t->running_ns >= t->options->duration_ns)
+		stop(t, "the time is up");
+	if (t->state == STATE_STOPPING && !t->bpftrace_gone) {
+		if (now_ns - t->stopping_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS)
+			kill(t->bpftrace.pid, SIGKILL);
+		else if (now_ns - t->stopping_ns > STOP_PATIENCE_NS)
+			kill(t->bpftrace.pid, SIGINT);
+	}
+	if (t->options->progress && t->state == STATE_ATTACHING && now_ns - t->started_ns > (t->shown_s + 1) * NS_PER_S)
+		fprintf(stderr, "\rkvmwait: attaching, %" PRIu64 " s ", ++t->shown_s);
+}
+
+static void run_loop(struct trace *t, int signal_fd)
+{
+	while (t->bpftrace.out_fd >= 0 || t->bpftrace.err_fd >= 0) {
+		struct pollfd fds[] = {
+			{ .fd = t->bpftrace.out_fd, .events = POLLIN },
+			{ .fd = t->bpftrace.err_fd, .events = POLLIN },
+			{ .fd = signal_fd, .events = POLLIN },
+		};
+
+		poll(fds, ARRAY_SIZE(fds), POLL_MS);
+		if (fds[0].revents)
+			read_lines(t, &t->out);
+		if (fds[1].revents)
+			read_lines(t, &t->err);
+		if (fds[2].revents)
+			take_signal(t, signal_fd);
+		watch_time(t);
+		if (t->running_ns) {
+			release(t, clock_ns(CLOCK_BOOTTIME) - ORDER_WINDOW_NS);
+			flush(t);
+		}
+		if (t->result.take_error)
+			stop(t, "the output failed");
+	}
+	if (t->shown_s)
+		fputs("\r\033[K", stderr);
+}
+
+static char *why_not_attached(const struct trace *t)
+{
+	char *all = NULL;
+	size_t size;
+	FILE *f = open_memstream(&all, &size);
+	size_t first = t->n_tail > TAIL_LINES ? t->n_tail - TAIL_LINES : 0;
+
+	if (!f)
+		return xstrdup("bpftrace ended before it was attached");
+	fprintf(f, "bpftrace ended before it was attached%s", t->n_tail ? "; it said:" : ", without a word");
+	for (size_t i = first; i < t->n_tail; i++)
+		fprintf(f, "\n  %s", t->tail[i % TAIL_LINES]);
+	fclose(f);
+	return all;
+}
+
+static void collect(struct trace *t)
+{
+	while (!t->bpftrace_gone && waitpid(t->bpftrace.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (t->command.pid && !t->command_gone) {
+		int status = 0;
+
+		kill(t->command.pid, SIGTERM);
+		while (waitpid(t->command.pid, &status, 0) < 0 && errno == EINTR)
+			;
+		t->result.command_status = exit_status(status);
+	}
+	child_close(&t->bpftrace);
+	child_close(&t->command);
+}
+
+static int block_signals(sigset_t *ret_old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, ret_old);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Types come from the kernel's BTF alone where modules have none. */
+static bool kernel_btf_only(const struct plan *plan)
+{
+	return plan->kernel->n_btfs == 1;
+}
+
+static int start(struct trace *t, char **ret_error)
+{
+	CLEANUP_FREE char *program = program_render(t->options->plan->chosen, &t->options->filter);
+	struct strings params = { 0 };
+	CLEANUP_FREE char *why = NULL;
+	int err;
+
+	t->version = bpftrace_version(t->options->bpftrace, &why);
+	if (!t->version) {
+		*ret_error = xasprintf("'%s': %s", t->options->bpftrace, why);
+		return -ENOEXEC;
+	}
+	program_params(&t->options->filter, &params);
+	err = bpftrace_start(t->options->bpftrace, program, &params, kernel_btf_only(t->options->plan), &t->bpftrace, ret_error);
+	strings_done(&params);
+	if (err)
+		return err;
+	if (write(t->bpftrace.in_fd, READY_LINE "\n", strlen(READY_LINE) + 1) < 0)
+		t->result.malformed++;
+	return 0;
+}
+
+static void trace_free(struct trace *t)
+{
+	for (size_t i = 0; i < TAIL_LINES; i++)
+		free(t->tail[i]);
+	free(t->out.buffer);
+	free(t->err.buffer);
+	free(t->version);
+	order_done(&t->order);
+	vmnames_free(t->names);
+}
+
+int trace_run(const struct trace_options *options, struct trace_result *ret, char **ret_error)
+{
+	struct trace t = {
+		.options = options,
+		.bpftrace = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
+		.command = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
+		.result.command_status = -1,
+		.names = vmnames_new(),
+		.started_ns = clock_ns(CLOCK_MONOTONIC),
+	};
+	sigset_t old;
+	CLEANUP_FD int signal_fd = block_signals(&old);
+	int err;
+
+	t.out = (struct line_reader){ .fd = &t.bpftrace.out_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
+	t.err = (struct line_reader){ .fd = &t.bpftrace.err_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
+	order_init(&t.order);
+	err = start(&t, ret_error);
+	if (!err) {
+		run_loop(&t, signal_fd);
+		collect(&t);
+		if (t.running_ns) {
+			release(&t, UINT64_MAX);
+			give_end(&t);
+			flush(&t);
+		} else {
+			*ret_error = t.stop_signals ? xstrdup("stopped before it was attached") : why_not_attached(&t);
+			err = t.stop_signals ? -EINTR : -EIO;
+		}
+	}
+	*ret = t.result;
+	trace_free(&t);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return err;
+}

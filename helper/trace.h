@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// A trace from start to end: bpftrace runs the plan, its lines become records in order, the balance closes it.
+#ifndef KVMWAIT_TRACE_H
+#define KVMWAIT_TRACE_H
+
+#include "event.h"
+#include "program.h"
+#include "select.h"
+
+struct trace_options {
+	const struct plan *plan; /* with a chosen script */
+	struct filter filter;
+	const char *bpftrace; /* path */
+	uint64_t duration_ns; /* 0: until the command ends or a signal comes */
+	char *const *command; /* NULL: none */
+	int command_stdout;   /* where its output goes */
+	bool verbose;	      /* bpftrace's own words go to stderr */
+	bool progress;	      /* say on stderr that it is attaching */
+	/* Takes each record in turn (borrowed). Not 0 (-errno) ends the trace. */
+	int (*take)(void *context, const struct record *r);
+	/* After each batch of records; may be NULL. Not 0 ends the trace. */
+	int (*flush)(void *context);
+	void *context;
+};
+
+struct trace_result {
+	uint64_t counted, received, lost, malformed, late;
+	bool have_counted;
+	int64_t unbalanced;
+	const char *why; /* it ended */
+	int take_error;	 /* what take or flush returned */
+	int command_status; /* -1: none ran */
+};
+
+/*
+ * Runs a trace. SIGINT and SIGTERM end it in good order, a second one at once. 0, or -errno with ret_error
+ * (the caller frees) when it never came to run; after that the result says how it went.
+ */
+int trace_run(const struct trace_options *options, struct trace_result *ret, char **ret_error);
+
+/* Is all that was counted accounted for? */
+bool trace_balances(const struct trace_result *r);
+
+/* The clocks of this moment as the schema has them. */
+json_t *clock_json(void);
+
+#endif

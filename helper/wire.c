@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lines that every script prints, and bpftrace's own among them.
+#include "wire.h"
+
+#include <string.h>
+
+#define BEGIN_MARK "kvmwait-wire "
+#define COUNTED_MARK "@counted: "
+
+struct cursor {
+	const char *p, *end;
+};
+
+/* Reads digits and the one space (or the end) behind them. */
+static bool take_u64(struct cursor *c, uint64_t *ret)
+{
+	const char *start = c->p;
+	uint64_t value = 0;
+
+	for (; c->p < c->end && *c->p >= '0' && *c->p <= '9'; c->p++)
+		if (__builtin_mul_overflow(value, 10u, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*c->p - '0'), &value))
+			return false;
+	if (c->p == start)
+		return false;
+	*ret = value;
+	if (c->p == c->end)
+		return true;
+	return *c->p++ == ' ';
+}
+
+static bool take_u32(struct cursor *c, uint32_t *ret)
+{
+	uint64_t value;
+
+	if (!take_u64(c, &value) || value > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)value;
+	return true;
+}
+
+static bool take_i64(struct cursor *c, int64_t *ret)
+{
+	bool negative = c->p < c->end && *c->p == '-';
+	uint64_t magnitude;
+
+	c->p += negative;
+	if (!take_u64(c, &magnitude) || magnitude > (uint64_t)INT64_MAX + negative)
+		return false;
+	*ret = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+	return true;
+}
+
+/* An event's or a source's name: small letters, digits, underscores. */
+static bool take_name(struct cursor *c, char *ret)
+{
+	size_t n = 0;
+
+	while (c->p < c->end && *c->p != ' ') {
+		if (n + 1 >= NAME_BYTES || !strchr("abcdefghijklmnopqrstuvwxyz0123456789_", *c->p))
+			return false;
+		ret[n++] = *c->p++;
+	}
+	ret[n] = '\0';
+	return n && c->p++ < c->end;
+}
+
+static int hex_value(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* COMM_BYTES bytes in hex, with or without a space between them; nothing may follow. */
+static bool take_comm(struct cursor *c, char *ret)
+{
+	for (size_t i = 0; i < COMM_BYTES; i++) {
+		int high, low;
+
+		if (i && c->p < c->end && *c->p == ' ')
+			c->p++;
+		if (c->end - c->p < 2)
+			return false;
+		high = hex_value(*c->p++);
+		low = hex_value(*c->p++);
+		if (high < 0 || low < 0)
+			return false;
+		ret[i] = (char)(high << 4 | low);
+	}
+	ret[COMM_BYTES] = '\0';
+	return c->p == c->end;
+}
+
+static bool take_wait(struct cursor *c, struct wait_event *w)
+{
+	w->vm = NULL;
+	return take_u64(c, &w->ts_ns) && take_u32(c, &w->cpu) && take_u32(c, &w->pid) && take_u32(c, &w->tid) &&
+	       take_i64(c, &w->vcpu) && take_name(c, w->event) && take_name(c, w->source) && take_i64(c, &w->target) &&
+	       take_comm(c, w->comm) && event_bit(w->event);
+}
+
+static bool take_mark(struct cursor *c, const char *mark)
+{
+	size_t n = strlen(mark);
+
+	if ((size_t)(c->end - c->p) < n || memcmp(c->p, mark, n))
+		return false;
+	c->p += n;
+	return true;
+}
+
+static bool take_begin(struct cursor *c, char *script, size_t size)
+{
+	uint64_t wire;
+	size_t n;
+
+	if (!take_u64(c, &wire) || wire != 1)
+		return false;
+	n = (size_t)(c->end - c->p);
+	if (!n || n >= size)
+		return false;
+	memcpy(script, c->p, n);
+	script[n] = '\0';
+	return true;
+}
+
+/* "Lost 42 events", in whatever words a version of bpftrace puts around it. */
+static bool take_lost(struct cursor *c, uint64_t *ret)
+{
+	take_mark(c, "WARNING: "); /* from 0.24 on */
+	return take_mark(c, "Lost ") && take_u64(c, ret) && take_mark(c, "events");
+}
+
+void wire_parse(const char *line, size_t n, struct wire_line *ret)
+{
+	struct cursor c = { line, line + n };
+
+	ret->kind = WIRE_NOTHING;
+	if (take_mark(&c, "w ")) {
+		ret->kind = take_wait(&c, &ret->wait) ? WIRE_WAIT : WIRE_MALFORMED;
+	} else if (take_mark(&c, BEGIN_MARK)) {
+		ret->kind = take_begin(&c, ret->script, sizeof(ret->script)) ? WIRE_BEGIN : WIRE_MALFORMED;
+	} else if (take_mark(&c, COUNTED_MARK)) {
+		ret->kind = take_u64(&c, &ret->number) && ret->number && c.p == c.end ? WIRE_COUNTED : WIRE_MALFORMED;
+		ret->number--;
+	} else if (take_lost(&c, &ret->number)) {
+		ret->kind = WIRE_LOST;
+	}
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lines that every script prints, and bpftrace's own among them.
+//
+//   kvmwait-wire 1 SCRIPT                                   first
+//   w TS CPU PID TID VCPU EVENT SOURCE TARGET COMM          an event; COMM is 16 bytes in hex
+//   @counted: N                                             events counted in the kernel, and the first line
+#ifndef KVMWAIT_WIRE_H
+#define KVMWAIT_WIRE_H
+
+#include "event.h"
+
+enum wire_kind {
+	WIRE_NOTHING, /* blank, a comment, or bpftrace's talk */
+	WIRE_BEGIN,
+	WIRE_WAIT,
+	WIRE_COUNTED, /* number: events, without the first line */
+	WIRE_LOST,    /* number: lines that bpftrace says it lost */
+	WIRE_MALFORMED,
+};
+
+struct wire_line {
+	enum wire_kind kind;
+	uint64_t number;
+	struct wait_event wait;
+	char script[64]; /* of the first line */
+};
+
+/* Reads one line (without its newline; it is not changed). Only a whole, well-formed line is an event. */
+void wire_parse(const char *line, size_t n, struct wire_line *ret);
+
+#endif
