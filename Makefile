@@ -18,7 +18,7 @@ BASE_CFLAGS := -std=c11 $(WARNINGS)
 
 HELPER_SRC := $(wildcard helper/*.c)
 HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o)
-LIB_OBJ := $(filter-out $(BUILD)/helper/main.o,$(HELPER_OBJ))
+LIB_OBJ := $(filter-out $(BUILD)/helper/main.o $(BUILD)/helper/cmd_%.o $(BUILD)/helper/planning.o,$(HELPER_OBJ))
 GUEST_SRC := $(wildcard helper/guest/*.c)
 GUEST_OBJ := $(GUEST_SRC:%.c=$(BUILD)/%.o)
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -31,6 +31,7 @@ quiet = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
 
 ## build kvmwait and kvmwait-guest
 all: $(BUILD)/kvmwait $(BUILD)/kvmwait-guest
+	@:
 .PHONY: all
 
 $(BUILD)/kvmwait: $(HELPER_OBJ)
@@ -69,6 +70,7 @@ check-quick: all units
 .PHONY: check-quick
 
 units: $(UNIT_BIN)
+	@:
 .PHONY: units
 
 ## write the expected outputs anew (then read the diff)

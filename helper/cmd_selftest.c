@@ -24,7 +24,7 @@ enum {
 
 const struct option_help selftest_options[] = {
 	{ 'j', "json", NULL, "print the result as JSON", 'j' },
-	{ 0, "show", "N", "print the first N events as they come (default 20)", OPT_SHOW },
+	{ 0, "show", "N", "print N events as they come, no two alike in a row (default 20)", OPT_SHOW },
 	{ 0, "skip", "LIST", "leave operations of the guest out ('kvmwait-guest --list' names them)", OPT_SKIP },
 	{ 0, "guest", "PATH", "the kvmwait-guest to use", OPT_GUEST },
 	{ 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE },
@@ -43,8 +43,14 @@ struct run {
 	struct tally tally;
 	struct output output;
 	uint64_t left_to_show;
-	bool more;
+	struct wait_event shown;
 };
+
+static bool is_alike(const struct wait_event *a, const struct wait_event *b)
+{
+	return a->pid == b->pid && a->vcpu == b->vcpu && !strcmp(a->event, b->event) && !strcmp(a->source, b->source) &&
+	       a->target == b->target;
+}
 
 static int take_record(void *context, const struct record *r)
 {
@@ -55,11 +61,10 @@ static int take_record(void *context, const struct record *r)
 	if (r->type != RECORD_WAIT)
 		return 0;
 	tally_see(&run->tally, &r->wait);
-	if (run->left_to_show) {
+	if (run->left_to_show && !is_alike(&r->wait, &run->shown)) {
 		run->left_to_show--;
+		run->shown = r->wait;
 		output_write(&run->output, r);
-	} else {
-		run->more = true;
 	}
 	return 0;
 }
@@ -195,9 +200,7 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 	struct sum sums[32];
 	size_t n = sum_rows(&run->tally, sums, ARRAY_SIZE(sums));
 
-	if (run->more)
-		puts(" ...");
-	printf("\n%-10s %-7s %11s %8s\n", "event", "source", "guest did", "seen");
+	printf(" ...\n\n%-10s %-7s %11s %8s\n", "event", "source", "guest did", "seen");
 	for (size_t i = 0; i < n; i++)
 		printf("%-10s %-7s %11" PRIu64 " %8" PRIu64 "  %s\n", sums[i].event, sums[i].source, sums[i].did, sums[i].seen,
 		       judge(plan->chosen, &sums[i]));
@@ -266,7 +269,7 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 
 static int run_guest(const struct settings *s, const struct plan *plan, const char *bpftrace, char *guest)
 {
-	char *command[] = { guest, (char *)"-n", (char *)"selftest", s->skip ? (char *)"--skip" : NULL, (char *)s->skip, NULL };
+	char *command[] = { guest, (char *)"-n", (char *)"test", s->skip ? (char *)"--skip" : NULL, (char *)s->skip, NULL };
 	CLEANUP_FD int report_fd = memfd_create("report", MFD_CLOEXEC);
 	CLEANUP_FILE FILE *nowhere = s->json ? fopen("/dev/null", "we") : NULL;
 	struct run run = { .left_to_show = s->show };

@@ -59,7 +59,7 @@ static void write_json(struct output *o, const struct record *r)
 
 static void begin_table(struct output *o)
 {
-	fprintf(o->file, "%-11s %4s  %-12s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
+	fprintf(o->file, "%-11s %4s  %-16s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
 }
 
 static void write_balance(FILE *f, json_t *end)
@@ -94,7 +94,7 @@ static void write_table(struct output *o, const struct record *r)
 			o->start_ns = w->ts_ns;
 		/* an event may precede the snapshot of the clock by a hair */
 		since_ns = w->ts_ns > o->start_ns ? w->ts_ns - o->start_ns : 0;
-		fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-12s %4" PRId64 "  %-9s %-7s ", since_ns / 1000000000,
+		fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-16s %4" PRId64 "  %-9s %-7s ", since_ns / 1000000000,
 			since_ns / 1000 % 1000000, w->cpu, vm_text(w, number, sizeof(number)), w->vcpu, w->event, w->source);
 		if (w->target == -1)
 			fputs("     -\n", o->file);

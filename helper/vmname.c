@@ -50,11 +50,27 @@ static int compare_entries(const void *a, const void *b)
 	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
 }
 
+/* The first value of a QEMU option list: up to a comma, where a doubled comma is one of the name. */
+static char *option_value(const char *text, size_t n)
+{
+	char raw[NAME_LIMIT_BYTES], *clean;
+	size_t length = 0;
+
+	for (size_t i = 0; i < n && text[i] && length < sizeof(raw); i++) {
+		if (text[i] == ',' && (i + 1 == n || text[++i] != ','))
+			break;
+		raw[length++] = text[i];
+	}
+	if (!length)
+		return NULL;
+	clean = xcalloc(4 * length + 1, 1);
+	text_clean(raw, length, clean);
+	return clean;
+}
+
 char *vmname_from_cmdline(const char *cmdline, size_t n)
 {
 	const char *end = cmdline + n, *name = NULL;
-	size_t length;
-	char *clean;
 
 	for (const char *arg = cmdline; arg < end; arg += strnlen(arg, (size_t)(end - arg)) + 1) {
 		const char *next = arg + strnlen(arg, (size_t)(end - arg)) + 1;
@@ -64,16 +80,9 @@ char *vmname_from_cmdline(const char *cmdline, size_t n)
 	}
 	if (!name)
 		return NULL;
-	if (starts_with(name, "guest="))
+	if ((size_t)(end - name) > strlen("guest=") && starts_with(name, "guest="))
 		name += strlen("guest=");
-	length = strnlen(name, (size_t)(end - name));
-	length = strcspn(name, ",") < length ? strcspn(name, ",") : length;
-	if (!length)
-		return NULL;
-	length = length > NAME_LIMIT_BYTES ? NAME_LIMIT_BYTES : length;
-	clean = xcalloc(4 * length + 1, 1);
-	text_clean(name, length, clean);
-	return clean;
+	return option_value(name, (size_t)(end - name));
 }
 
 const char *vmnames_get(struct vmnames *names, uint32_t tgid)

@@ -81,14 +81,19 @@ static bool is_wanted(const struct plan *plan, enum flavour flavour)
 	return false;
 }
 
-/* A process that ended before its vCPUs stood at the barrier takes its tasks with it. */
-static bool is_ready(const struct plan *plan, struct vm_slot *slot)
+static bool has_ended(const struct vm_slot *slot)
 {
 	siginfo_t info = { 0 };
 
+	return waitid(P_PID, (id_t)slot->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+/* A process that ended before its vCPUs stood at the barrier takes its tasks with it. */
+static bool is_ready(const struct plan *plan, struct vm_slot *slot)
+{
 	if (atomic_load(&slot->failed) || atomic_load(&slot->ready) >= plan->vcpus)
 		return true;
-	if (waitid(P_PID, (id_t)slot->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+	if (has_ended(slot)) {
 		if (!slot->why[0])
 			snprintf(slot->why, sizeof(slot->why), "the VM's process ended early");
 		atomic_store(&slot->failed, true);
@@ -109,13 +114,13 @@ static void fail_tasks(struct plan *plan, enum flavour flavour, const char *why)
 	}
 }
 
-static void collect(struct plan *plan, enum flavour flavour)
+/* Until the VM is done or its process has ended; what it did not do by then has failed. */
+static void wait_done(struct plan *plan, enum flavour flavour)
 {
 	struct vm_slot *slot = &plan->vms[flavour];
-	int status;
 
-	while (waitpid(slot->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	while (!atomic_load(&slot->done) && !has_ended(slot))
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	fail_tasks(plan, flavour, slot->why[0] ? slot->why : "the VM's process ended early");
 }
 
@@ -125,7 +130,7 @@ static int start_failed(struct plan *plan, int err)
 	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
 		if (plan->vms[f].used) {
 			kill(plan->vms[f].pid, SIGKILL);
-			collect(plan, f);
+			wait_done(plan, f);
 		} else {
 			fail_tasks(plan, f, "the VM's process could not be started");
 		}
@@ -146,7 +151,7 @@ static int start(struct plan *plan, int plan_fd, const char *name, enum flavour 
 	return 0;
 }
 
-int machines_run(struct plan *plan, int plan_fd, const char *name)
+int machines_run(struct plan *plan, int plan_fd, const char *name, const char *gate)
 {
 	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
 		int err = is_wanted(plan, f) ? start(plan, plan_fd, name, f) : 0;
@@ -158,12 +163,24 @@ int machines_run(struct plan *plan, int plan_fd, const char *name)
 		while (plan->vms[f].used && !is_ready(plan, &plan->vms[f]))
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
+	while (gate && access(gate, F_OK))
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	atomic_store(&plan->go, true);
 	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
 		if (plan->vms[f].used)
-			collect(plan, f);
+			wait_done(plan, f);
 	}
 	return 0;
+}
+
+void machines_end(struct plan *plan)
+{
+	int status;
+
+	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
+		while (plan->vms[f].used && waitpid(plan->vms[f].pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
 }
 
 /* --- in a VM's process --- */
@@ -222,6 +239,8 @@ static int machine_run(struct plan *plan, const struct host *host, enum flavour 
 			return give_up(slot, "pthread_create", err);
 	}
 	watch(vcpus, plan->vcpus);
+	atomic_store(&slot->done, true);
+	nanosleep(&(struct timespec){ .tv_sec = (time_t)plan->stay_s }, NULL);
 	return 0;
 }
 

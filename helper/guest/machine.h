@@ -6,8 +6,13 @@
 
 /* A VM's name, "NAME-FLAVOUR"; the caller frees it. */
 char *machine_name(const char *name, enum flavour flavour);
-/* Starts all the VMs the plan wants, opens the barrier, waits for the end. 0 or -errno; the plan has the results. */
-int machines_run(struct plan *plan, int plan_fd, const char *name);
+/*
+ * Starts all the VMs the plan wants, opens the barrier once the file gate exists (NULL: at once), waits until
+ * all is done. 0 or -errno; the plan has the results.
+ */
+int machines_run(struct plan *plan, int plan_fd, const char *name, const char *gate);
+/* Waits for the end of the processes, which stay as long as the plan says. */
+void machines_end(struct plan *plan);
 
 /* Whether these are the arguments of a VM's process, and its main. */
 bool machine_is_child(int argc, char *const argv[]);

@@ -31,6 +31,8 @@ enum option_key {
 	OPT_OP_TIMEOUT,
 	OPT_SKIP,
 	OPT_NO_PAUSE,
+	OPT_GATE,
+	OPT_STAY,
 };
 
 static const struct option options[] = {
@@ -40,6 +42,8 @@ static const struct option options[] = {
 	{ "op-timeout", required_argument, NULL, OPT_OP_TIMEOUT },
 	{ "skip", required_argument, NULL, OPT_SKIP },
 	{ "no-pause", no_argument, NULL, OPT_NO_PAUSE },
+	{ "gate", required_argument, NULL, OPT_GATE },
+	{ "stay", required_argument, NULL, OPT_STAY },
 	{ "list", no_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -64,6 +68,8 @@ static const char help[] =
 	"                         ever: thousands of pause-loop exits. Without this option the\n"
 	"                         first one ends after half a second, with the count null, and\n"
 	"                         the others are left out.\n"
+	"      --gate FILE        make the machines, and begin when FILE exists\n"
+	"      --stay SEC         keep the machines so long after the document is out\n"
 	"  -l, --list             print the table of operations\n"
 	"  -h, --help\n"
 	"  -V, --version\n"
@@ -81,6 +87,8 @@ struct settings {
 	unsigned int vcpus;
 	const char *comm;
 	uint64_t op_timeout_s;
+	const char *gate;
+	uint64_t stay_s;
 	bool *skip;		/* ops_count of them */
 	bool list;
 	bool help;
@@ -125,12 +133,15 @@ static int take_vcpus(struct settings *set, const char *text)
 	return 0;
 }
 
-static int take_timeout(struct settings *set, const char *text)
+static int take_seconds(const char *text, uint64_t *ret_s)
 {
-	if (parse_u64(text, &set->op_timeout_s) || set->op_timeout_s < 1 || set->op_timeout_s > 86400) {
-		complain("not a time limit", text, "it must be from 1 to 86400 seconds");
+	uint64_t value;
+
+	if (parse_u64(text, &value) || value < 1 || value > 86400) {
+		complain("not a time", text, "it must be from 1 to 86400 seconds");
 		return -EINVAL;
 	}
+	*ret_s = value;
 	return 0;
 }
 
@@ -146,7 +157,12 @@ static int take_option(struct settings *set, int key, const char *arg)
 		set->comm = arg;
 		return 0;
 	case OPT_OP_TIMEOUT:
-		return take_timeout(set, arg);
+		return take_seconds(arg, &set->op_timeout_s);
+	case OPT_GATE:
+		set->gate = arg;
+		return 0;
+	case OPT_STAY:
+		return take_seconds(arg, &set->stay_s);
 	case OPT_SKIP:
 		return skip_ops(set, arg);
 	case OPT_NO_PAUSE:
@@ -230,11 +246,12 @@ static enum exit_code do_plan(const struct settings *set, const struct host *hos
 		return EXIT_FAILED;
 	}
 	plan->op_timeout_ns = (int64_t)set->op_timeout_s * 1000000000;
+	plan->stay_s = set->stay_s;
 	plan->comm_given = set->comm != NULL;
 	if (set->comm)
 		strncpy(plan->comm, set->comm, sizeof(plan->comm) - 1);
 	rule_out(plan, set, host);
-	err = machines_run(plan, fd, set->name);
+	err = machines_run(plan, fd, set->name, set->gate);
 	if (err)
 		complain("a VM's process could not be started", set->name, strerror(-err));
 	report_write(stdout, plan, host, set->name);
@@ -243,6 +260,7 @@ static enum exit_code do_plan(const struct settings *set, const struct host *hos
 		complain("cannot write the document", "standard output", strerror(errno));
 		code = EXIT_FAILED;
 	}
+	machines_end(plan);
 	plan_unmap(plan);
 	close(fd);
 	return err ? EXIT_FAILED : code;

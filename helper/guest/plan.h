@@ -27,6 +27,7 @@ struct vm_slot {
 	pid_t tids[PLAN_VCPUS_MAX];
 	atomic_uint ready;	/* vCPUs that stand at the barrier */
 	atomic_bool failed;	/* the VM could not be made; why says so */
+	atomic_bool done;	/* all its vCPUs are; the process may stay for a while */
 	char why[200];
 };
 
@@ -36,6 +37,7 @@ struct plan {
 	unsigned int vcpus;
 	unsigned int tasks_count;
 	int64_t op_timeout_ns;
+	uint64_t stay_s;	/* how long the VMs stay when all is done */
 	bool comm_given;
 	char comm[PLAN_COMM_SIZE];
 	atomic_bool go;			/* opens the barrier */
