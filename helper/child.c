@@ -29,18 +29,8 @@ char *bpftrace_find(const char *given)
 	return NULL;
 }
 
-/* What bpftrace sees of our environment: nothing that could change what it does. */
-static char *const *clean_environment(bool own_btf_only)
-{
-	/* bpftrace before 0.18 finds no types on a kernel without module BTF unless it is told where they are. */
-	static char *const with_btf[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C", "TERM=dumb",
-					  "BPFTRACE_COLOR=never", "BPFTRACE_PERF_RB_PAGES=512",
-					  "BPFTRACE_BTF=/sys/kernel/btf/vmlinux", NULL };
-	static char *const plain[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C", "TERM=dumb",
-				       "BPFTRACE_COLOR=never", "BPFTRACE_PERF_RB_PAGES=512", NULL };
-
-	return own_btf_only ? with_btf : plain;
-}
+/* What a child sees of our environment: nothing that could change what it does. Ends with NULL. */
+#define CLEAN_ENVIRONMENT (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"HOME=/", (char *)"LC_ALL=C", (char *)"TERM=dumb"
 
 /* In the child: signals as they are by default, and death with the parent. */
 static void become_child(pid_t parent, int death_signal)
@@ -102,7 +92,7 @@ char *bpftrace_version(const char *path, char **ret_error)
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
 		alarm(20); /* survives the exec: one that hangs is ended */
-		execve(path, (char *const[]){ (char *)path, "--version", NULL }, clean_environment(false));
+		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CLEAN_ENVIRONMENT, NULL });
 		_exit(127);
 	}
 	close(out[1]);
@@ -144,9 +134,16 @@ static int program_file(const char *program)
 	return high < 0 ? -errno : high;
 }
 
-static void exec_bpftrace(const char *path, const struct strings *params, bool own_btf_only, const int in[2],
-			  const int out[2], const int err[2], int program_fd)
+static void exec_bpftrace(const char *path, const struct strings *params, const struct bpftrace_settings *settings,
+			  const int in[2], const int out[2], const int err[2], int program_fd)
 {
+	char *const environment[] = {
+		CLEAN_ENVIRONMENT,
+		"BPFTRACE_COLOR=never",
+		xasprintf("BPFTRACE_PERF_RB_PAGES=%u", settings->buffer_pages),
+		settings->kernel_btf_only ? "BPFTRACE_BTF=/sys/kernel/btf/vmlinux" : NULL,
+		NULL,
+	};
 	char **argv = xcalloc(params->n + 8, sizeof(*argv));
 	size_t n = 0;
 
@@ -164,12 +161,12 @@ static void exec_bpftrace(const char *path, const struct strings *params, bool o
 	dup2(out[1], STDOUT_FILENO);
 	dup2(err[1], STDERR_FILENO);
 	dup2(program_fd, PROGRAM_FD);
-	execve(path, argv, clean_environment(own_btf_only));
+	execve(path, argv, environment);
 	_exit(127);
 }
 
-int bpftrace_start(const char *path, const char *program, const struct strings *params, bool own_btf_only,
-		   struct child *ret, char **ret_error)
+int bpftrace_start(const char *path, const char *program, const struct strings *params,
+		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
 	CLEANUP_FD int program_fd = program_file(program);
@@ -188,7 +185,7 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 	}
 	if (!pid) {
 		become_child(parent, SIGKILL);
-		exec_bpftrace(path, params, own_btf_only, in, out, err, program_fd);
+		exec_bpftrace(path, params, settings, in, out, err, program_fd);
 	}
 	setpgid(pid, pid);
 	close(in[0]);

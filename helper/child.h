@@ -22,13 +22,18 @@ char *bpftrace_find(const char *given);
 /* The version it reports, "0.23.2"; the caller frees. NULL with ret_error (the caller frees) where it has none. */
 char *bpftrace_version(const char *path, char **ret_error);
 
+struct bpftrace_settings {
+	bool kernel_btf_only;	   /* bpftrace before 0.18 finds no types on a kernel without module BTF unless told where */
+	unsigned int buffer_pages; /* of the ring buffer; before 0.18 of each CPU's */
+};
+
 /*
  * Starts bpftrace on a program. It runs /bin/cat as its command, which copies our end of a pipe: what is written
  * to in_fd comes out on out_fd once everything is attached, and closing in_fd ends the trace in good order,
  * also when this process is killed. On failure -errno with ret_error (the caller frees).
  */
-int bpftrace_start(const char *path, const char *program, const struct strings *params, bool own_btf_only,
-		   struct child *ret, char **ret_error);
+int bpftrace_start(const char *path, const char *program, const struct strings *params,
+		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error);
 
 /* Starts a command of the user's, found on PATH. Its output goes to stdout_fd. 0 or -errno of the exec. */
 int command_start(char *const argv[], int stdout_fd, struct child *ret);

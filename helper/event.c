@@ -199,7 +199,7 @@ static size_t printable_length(const unsigned char *s, size_t n)
 	if ((length == 3 && code < 0x800) || (length == 4 && (code < 0x10000 || code > 0x10ffff)))
 		return 0;
 	/* surrogates, C1 controls, line separators, and marks that turn the direction of text */
-	if ((code >= 0xd800 && code < 0xe000) || code < 0xa0 || (code >= 0x2028 && code <= 0x202e) ||
+	if ((code >= 0xd800 && code < 0xe000) || code < 0xa0 || code == 0x61c || (code >= 0x2028 && code <= 0x202e) ||
 	    (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f || code == 0xfeff)
 		return 0;
 	return length;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define VM_BYTES 128 /* of a name before it is cleaned, as vmname takes it */
+
 static int complain(char **ret_error, const char *what, const char *field)
 {
 	*ret_error = xasprintf("%s: '%s'", what, field);
@@ -58,14 +60,14 @@ static int get_name(json_t *object, const char *field, char *out, char **ret_err
 /* A saved name of a VM has been cleaned; it is cleaned again in case somebody else wrote it. */
 static int get_vm(struct ndjson *n, json_t *object, char **ret_error)
 {
-	char raw[512], restored[512];
+	char raw[4 * VM_BYTES + 1], restored[VM_BYTES + 1];
 	int err = get_string(object, "vm", raw, sizeof(raw), ret_error);
 	int length;
 
 	if (err)
 		return err;
 	length = text_restore(raw, restored, sizeof(restored));
-	if (length < 0 || length > 128)
+	if (length < 0)
 		return complain(ret_error, "not in the form of this schema", "vm");
 	text_clean(restored, (size_t)length, n->vm);
 	return 0;

@@ -122,6 +122,7 @@ static void write_table(struct output *o, const struct record *r)
 static void write_ftrace(struct output *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
+	uint64_t ts_us = (w->ts_ns + 500) / 1000; /* as ns2usecs() rounds */
 	char comm[CLEAN_COMM_BYTES];
 
 	if (r->type == RECORD_LOST)
@@ -132,7 +133,7 @@ static void write_ftrace(struct output *o, const struct record *r)
 	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
 	fprintf(o->file, "%16s-%-7" PRIu32 " [%03" PRIu32 "] ..... %5" PRIu64 ".%06" PRIu64 ": kvm_sched_event: vcpu %" PRIu32
 		" event %s target %" PRId64 "\n",
-		comm, w->tid, w->cpu, w->ts_ns / 1000000000, w->ts_ns / 1000 % 1000000, (uint32_t)w->vcpu, w->event, w->target);
+		comm, w->tid, w->cpu, ts_us / 1000000, ts_us % 1000000, (uint32_t)w->vcpu, w->event, w->target);
 }
 
 static void begin_ftrace(struct output *o)

@@ -40,6 +40,8 @@ static int add_deed(struct tally *t, json_t *deed)
 	if (json_unpack(deed, "{s:I, s:I, s:s, s:s, s:I, s:o}", "pid", &pid, "vcpu", &vcpu, "event", &event, "source", &source,
 			"target", &target, "count", &count))
 		return -EINVAL;
+	if (pid < 0 || pid > UINT32_MAX)
+		return -EINVAL;
 	key.pid = (uint32_t)pid;
 	key.vcpu = vcpu;
 	key.target = target;
@@ -47,11 +49,11 @@ static int add_deed(struct tally *t, json_t *deed)
 		return -EINVAL;
 	strcpy(key.event, event);
 	strcpy(key.source, source);
+	if (!json_is_null(count) && (!json_is_integer(count) || json_integer_value(count) < 0))
+		return -EINVAL;
 	row = find_row(t, &key);
-	if (json_is_integer(count))
-		row->did += (uint64_t)json_integer_value(count);
-	else
-		row->open = true;
+	row->did += (uint64_t)json_integer_value(count); /* 0 of null */
+	row->open |= json_is_null(count);
 	return 0;
 }
 
@@ -68,6 +70,8 @@ static int set_others_apart(struct tally *t, json_t *report)
 
 		json_array_foreach(vms, index, vm)
 			ours |= json_integer_value(json_object_get(vm, "pid")) == t->rows[i].key.pid;
+		if (!ours && (t->rows[i].did || t->rows[i].open)) /* what it did must not go out of sight */
+			return -EINVAL;
 		if (ours)
 			t->rows[kept++] = t->rows[i];
 		else

@@ -442,15 +442,28 @@ static int block_signals(sigset_t *ret_old)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Types come from the kernel's BTF alone where modules have none. */
-static bool kernel_btf_only(const struct plan *plan)
+/*
+ * Room for some ten thousand events. Since bpftrace 0.18 all CPUs share one ring buffer; before, each has a
+ * buffer of its own, and a large host must not give all its memory.
+ */
+static unsigned int buffer_pages(const char *version)
 {
-	return plan->kernel->n_btfs == 1;
+	struct version v = { 0 };
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	unsigned int pages = 1024;
+
+	version_parse(version, &v);
+	if (version_compare(v, (struct version){ .minor = 18 }) >= 0)
+		return pages;
+	for (pages = 512; pages > 64 && pages * (unsigned long)cpus > 16384;)
+		pages /= 2;
+	return pages;
 }
 
 static int start(struct trace *t, char **ret_error)
 {
 	CLEANUP_FREE char *program = program_render(t->options->plan->chosen, &t->options->filter);
+	struct bpftrace_settings settings = { .kernel_btf_only = t->options->plan->kernel->n_btfs == 1 };
 	struct strings params = { 0 };
 	CLEANUP_FREE char *why = NULL;
 	int err;
@@ -461,7 +474,8 @@ static int start(struct trace *t, char **ret_error)
 		return -ENOEXEC;
 	}
 	program_params(&t->options->filter, &params);
-	err = bpftrace_start(t->options->bpftrace, program, &params, kernel_btf_only(t->options->plan), &t->bpftrace, ret_error);
+	settings.buffer_pages = buffer_pages(t->version);
+	err = bpftrace_start(t->options->bpftrace, program, &params, &settings, &t->bpftrace, ret_error);
 	strings_done(&params);
 	if (err)
 		return err;

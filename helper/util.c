@@ -233,17 +233,21 @@ int directory_make(const char *path)
 {
 	CLEANUP_FREE char *copy = xstrdup(path);
 
-	for (char *slash = copy + 1; *slash; slash++) {
-		if (*slash != '/')
+	struct stat st;
+
+	for (char *slash = copy; *slash; slash++) {
+		if (*slash != '/' || slash == copy)
 			continue;
 		*slash = '\0';
 		if (mkdir(copy, 0755) && errno != EEXIST)
 			return -errno;
 		*slash = '/';
 	}
-	if (mkdir(copy, 0755) && errno != EEXIST)
+	if (!mkdir(copy, 0755))
+		return 0;
+	if (errno != EEXIST || stat(copy, &st))
 		return -errno;
-	return 0;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
 const char *skip_space(const char *s)

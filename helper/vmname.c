@@ -80,7 +80,7 @@ char *vmname_from_cmdline(const char *cmdline, size_t n)
 	}
 	if (!name)
 		return NULL;
-	if ((size_t)(end - name) > strlen("guest=") && starts_with(name, "guest="))
+	if ((size_t)(end - name) >= strlen("guest=") && starts_with(name, "guest="))
 		name += strlen("guest=");
 	return option_value(name, (size_t)(end - name));
 }

@@ -51,13 +51,19 @@ static bool take_i64(struct cursor *c, int64_t *ret)
 	return true;
 }
 
-/* An event's or a source's name: small letters, digits, underscores. */
+/* A byte of a name: small letters, digits, underscores. */
+static bool is_name_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* An event's or a source's name. */
 static bool take_name(struct cursor *c, char *ret)
 {
 	size_t n = 0;
 
 	while (c->p < c->end && *c->p != ' ') {
-		if (n + 1 >= NAME_BYTES || !strchr("abcdefghijklmnopqrstuvwxyz0123456789_", *c->p))
+		if (n + 1 >= NAME_BYTES || !is_name_byte(*c->p))
 			return false;
 		ret[n++] = *c->p++;
 	}
@@ -123,6 +129,17 @@ static bool take_begin(struct cursor *c, char *script, size_t size)
 	return true;
 }
 
+/* The number and nothing behind it; less the first line, which is counted as well. */
+static bool take_counted(struct cursor *c, uint64_t *ret)
+{
+	uint64_t counted;
+
+	if (!take_u64(c, &counted) || c->p != c->end || c->end[-1] == ' ' || !counted)
+		return false;
+	*ret = counted - 1;
+	return true;
+}
+
 /* "Lost 42 events", in whatever words a version of bpftrace puts around it. */
 static bool take_lost(struct cursor *c, uint64_t *ret)
 {
@@ -140,8 +157,7 @@ void wire_parse(const char *line, size_t n, struct wire_line *ret)
 	} else if (take_mark(&c, BEGIN_MARK)) {
 		ret->kind = take_begin(&c, ret->script, sizeof(ret->script)) ? WIRE_BEGIN : WIRE_MALFORMED;
 	} else if (take_mark(&c, COUNTED_MARK)) {
-		ret->kind = take_u64(&c, &ret->number) && ret->number && c.p == c.end ? WIRE_COUNTED : WIRE_MALFORMED;
-		ret->number--;
+		ret->kind = take_counted(&c, &ret->number) ? WIRE_COUNTED : WIRE_MALFORMED;
 	} else if (take_lost(&c, &ret->number)) {
 		ret->kind = WIRE_LOST;
 	}

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# bash completion for kvmwait(1); tests/doc/run compares it with the program. Needs nothing but bash.
+
+# COMMAND OPTION[,OPTION] [WHAT]: an option, and what its argument is completed as.
+_kvmwait_table='
+trace -d,--duration none
+trace -p,--pid tgids
+trace --vcpu none
+trace -e,--event events
+trace -f,--format formats
+trace -o,--output file
+trace --bpftrace file
+trace --schema
+trace -v,--verbose
+trace -h,--help
+plan -r,--root directory
+plan -j,--json
+plan -h,--help
+list -j,--json
+list -h,--help
+check -j,--json
+check --bpftrace file
+check -h,--help
+selftest -j,--json
+selftest --show none
+selftest --skip operations
+selftest --guest file
+selftest --bpftrace file
+selftest --where none
+selftest -v,--verbose
+selftest -h,--help
+convert -f,--format formats
+convert -o,--output file
+convert -h,--help
+capture -f,--force
+capture -h,--help
+'
+
+# The words of a kind of argument, one a line.
+_kvmwait_words() {
+	case $1 in
+	commands) printf '%s\n' trace plan list check selftest convert capture ;;
+	formats) printf '%s\n' table json ftrace csv ;;
+	events) printf '%s\n' ple hlt pv_yield ;;
+	operations) kvmwait-guest --list 2>/dev/null | while read -r op _; do [[ $op == OP ]] || printf '%s\n' "$op"; done ;;
+	tgids) pgrep '^(qemu|kvm$|crosvm|firecracker|cloud-hyper)' 2>/dev/null ;;
+	esac
+}
+
+# Fills COMPREPLY with the words of a kind that begin with $2; the last of a list with commas counts.
+_kvmwait_fill() {
+	local before='' word
+	if [[ $1 != commands && $1 != formats && $2 == *,* ]]; then
+		before=${2%,*},
+	fi
+	while read -r word; do
+		[[ $before$word == "$2"* ]] && COMPREPLY+=("$before$word")
+	done < <(_kvmwait_words "$1")
+	[[ $1 == commands || $1 == formats ]] || compopt -o nospace 2>/dev/null
+	return 0
+}
+
+_kvmwait_argument() {
+	local path
+	case $1 in
+	none) ;;
+	file | directory)
+		compopt -o filenames 2>/dev/null
+		while read -r path; do
+			COMPREPLY+=("$path")
+		done < <(compgen -"$([[ $1 == file ]] && echo f || echo d)" -- "$2")
+		;;
+	*) _kvmwait_fill "$1" "$2" ;;
+	esac
+}
+
+_kvmwait_options() {
+	local command options what option
+	while read -r command options what; do
+		[[ $command == "$1" ]] || continue
+		for option in ${options//,/ }; do
+			[[ $option == "$2"* ]] && COMPREPLY+=("$option")
+		done
+	done <<<"$_kvmwait_table"
+	return 0
+}
+
+# Prints what the argument of an option is completed as; fails where it takes none.
+_kvmwait_what() {
+	local command options what
+	while read -r command options what; do
+		if [[ $command == "$1" && ,$options, == *,"$2",* && $what ]]; then
+			printf '%s\n' "$what"
+			return
+		fi
+	done <<<"$_kvmwait_table"
+	return 1
+}
+
+_kvmwait() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} what word i
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		if [[ $cur == -* ]]; then
+			for word in -h --help -V --version; do
+				[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+			done
+		else
+			_kvmwait_fill commands "$cur"
+		fi
+		return
+	fi
+	# What stands behind -- is a command and its arguments.
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} == -- ]] || continue
+		if [[ $command == trace ]] && ((i + 1 == COMP_CWORD)); then
+			while read -r word; do
+				COMPREPLY+=("$word")
+			done < <(compgen -c -- "$cur")
+		else
+			_kvmwait_argument file "$cur"
+		fi
+		return
+	done
+	# --option=value comes as three words.
+	if [[ $cur == = ]]; then
+		cur=''
+	elif [[ $prev == = ]] && ((COMP_CWORD > 3)); then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	if what=$(_kvmwait_what "$command" "$prev"); then
+		_kvmwait_argument "$what" "$cur"
+	elif [[ $cur == -* ]]; then
+		_kvmwait_options "$command" "$cur"
+	else
+		case $command in
+		convert) _kvmwait_argument file "$cur" ;;
+		capture) _kvmwait_argument directory "$cur" ;;
+		esac
+	fi
+}
+
+complete -F _kvmwait kvmwait

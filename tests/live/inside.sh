@@ -1,0 +1,148 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs inside the booted machine: does the scenarios that are named and leaves what they gave in /out/SCENARIO.
+# Judges nothing; tests/live/suite does, outside.
+#   sh inside.sh SCENARIO[:SCRIPT]...
+T=/sys/kernel/tracing
+export PATH=/usr/bin:/bin
+
+# On 5.10 a PAUSE that exits is never stepped over under emulation.
+case $(uname -r) in 5.10.*) no_pause=--no-pause ;; *) no_pause='' ;; esac
+
+complete() { grep -q '^"could_not"' "$1" 2>/dev/null && [ "$(tail -c 2 "$1")" = '}' ]; }
+await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 600 ] || return 1; sleep 0.1; done; }
+has_meta() { grep -q '"type":"meta"' "$1" 2>/dev/null; }
+no_bpftrace() { ! pidof bpftrace >/dev/null; }
+pid_of() { grep -l "guest=$1" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
+
+# The standard plan under trace, beside KVM's own counters.
+exact() {
+	echo 'hist:keys=exit_reason' >$T/events/kvm/kvm_exit/trigger
+	cat >guest.sh <<-'SH'
+		kvmwait-guest --stay 2 $1 >guest.json
+		echo $? >guest.status
+	SH
+	(await complete guest.json && cat /sys/kernel/debug/kvm/halt_exits >halt_exits) &
+	kvmwait trace -o trace.ndjson -- sh guest.sh $no_pause 2>err
+	echo $? >status
+	wait
+	cat $T/events/kvm/kvm_exit/hist >hist
+	echo '!hist:keys=exit_reason' >$T/events/kvm/kvm_exit/trigger
+}
+
+# The script as it stands, by hand.
+hand() {
+	[ -e /sys/kernel/btf/kvm ] || export BPFTRACE_BTF=/sys/kernel/btf/vmlinux
+	export BPFTRACE_PERF_RB_PAGES=1024
+	echo "kvmwait-guest $no_pause >guest.json" >guest.sh
+	bpftrace -B line -c "/bin/sh guest.sh" /usr/share/kvmwait/scripts/"$1".bt 0 0 0 0 0 0 0 >wire 2>err
+	echo $? >status
+	unset BPFTRACE_BTF BPFTRACE_PERF_RB_PAGES
+}
+
+filters() {
+	for n in a b; do kvmwait-guest -n $n --gate go "hlt=$([ $n = a ] && echo 31 || echo 37)" yield:5=17 hv-spin=13 pause=11 >$n.json & done
+	all_there() { [ -n "$(pid_of a-kvm)" ] && [ -n "$(pid_of b-kvm)" ] && [ -n "$(pid_of a-hyperv)" ]; }
+	await all_there
+	pid_of a-kvm >a-kvm.pid
+	pid_of b-kvm >b-kvm.pid
+	cat >go.sh <<-'SH'
+		touch go
+		while ! { grep -q could_not a.json && grep -q could_not b.json; }; do sleep 0.1; done
+	SH
+	kvmwait trace -p "$(cat a-kvm.pid)" --vcpu 1 -e pv_yield -o one.ndjson -- sh go.sh 2>err
+	echo $? >one.status
+	wait
+	rm go
+	for n in a b; do kvmwait-guest -n $n --gate go hlt=41 yield:5=17 pause=11 >$n.json & done
+	more_there() { [ -n "$(pid_of a-kvm)" ] && [ -n "$(pid_of b-kvm)" ]; }
+	await more_there
+	kvmwait trace -p "$(pid_of a-kvm)" -p "$(pid_of b-kvm)" --vcpu 0 -e hlt,ple -o two.ndjson -- sh go.sh 2>>err
+	echo $? >two.status
+	wait
+}
+
+# Ends of all kinds: Ctrl-C, a reader that has seen enough, a kill that cannot be caught, a full disk.
+stop() {
+	kvmwait trace >int.ndjson 2>err &
+	pid=$!
+	await has_meta int.ndjson
+	kvmwait-guest hlt-user=23 >guest.json
+	kill -INT $pid
+	wait $pid
+	echo $? >int.status
+	no_bpftrace && echo gone >int.bpftrace
+	(kvmwait trace -d 20 2>pipe.err; echo $? >pipe.status) | head -n 1 >pipe.ndjson &
+	await has_meta pipe.ndjson
+	kvmwait-guest hlt-user=23 >/dev/null
+	await test -s pipe.status
+	await no_bpftrace && echo gone >pipe.bpftrace
+	kvmwait trace >kill.ndjson 2>>err &
+	pid=$!
+	await has_meta kill.ndjson
+	kill -KILL $pid
+	await no_bpftrace && echo gone >kill.bpftrace
+	sleep 1
+	cat /sys/kernel/debug/kprobes/list >kill.kprobes
+	kvmwait trace -d 1 -o /dev/full 2>full.err
+	echo $? >full.status
+	kvmwait trace -d 2 >term.ndjson 2>>err
+	echo $? >term.status
+}
+
+# bpftrace does not read while a storm goes on: its buffers overrun.
+loss() {
+	cat >storm.sh <<-'SH'
+		kill -STOP $(pidof bpftrace)
+		kvmwait-guest -c 1 yield:1=60013 >guest.json
+		kill -CONT $(pidof bpftrace)
+	SH
+	kvmwait trace -o trace.ndjson -- sh storm.sh 2>err
+	echo $? >status
+}
+
+hostile() {
+	cat >all.sh <<-'SH'
+		kvmwait-guest -c 1 -n 'a"b\c' --comm "$(printf 'x\nw 1 0 1 1')" --stay 1 hlt-user=13 >1.json
+		kvmwait-guest -c 1 -n '=cmd,x' --comm "$(printf '"}\\\033[31m\377')" --stay 1 hlt-user=17 >2.json
+		kvmwait-guest -c 1 -n "$(printf 'n\nl')" --comm '@counted: 99999' --stay 1 hlt-user=19 >3.json
+	SH
+	kvmwait trace -o trace.ndjson -- sh all.sh 2>err
+	echo $? >status
+}
+
+selftest() {
+	kvmwait selftest --json ${no_pause:+--skip pause,hv-pause,hv-rep-pause} >result.json 2>err
+	echo $? >status
+}
+
+check() {
+	kvmwait check >check.txt 2>err
+	echo $? >status
+	kvmwait check --json >check.json
+	kvmwait capture root >capture.txt
+	kvmwait plan --json >plan.live
+	kvmwait plan --json --root root >plan.root
+	su nobody -s /bin/sh -c 'kvmwait trace' >nobody.out 2>nobody.err
+	echo $? >nobody.status
+	su nobody -s /bin/sh -c 'kvmwait plan' >nobody.plan 2>&1
+	echo $? >nobody.plan.status
+	kvmwait trace --bpftrace /nonexistent >missing.out 2>missing.err
+	echo $? >missing.status
+	# a line of the kernel's own, to hold the frame of -f ftrace against
+	echo boot >$T/trace_clock
+	echo 1 >$T/events/sched/sched_switch/enable
+	sleep 0.2
+	echo 0 >$T/events/sched/sched_switch/enable
+	grep sched_switch $T/trace | tail -n 20 >ftrace
+}
+
+for s; do
+	name=${s%%:*} argument=${s#*:}
+	dir=/out/$(echo "$s" | tr : -)
+	mkdir -p "$dir"
+	cd "$dir" || exit 1
+	start=$(cut -d. -f1 /proc/uptime)
+	"$name" "$argument"
+	echo "$s took $(($(cut -d. -f1 /proc/uptime) - start)) s of the machine's time"
+done

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of helper/wire.c: what is an event, and that nothing else is.
+#include "unit.h"
+
+#include "wire.h"
+
+/* "CPU 0/KVM" and NULs to the 16 bytes of a comm. */
+#define COMM_HEX "43505520302f4b564d00000000000000"
+
+/* Parses bytes that nothing stands behind. */
+static void parse_n(const char *line, size_t n, struct wire_line *ret)
+{
+	CLEANUP_FREE char *exact = unit_exact(line, n);
+
+	memset(ret, 0xa5, sizeof(*ret));
+	wire_parse(exact, n, ret);
+	CHECK(!memcmp(exact, line, n));
+}
+
+static enum wire_kind kind_of(const char *line)
+{
+	struct wire_line l;
+
+	parse_n(line, strlen(line), &l);
+	return l.kind;
+}
+
+static void event(void)
+{
+	struct wire_line l;
+	static const char line[] = "w 123456789012345 3 4321 4325 7 pv_yield hyperv -1 " COMM_HEX;
+
+	parse_n(line, strlen(line), &l);
+	CHECK_INT(l.kind, WIRE_WAIT);
+	CHECK_U64(l.wait.ts_ns, UINT64_C(123456789012345));
+	CHECK_U64(l.wait.cpu, 3);
+	CHECK_U64(l.wait.pid, 4321);
+	CHECK_U64(l.wait.tid, 4325);
+	CHECK_INT(l.wait.vcpu, 7);
+	CHECK_STR(l.wait.event, "pv_yield");
+	CHECK_STR(l.wait.source, "hyperv");
+	CHECK_INT(l.wait.target, -1);
+	CHECK_STR(l.wait.comm, "CPU 0/KVM");
+	CHECK(!l.wait.vm);
+}
+
+static void every_event(void)
+{
+	static const char *const sources[][2] = {
+		{ "ple", "vmx" }, { "ple", "svm" }, { "hlt", "kvm" }, { "pv_yield", "kvm" }, { "pv_yield", "hyperv" }, { "pv_yield", "xen" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		CLEANUP_FREE char *line = xasprintf("w 1 0 2 3 0 %s %s -1 " COMM_HEX, sources[i][0], sources[i][1]);
+		struct wire_line l;
+
+		parse_n(line, strlen(line), &l);
+		CHECK_INT(l.kind, WIRE_WAIT);
+		CHECK_STR(l.wait.event, sources[i][0]);
+		CHECK_STR(l.wait.source, sources[i][1]);
+	}
+}
+
+static void targets(void)
+{
+	static const struct {
+		const char *text;
+		int64_t value;
+	} good[] = {
+		{ "0", 0 },
+		{ "-1", -1 },
+		{ "255", 255 },
+		{ "-9223372036854775808", INT64_MIN },
+		{ "9223372036854775807", INT64_MAX },
+		{ "9007199254740993", INT64_C(9007199254740993) },
+		{ "-9007199254740993", INT64_C(-9007199254740993) },
+	};
+	static const char *const bad[] = {
+		"9223372036854775808", "-9223372036854775809", "18446744073709551615", "99999999999999999999", "-", "--1", "+1", "1.0",
+		"0x1", "1e3", "", "a", "1,000",
+	};
+	struct wire_line l;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		CLEANUP_FREE char *line = xasprintf("w 1 2 3 4 5 pv_yield kvm %s " COMM_HEX, good[i].text);
+
+		parse_n(line, strlen(line), &l);
+		CHECK_INT(l.kind, WIRE_WAIT);
+		CHECK_INT(l.wait.target, good[i].value);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CLEANUP_FREE char *line = xasprintf("w 1 2 3 4 5 pv_yield kvm %s " COMM_HEX, bad[i]);
+
+		CHECK_INT(kind_of(line), WIRE_MALFORMED);
+	}
+}
+
+static void number_limits(void)
+{
+	struct wire_line l;
+	static const char most[] = "w 18446744073709551615 4294967295 4294967295 4294967295 9223372036854775807 hlt kvm -1 " COMM_HEX;
+
+	parse_n(most, strlen(most), &l);
+	CHECK_INT(l.kind, WIRE_WAIT);
+	CHECK_U64(l.wait.ts_ns, UINT64_MAX);
+	CHECK_U64(l.wait.cpu, UINT32_MAX);
+	CHECK_U64(l.wait.pid, UINT32_MAX);
+	CHECK_U64(l.wait.tid, UINT32_MAX);
+	CHECK_INT(l.wait.vcpu, INT64_MAX);
+	CHECK_INT(kind_of("w 18446744073709551616 2 3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w 1 4294967296 3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w 1 2 4294967296 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w 1 2 3 4294967296 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w 1 2 3 4 9223372036854775808 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w -1 2 3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w 1 -2 3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w 1 2 -3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w 1 2 3 -4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+}
+
+static void malformed_events(void)
+{
+	static const char *const lines[] = {
+		"w ",
+		"w  1 2 3 4 5 hlt kvm -1 " COMM_HEX,
+		"w 1  2 3 4 5 hlt kvm -1 " COMM_HEX,
+		"w 1\t2 3 4 5 hlt kvm -1 " COMM_HEX,
+		"w 1 2 3 4 hlt kvm -1 " COMM_HEX,
+		"w 1 2 3 4 5 6 hlt kvm -1 " COMM_HEX,
+		"w 1 2 3 4 5 hlt -1 " COMM_HEX,
+		"w 1 2 3 4 5 hlt kvm " COMM_HEX,
+		"w 1 2 3 4 5 hlt kvm -1",
+		"w 1 2 3 4 5 hlt kvm -1 ",
+		"w 1x 2 3 4 5 hlt kvm -1 " COMM_HEX,
+		/* events that are none */
+		"w 1 2 3 4 5 halt kvm -1 " COMM_HEX,
+		"w 1 2 3 4 5 HLT kvm -1 " COMM_HEX,
+		"w 1 2 3 4 5 hl kvm -1 " COMM_HEX,
+		"w 1 2 3 4 5 hltt kvm -1 " COMM_HEX,
+		"w 1 2 3 4 5  kvm -1 " COMM_HEX,
+		"w 1 2 3 4 5 pv_yield_pv_yield_pv_yield kvm -1 " COMM_HEX,
+		"w 1 2 3 4 5 pv-yield kvm -1 " COMM_HEX,
+		/* sources that are no names */
+		"w 1 2 3 4 5 hlt  -1 " COMM_HEX,
+		"w 1 2 3 4 5 hlt KVM -1 " COMM_HEX,
+		"w 1 2 3 4 5 hlt kv,m -1 " COMM_HEX,
+		"w 1 2 3 4 5 hlt \"kvm\" -1 " COMM_HEX,
+		"w 1 2 3 4 5 hlt kv\xc3\xbc -1 " COMM_HEX,
+		"w 1 2 3 4 5 hlt abcdefghijklmnop -1 " COMM_HEX,
+		/* comms that are not 16 bytes in hex */
+		"w 1 2 3 4 5 hlt kvm -1 " COMM_HEX "00",
+		"w 1 2 3 4 5 hlt kvm -1 " COMM_HEX "0",
+		"w 1 2 3 4 5 hlt kvm -1 " COMM_HEX " ",
+		"w 1 2 3 4 5 hlt kvm -1 " COMM_HEX "\r",
+		"w 1 2 3 4 5 hlt kvm -1 " COMM_HEX " x",
+		"w 1 2 3 4 5 hlt kvm -1  " COMM_HEX,
+		"w 1 2 3 4 5 hlt kvm -1 43505520302f4b564d0000000000000",
+		"w 1 2 3 4 5 hlt kvm -1 4g5055203020304b564d000000000000",
+		"w 1 2 3 4 5 hlt kvm -1 43505520302030g4564d000000000000",
+		"w 1 2 3 4 5 hlt kvm -1 -3505520302030404b564d0000000000",
+		"w 1 2 3 4 5 hlt kvm -1 CPU 0/KVM",
+		"w 1 2 3 4 5 hlt kvm -1 43 50  55 20 30 20 30 4b 56 4d 00 00 00 00 00 00",
+		"w 1 2 3 4 5 hlt kvm -1 4 350 55 20 30 20 30 4b 56 4d 00 00 00 00 00 00",
+		/* two lines in one, as a torn write makes them */
+		"w 1 2 3 4 5 hlt kvm -1 435055w 2 2 3 4 5 hlt kvm -1 " COMM_HEX,
+		"w 1 2 w 1 2 3 4 5 hlt kvm -1 " COMM_HEX,
+		"w w 1 2 3 4 5 hlt kvm -1 " COMM_HEX,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (kind_of(lines[i]) != WIRE_MALFORMED)
+			unit_fail(__FILE__, __LINE__, "not malformed: <%s>", lines[i]);
+}
+
+/* A NUL is a byte like any other, in no field allowed. */
+static void nul_bytes(void)
+{
+	static const char line[] = "w 12 34 56 78 9 hlt kvm -1 " COMM_HEX;
+	size_t n = strlen(line);
+	struct wire_line l;
+
+	for (size_t i = 2; i < n; i++) {
+		CLEANUP_FREE char *copy = unit_exact(line, n);
+
+		copy[i] = '\0';
+		parse_n(copy, n, &l);
+		if (l.kind != WIRE_MALFORMED)
+			unit_fail(__FILE__, __LINE__, "a NUL as byte %zu makes an event", i);
+	}
+	/* and none is let in beside the bytes of a name */
+	for (size_t i = 2; i <= n; i++) {
+		CLEANUP_FREE char *copy = xcalloc(n + 1, 1);
+
+		memcpy(copy, line, i);
+		memcpy(copy + i + 1, line + i, n - i);
+		parse_n(copy, n + 1, &l);
+		if (l.kind != WIRE_MALFORMED)
+			unit_fail(__FILE__, __LINE__, "a NUL put in at byte %zu makes an event", i);
+	}
+}
+
+static void truncated_events(void)
+{
+	static const char *const lines[] = {
+		"w 123456789 3 4321 4325 7 pv_yield hyperv -9223372036854775808 " COMM_HEX,
+		"w 1 2 3 4 5 hlt kvm -1 43 50 55 20 30 20 30 4b 56 4d 00 00 00 00 00 00",
+	};
+	struct wire_line l;
+
+	for (size_t k = 0; k < ARRAY_SIZE(lines); k++) {
+		size_t n = strlen(lines[k]);
+
+		CHECK_INT(kind_of(lines[k]), WIRE_WAIT);
+		for (size_t i = 0; i < n; i++) {
+			parse_n(lines[k], i, &l);
+			if (l.kind != (i < 2 ? WIRE_NOTHING : WIRE_MALFORMED))
+				unit_fail(__FILE__, __LINE__, "the first %zu bytes are taken for kind %d", i, l.kind);
+		}
+		for (size_t i = 1; i < n; i++) { /* without its head */
+			parse_n(lines[k] + i, n - i, &l);
+			if (l.kind != WIRE_NOTHING)
+				unit_fail(__FILE__, __LINE__, "without the first %zu bytes it is taken for kind %d", i, l.kind);
+		}
+	}
+}
+
+/* Any byte may stand in a comm, up to its NUL and behind it. */
+static void comm_bytes(void)
+{
+	for (unsigned int byte = 0; byte < 256; byte++) {
+		CLEANUP_FREE char *packed = xasprintf("w 1 2 3 4 5 hlt kvm -1 61%02x62000000000000000000000000%02x", byte, byte);
+		struct wire_line l;
+
+		parse_n(packed, strlen(packed), &l);
+		CHECK_INT(l.kind, WIRE_WAIT);
+		CHECK_INT((unsigned char)l.wait.comm[0], 'a');
+		CHECK_INT((unsigned char)l.wait.comm[1], byte);
+		CHECK_INT((unsigned char)l.wait.comm[2], 'b');
+		CHECK_INT((unsigned char)l.wait.comm[15], byte);
+		CHECK_INT(l.wait.comm[16], 0);
+	}
+}
+
+/* bpftrace writes "%rh" as "61 62" or "6162", small or capital. */
+static void comm_forms(void)
+{
+	static const char *const forms[] = {
+		"61 0a 22 20 7f ff 5c 00 00 00 00 00 00 00 00 00",
+		"610a22207fff5c000000000000000000",
+		"610A22207FFF5C000000000000000000",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		CLEANUP_FREE char *line = xasprintf("w 1 2 3 4 5 hlt kvm -1 %s", forms[i]);
+		struct wire_line l;
+
+		parse_n(line, strlen(line), &l);
+		CHECK_INT(l.kind, WIRE_WAIT);
+		CHECK_STR(l.wait.comm, "a\n\" \x7f\xff\\");
+	}
+}
+
+static void counted(void)
+{
+	static const char *const bad[] = {
+		"@counted: 0", "@counted: ", "@counted: -1", "@counted: 1 ", "@counted: 1 2", "@counted: 1x", "@counted: 1.5", "@counted:  1",
+		"@counted: 18446744073709551616", "@counted: 1\r",
+	};
+	static const char *const nothing[] = { "@counted", "@counted:", "@counted:1", "@counted[1]: 2", "@counted2: 1", " @counted: 1",
+					       "counted: 1", "@COUNTED: 1", "@count: 1" };
+	struct wire_line l;
+
+	parse_n("@counted: 1", 11, &l);
+	CHECK_INT(l.kind, WIRE_COUNTED);
+	CHECK_U64(l.number, 0); /* the first line is counted as well */
+	parse_n("@counted: 2", 11, &l);
+	CHECK_INT(l.kind, WIRE_COUNTED);
+	CHECK_U64(l.number, 1);
+	parse_n("@counted: 18446744073709551615", 30, &l);
+	CHECK_INT(l.kind, WIRE_COUNTED);
+	CHECK_U64(l.number, UINT64_MAX - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (kind_of(bad[i]) != WIRE_MALFORMED)
+			unit_fail(__FILE__, __LINE__, "not malformed: <%s>", bad[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
+		if (kind_of(nothing[i]) != WIRE_NOTHING)
+			unit_fail(__FILE__, __LINE__, "not nothing: <%s>", nothing[i]);
+}
+
+static void begin(void)
+{
+	static const char *const bad[] = {
+		"kvmwait-wire ", "kvmwait-wire 1", "kvmwait-wire 1 ", "kvmwait-wire 2 x86-5.17", "kvmwait-wire 0 x86-5.17",
+		"kvmwait-wire 11 x86-5.17", "kvmwait-wire x86-5.17", "kvmwait-wire -1 x", "kvmwait-wire 1x86",
+		"kvmwait-wire 18446744073709551617 x",
+		"kvmwait-wire 1 0123456789012345678901234567890123456789012345678901234567890123",
+	};
+	static const char line[] = "kvmwait-wire 1 x86-5.17";
+	static const char longest[] = "kvmwait-wire 1 012345678901234567890123456789012345678901234567890123456789012";
+	struct wire_line l;
+
+	parse_n(line, strlen(line), &l);
+	CHECK_INT(l.kind, WIRE_BEGIN);
+	CHECK_STR(l.script, "x86-5.17");
+	parse_n(longest, strlen(longest), &l);
+	CHECK_INT(l.kind, WIRE_BEGIN);
+	CHECK_STR(l.script, longest + 15);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (kind_of(bad[i]) != WIRE_MALFORMED)
+			unit_fail(__FILE__, __LINE__, "not malformed: <%s>", bad[i]);
+	for (size_t i = 0; i < 13; i++) {
+		parse_n(line, i, &l);
+		CHECK_INT(l.kind, WIRE_NOTHING);
+	}
+	CHECK_INT(kind_of("kvmwait-wirex 1 x86-5.17"), WIRE_NOTHING);
+	CHECK_INT(kind_of(" kvmwait-wire 1 x86-5.17"), WIRE_NOTHING);
+}
+
+static void lost(void)
+{
+	static const struct {
+		const char *line;
+		uint64_t n;
+	} good[] = {
+		{ "Lost 42 events", 42 },
+		{ "WARNING: Lost 42 events", 42 },
+		{ "Lost 1 events", 1 },
+		{ "Lost 0 events", 0 },
+		{ "Lost 18446744073709551615 events", UINT64_MAX },
+	};
+	static const char *const nothing[] = {
+		"Lost events", "Lost  42 events", "Lost x events", "Lost -1 events", "Lost 42", "Lost 42 ", "Lost 42event", "Lost 42 event",
+		"lost 42 events", " Lost 42 events", "Lost 18446744073709551616 events", "WARNING: lost", "WARNING: ", "WARNING: WARNING: Lost 42 events",
+	};
+	struct wire_line l;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		parse_n(good[i].line, strlen(good[i].line), &l);
+		CHECK_INT(l.kind, WIRE_LOST);
+		CHECK_U64(l.number, good[i].n);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
+		if (kind_of(nothing[i]) != WIRE_NOTHING)
+			unit_fail(__FILE__, __LINE__, "not nothing: <%s>", nothing[i]);
+	for (size_t i = 0; i < strlen(good[1].line); i++) {
+		parse_n(good[1].line, i, &l);
+		CHECK_INT(l.kind, WIRE_NOTHING);
+	}
+}
+
+static void talk(void)
+{
+	static const char *const lines[] = {
+		"", " ", "#", "# TIME(ns) CPU PID TID VCPU EVENT SOURCE TARGET COMM(hex)", "Attaching 6 probes...", "Attached 6 probes", "w",
+		"W 1 2 3 4 5 hlt kvm -1 " COMM_HEX, "ww 1 2 3 4 5 hlt kvm -1 " COMM_HEX, " w 1 2 3 4 5 hlt kvm -1 " COMM_HEX,
+		"#w 1 2 3 4 5 hlt kvm -1 " COMM_HEX, "w\t1 2 3 4 5 hlt kvm -1 " COMM_HEX, "warning: w 1 2", "wait 1",
+		"{\"type\":\"wait\"}", "@", "@halt[12]: 3", "WARNING: could not attach", "\xff\xfe",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (kind_of(lines[i]) != WIRE_NOTHING)
+			unit_fail(__FILE__, __LINE__, "not nothing: <%s>", lines[i]);
+}
+
+/* A valid line with one byte changed is either malformed or says exactly what it says. */
+static void changed_bytes(void)
+{
+	static const char line[] = "w 12 34 56 78 9 hlt kvm 77 " COMM_HEX;
+	size_t n = strlen(line), n_events = 0;
+
+	for (size_t i = 2; i < n; i++) {
+		for (unsigned int byte = 0; byte < 256; byte++) {
+			CLEANUP_FREE char *copy = unit_exact(line, n);
+			CLEANUP_FREE char *again = NULL;
+			struct wire_line l;
+			char comm[33];
+
+			copy[i] = (char)byte;
+			parse_n(copy, n, &l);
+			if (l.kind == WIRE_MALFORMED)
+				continue;
+			CHECK_INT(l.kind, WIRE_WAIT);
+			for (size_t k = 0; k < 16; k++)
+				snprintf(comm + 2 * k, 3, "%02x", (unsigned char)l.wait.comm[k]);
+			again = xasprintf("w %02" PRIu64 " %02" PRIu32 " %02" PRIu32 " %02" PRIu32 " %" PRId64 " %s %s %02" PRId64 " %s",
+					  l.wait.ts_ns, l.wait.cpu, l.wait.pid, l.wait.tid, l.wait.vcpu, l.wait.event, l.wait.source,
+					  l.wait.target, comm);
+			n_events++;
+			if (n != strlen(again) || strncasecmp(again, copy, n))
+				unit_fail(__FILE__, __LINE__, "<%.*s> is read as <%s>", (int)n, copy, again);
+		}
+	}
+	CHECK(n_events > n); /* each byte as it stands, and the digits that may change */
+}
+
+static const struct unit_test tests[] = {
+	{ "event", event },
+	{ "every_event", every_event },
+	{ "targets", targets },
+	{ "number_limits", number_limits },
+	{ "malformed_events", malformed_events },
+	{ "nul_bytes", nul_bytes },
+	{ "truncated_events", truncated_events },
+	{ "comm_bytes", comm_bytes },
+	{ "comm_forms", comm_forms },
+	{ "counted", counted },
+	{ "begin", begin },
+	{ "lost", lost },
+	{ "talk", talk },
+	{ "changed_bytes", changed_bytes },
+};
+
+int main(void)
+{
+	return unit_run(tests, ARRAY_SIZE(tests));
+}
