@@ -204,7 +204,7 @@ static void save_btf(struct capture *c)
 	free(images);
 }
 
-static int is_empty(const char *directory)
+static bool is_empty(const char *directory)
 {
 	struct dirent **entries;
 	int n = scandir(directory, &entries, NULL, NULL);
@@ -213,7 +213,7 @@ static int is_empty(const char *directory)
 		free(entries[i]);
 	if (n >= 0)
 		free(entries);
-	return n <= 2; /* itself and the one above; or it is yet to be made */
+	return n < 0 ? errno == ENOENT : n <= 2; /* yet to be made; or itself and the one above */
 }
 
 static int capture(const char *directory)
@@ -232,7 +232,8 @@ static int capture(const char *directory)
 		traceable = xasprintf("%s/available_filter_functions", planning.kernel.tracefs);
 		save_functions(&c, traceable, "/sys/kernel/tracing/available_filter_functions", false);
 	} else {
-		fail(EXIT_OK, "tracefs cannot be read: the capture goes without tracepoints (run it with sudo)");
+		fail(EXIT_OK, "tracefs %s: the capture goes without tracepoints", planning.kernel.tracefs ? "cannot be read (run it with sudo)"
+												     : "is not mounted");
 	}
 	save_tracepoints(&c);
 	save_btf(&c);
@@ -262,6 +263,6 @@ int cmd_capture(int argc, char **argv)
 	if (optind + 1 != argc)
 		return fail(EXIT_USAGE, "capture takes one directory");
 	if (!force && !is_empty(argv[optind]))
-		return fail(EXIT_FAILED, "'%s' is not empty: name another directory, or give --force", argv[optind]);
+		return fail(EXIT_FAILED, "'%s' is not an empty directory: name another, or give --force", argv[optind]);
 	return capture(argv[optind]);
 }

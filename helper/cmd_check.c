@@ -165,7 +165,7 @@ static void check_modules(struct report *r, const struct planning *p)
 static void check_probes(struct report *r, const struct planning *p)
 {
 	const struct verdict *v = p->plan.chosen;
-	size_t tried = 0;
+	size_t tried = 0, refused = 0;
 	int err;
 
 	if (!p->kernel.have_kprobes) {
@@ -178,12 +178,14 @@ static void check_probes(struct report *r, const struct planning *p)
 
 				err = geteuid() ? 0 : attach_try_kprobe(function);
 				tried++;
+				refused += err != 0;
 				if (err)
 					find(r, LEVEL_BAD, "kprobes", "see the kernel's log", "'%s' cannot be probed: %s", function,
 					     strerror(-err));
 			}
 		}
-		find(r, LEVEL_OK, "kprobes", NULL, geteuid() ? "there (not tried: not root)" : "there; %zu functions tried", tried);
+		if (!refused)
+			find(r, LEVEL_OK, "kprobes", NULL, geteuid() ? "there (not tried: not root)" : "there; %zu functions tried", tried);
 	}
 	if (geteuid())
 		return;

@@ -8,8 +8,10 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const struct option_help convert_options[] = {
@@ -26,14 +28,13 @@ struct convert {
 	struct order order;
 	struct ndjson ndjson;
 	uint64_t number; /* of the line */
-	uint64_t received, malformed, counted, lost;
-	bool have_counted, have_end;
+	struct balance balance;
 	int error; /* of the output */
 };
 
 static void complain(struct convert *c, const char *why)
 {
-	if (++c->malformed <= MAX_COMPLAINTS)
+	if (++c->balance.malformed <= MAX_COMPLAINTS)
 		fail(EXIT_FAILED, "a line cannot be read and is left out: '%s' line %lu: %s", c->name, (unsigned long)c->number, why);
 }
 
@@ -52,16 +53,16 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 	wire_parse(line, n, &wire);
 	switch (wire.kind) {
 	case WIRE_WAIT:
-		c->received++;
+		c->balance.received++;
 		order_push(&c->order, &wire.wait);
 		release(c, 0);
 		break;
 	case WIRE_COUNTED:
-		c->have_counted = true;
-		c->counted = wire.number;
+		c->balance.have_counted = true;
+		c->balance.counted = wire.number;
 		break;
 	case WIRE_LOST:
-		c->lost += wire.number;
+		c->balance.lost += wire.number;
 		break;
 	case WIRE_MALFORMED:
 		complain(c, "no whole line of a script");
@@ -70,6 +71,17 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 	case WIRE_BEGIN:
 		break;
 	}
+}
+
+/* The counts of an end record, to be held against what is there. */
+static void take_end(struct convert *c, json_t *end)
+{
+	json_t *counted = json_object_get(end, "counted");
+
+	c->balance.have_counted = json_is_integer(counted);
+	c->balance.counted = (uint64_t)json_integer_value(counted);
+	c->balance.lost = (uint64_t)json_integer_value(json_object_get(end, "lost"));
+	c->balance.unreported = (uint64_t)json_integer_value(json_object_get(end, "unreported"));
 }
 
 /* A saved stream is in order already: it passes straight on. */
@@ -82,8 +94,9 @@ static void take_json(struct convert *c, const char *line, size_t n)
 		complain(c, why);
 		return;
 	}
-	c->received += r.type == RECORD_WAIT;
-	c->have_end |= r.type == RECORD_END;
+	c->balance.received += r.type == RECORD_WAIT;
+	if (r.type == RECORD_END)
+		take_end(c, r.object);
 	output_write(&c->output, &r);
 	json_decref(r.object);
 }
@@ -114,23 +127,36 @@ static int read_all(struct convert *c, FILE *file)
 	if (ferror(file))
 		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror(errno));
 	release(c, UINT64_MAX);
+	c->balance.late = c->order.late;
+	if (!json) {
+		struct record end = { .type = RECORD_END };
+
+		balance_settle(&c->balance);
+		end.object = balance_json(&c->balance, "the lines ended");
+		output_write(&c->output, &end);
+		json_decref(end.object);
+	}
 	if (!c->error)
 		c->error = output_flush(&c->output);
-	if (json && !c->have_end)
-		fail(EXIT_UNBALANCED, "'%s' has no end record: it was cut short", c->name);
-	return json && !c->have_end ? EXIT_UNBALANCED : EXIT_OK;
+	return EXIT_OK;
 }
 
 static int say_balance(const struct convert *c)
 {
-	if (c->malformed > MAX_COMPLAINTS)
-		fail(EXIT_FAILED, "and %lu more", (unsigned long)(c->malformed - MAX_COMPLAINTS));
-	if (c->order.late)
-		fail(EXIT_FAILED, "%lu events came too late to be put in order", (unsigned long)c->order.late);
-	if (c->have_counted && c->counted != c->received + c->lost)
-		return fail(EXIT_UNBALANCED, "received %lu + lost %lu is not counted %lu", (unsigned long)c->received,
-			    (unsigned long)c->lost, (unsigned long)c->counted);
-	return c->malformed ? EXIT_FAILED : EXIT_OK;
+	const struct balance *b = &c->balance;
+
+	if (b->malformed > MAX_COMPLAINTS)
+		fail(EXIT_FAILED, "and %" PRIu64 " more", b->malformed - MAX_COMPLAINTS);
+	if (b->late)
+		fail(EXIT_FAILED, "%" PRIu64 " events came too late to be put in order", b->late);
+	if (b->malformed)
+		return EXIT_FAILED;
+	if (!b->have_counted)
+		return fail(EXIT_UNBALANCED, "'%s' ends without the kernel's count: whether events are missing cannot be said", c->name);
+	if (balance_off(b))
+		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64, b->received, b->lost,
+			    b->counted);
+	return EXIT_OK;
 }
 
 static int convert(const char *input, const struct output_format *format, FILE *out, const char *out_name)
@@ -142,13 +168,22 @@ static int convert(const char *input, const struct output_format *format, FILE *
 	if (strcmp(input, "-") && !opened)
 		return fail(EXIT_FAILED, "the input cannot be opened: '%s': %s", input, strerror(errno));
 	output_init(&c.output, format, out);
+	output_begin(&c.output);
 	order_init(&c.order);
 	code = read_all(&c, opened ? opened : stdin);
-	balance = say_balance(&c);
+	balance = c.error ? EXIT_OK : say_balance(&c);
 	order_done(&c.order);
 	if (c.error && c.error != -EPIPE)
 		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s", out_name, strerror(-c.error));
 	return code ? code : balance;
+}
+
+/* Are these two names of one regular file? */
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 int cmd_convert(int argc, char **argv)
@@ -173,6 +208,8 @@ int cmd_convert(int argc, char **argv)
 		return fail(EXIT_USAGE, "convert takes one file, or - for standard input");
 	if (!format)
 		format = output_format_find(!output && isatty(STDOUT_FILENO) ? "table" : "json");
+	if (output && is_same_file(argv[optind], output))
+		return fail(EXIT_USAGE, "the output is the input: '%s'", output);
 	if (output) {
 		opened = fopen(output, "we");
 		if (!opened)

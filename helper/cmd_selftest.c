@@ -199,6 +199,7 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 {
 	struct sum sums[32];
 	size_t n = sum_rows(&run->tally, sums, ARRAY_SIZE(sums));
+	const struct balance *b = &r->balance;
 
 	printf(" ...\n\n%-10s %-7s %11s %8s\n", "event", "source", "guest did", "seen");
 	for (size_t i = 0; i < n; i++)
@@ -216,9 +217,9 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 	print_could_not(report);
 	if (run->tally.others)
 		printf("other VMs on this host: %" PRIu64 " events\n", run->tally.others);
-	if (r->have_counted)
-		printf("received %" PRIu64 " + lost %" PRIu64 " %s counted %" PRIu64 "\n", r->received, r->lost,
-		       r->unbalanced ? "is not" : "=", r->counted);
+	if (b->have_counted)
+		printf("received %" PRIu64 " + lost %" PRIu64 " %s counted %" PRIu64 "\n", b->received, b->lost,
+		       balance_off(b) ? "is not" : "=", b->counted);
 	else
 		puts("the kernel's count is not known");
 }
@@ -235,7 +236,7 @@ static void print_json(const struct plan *plan, const struct run *run, json_t *r
 						      judge(plan->chosen, &sums[i])));
 	result = json_pack("{s:b, s:s, s:s, s:o, s:O, s:I, s:I, s:I}", "passed", !failed, "kernel", plan->kernel->release, "script",
 			   plan->chosen->script->name, "rows", rows, "could_not", json_object_get(report, "could_not"), "counted",
-			   (json_int_t)r->counted, "received", (json_int_t)r->received, "lost", (json_int_t)r->lost);
+			   (json_int_t)r->balance.counted, "received", (json_int_t)r->balance.received, "lost", (json_int_t)r->balance.lost);
 	json_dumpf(result, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(result);

@@ -7,7 +7,7 @@
 #include "trace.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,7 +46,9 @@ static int parse_seconds(const char *text, uint64_t *ret_ns)
 	CLEANUP_FREE char *seconds = xstrndup(text, whole);
 	uint64_t s, ns = 0, scale = 100000000;
 
-	if (parse_u64(seconds, &s) || s > 1000000000)
+	if (!whole && *text == '.')
+		s = 0;
+	else if (parse_u64(seconds, &s) || s > 1000000000)
 		return -EINVAL;
 	if (text[whole] == '.') {
 		for (text += whole + 1; *text >= '0' && *text <= '9'; text++, scale /= 10)
@@ -175,11 +177,11 @@ static int end_code(const struct settings *s, const struct trace_result *r)
 	if (r->take_error)
 		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s; it ends early",
 			    s->output ? s->output : "standard output", strerror(-r->take_error));
-	if (!r->have_counted)
+	if (!r->balance.have_counted)
 		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s): whether events were lost cannot be said", r->why);
 	if (!trace_balances(r))
-		return fail(EXIT_UNBALANCED, "received %lu + lost %lu is not counted %lu, %lu lines malformed", (unsigned long)r->received,
-			    (unsigned long)r->lost, (unsigned long)r->counted, (unsigned long)r->malformed);
+		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64 ", %" PRIu64 " lines malformed",
+			    r->balance.received, r->balance.lost, r->balance.counted, r->balance.malformed);
 	if (r->command_status == 127 && !strcmp(r->why, "the command could not be run"))
 		return EXIT_FAILED;
 	return EXIT_OK;

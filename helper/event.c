@@ -61,7 +61,7 @@ static const struct field wait_fields[] = {
 	{ "vcpu", FIELD_INTEGER, NULL, "vCPU id within the VM", false, NULL },
 	{ "event", FIELD_STRING, NULL, "ple, hlt or pv_yield", false, NULL },
 	{ "source", FIELD_STRING, NULL, "the path in KVM", false, NULL },
-	{ "target", FIELD_INTEGER, NULL, "the guest's value, unchecked; -1 where it gives none", false, NULL },
+	{ "target", FIELD_INTEGER, NULL, "the guest's value, unchecked; -1 also where it gives none", false, NULL },
 	{ 0 },
 };
 
@@ -74,13 +74,15 @@ static const struct field lost_fields[] = {
 static const struct field end_fields[] = {
 	{ "counted", FIELD_INTEGER, NULL, "events the kernel counted; missing where it is not known", true, NULL },
 	{ "received", FIELD_INTEGER, NULL, "wait records", false, NULL },
-	{ "lost", FIELD_INTEGER, NULL, "events reported as lost", false, NULL },
+	{ "lost", FIELD_INTEGER, NULL, "events that were lost", false, NULL },
+	{ "unreported", FIELD_INTEGER, NULL, "of the lost: counted and not received, but not reported by bpftrace", false, NULL },
 	{ "malformed", FIELD_INTEGER, NULL, "lines that could not be read", false, NULL },
 	{ "late", FIELD_INTEGER, NULL, "records that came too late to be put in order", false, NULL },
 	{ "unbalanced", FIELD_INTEGER, NULL, "counted - received - lost; missing where counted is", true, NULL },
 	{ "why", FIELD_STRING, NULL, "why the trace ended", false, NULL },
 	{ "command_status", FIELD_INTEGER, NULL, "exit status of the command that was run, 128 + signal", true, NULL },
-	{ "clock", FIELD_OBJECT, NULL, "the clocks at the end, taken together", false, clock_fields },
+	{ "clock", FIELD_OBJECT, NULL, "the clocks at the end, taken together; missing where lines were converted", true,
+	  clock_fields },
 	{ 0 },
 };
 
@@ -103,6 +105,40 @@ unsigned int event_bit(const char *name)
 		if (!strcmp(event_kinds[i].name, name))
 			return event_kinds[i].bit;
 	return 0;
+}
+
+/* ---- the balance ---- */
+
+void balance_settle(struct balance *b)
+{
+	int64_t off = balance_off(b);
+
+	if (!b->have_counted || off <= 0)
+		return;
+	b->unreported = (uint64_t)off;
+	b->lost += b->unreported;
+}
+
+int64_t balance_off(const struct balance *b)
+{
+	return (int64_t)(b->counted - b->received - b->lost);
+}
+
+json_t *balance_json(const struct balance *b, const char *why)
+{
+	json_t *end = json_pack("{s:s}", "type", "end");
+
+	if (b->have_counted)
+		json_object_set_new(end, "counted", json_integer((json_int_t)b->counted));
+	json_object_set_new(end, "received", json_integer((json_int_t)b->received));
+	json_object_set_new(end, "lost", json_integer((json_int_t)b->lost));
+	json_object_set_new(end, "unreported", json_integer((json_int_t)b->unreported));
+	json_object_set_new(end, "malformed", json_integer((json_int_t)b->malformed));
+	json_object_set_new(end, "late", json_integer((json_int_t)b->late));
+	if (b->have_counted)
+		json_object_set_new(end, "unbalanced", json_integer((json_int_t)balance_off(b)));
+	json_object_set_new(end, "why", json_string(why));
+	return end;
 }
 
 /* ---- JSON Schema ---- */

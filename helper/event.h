@@ -76,6 +76,20 @@ extern const size_t n_event_kinds;
 /* The bit of an event, or 0. */
 unsigned int event_bit(const char *name);
 
+/* How a stream was received, for its end record. */
+struct balance {
+	uint64_t counted, received, malformed, late;
+	uint64_t lost;	     /* reported by bpftrace, and unreported */
+	uint64_t unreported; /* counted by the kernel, never received, and never reported as lost */
+	bool have_counted;   /* counted is known */
+};
+/* At the end: what the kernel counted and nobody received is lost, reported or not. */
+void balance_settle(struct balance *b);
+/* counted - received - lost. */
+int64_t balance_off(const struct balance *b);
+/* The end record without clock and command; the caller owns it. */
+json_t *balance_json(const struct balance *b, const char *why);
+
 /* The JSON Schema (draft 2020-12) of one record, any type; the caller drops the reference. */
 json_t *schema_json(void);
 

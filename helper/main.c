@@ -2,6 +2,8 @@
 // The table of commands, and nothing but dispatch and help.
 #include "command.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +61,7 @@ static void print_help(FILE *f)
 	      f);
 	for (size_t i = 0; i < n_commands; i++)
 		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
-	fputs("\n  kvmwait COMMAND --help says more; --version prints the version.\n\nexit codes:\n", f);
+	fputs("\n  kvmwait COMMAND --help (-h) says more; --version (-V) prints the version.\n\nexit codes:\n", f);
 	for (int i = 0; i < EXIT_CODES; i++)
 		fprintf(f, "  %d  %s\n", i, exit_code_help[i]);
 }
@@ -115,7 +117,8 @@ int main(int argc, char **argv)
 	const struct command *c;
 	int code;
 
-	argv[0] = program; /* what getopt puts before its messages */
+	signal(SIGPIPE, SIG_IGN); /* comes back as EPIPE, which is no failure: nobody reads any more */
+	argv[0] = program;	  /* what getopt puts before its messages */
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
@@ -133,7 +136,7 @@ int main(int argc, char **argv)
 		return fail(EXIT_USAGE, "no such command: '%s'; 'kvmwait --help' lists them", argv[1]);
 	argv[1] = program;
 	code = c->run(argc - 1, argv + 1);
-	if (fflush(stdout) && !code)
+	if (fflush(stdout) && !code && errno != EPIPE)
 		return fail(EXIT_FAILED, "standard output cannot be written");
 	return code;
 }

@@ -201,11 +201,16 @@ void output_init(struct output *o, const struct output_format *format, FILE *fil
 	*o = (struct output){ .format = format, .file = file };
 }
 
-void output_write(struct output *o, const struct record *r)
+void output_begin(struct output *o)
 {
 	if (!o->begun && o->format->begin)
 		o->format->begin(o);
 	o->begun = true;
+}
+
+void output_write(struct output *o, const struct record *r)
+{
+	output_begin(o);
 	o->format->write(o, r);
 }
 

@@ -27,6 +27,8 @@ struct output {
 const struct output_format *output_format_find(const char *name);
 
 void output_init(struct output *o, const struct output_format *format, FILE *file);
+/* Writes what stands before the first record, if that is still to be written. */
+void output_begin(struct output *o);
 /* Writes one record. Errors stay with the file: see output_flush(). */
 void output_write(struct output *o, const struct record *r);
 /* Hands on what is buffered. 0 or -errno (-EPIPE: nobody reads any more). */

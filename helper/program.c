@@ -44,11 +44,11 @@ static bool *needs_in_use(const struct verdict *v, const struct filter *filter)
 	return needed;
 }
 
-/* The need that an attach point "kprobe:PATTERN" is about; NULL for BEGIN, END, tracepoints. */
-static const struct need *need_of(const struct script *s, const char *pattern)
+/* The need of this kind that an attach point's name or pattern is about, or NULL. */
+static const struct need *need_of(const struct script *s, enum need_kind kind, const char *pattern)
 {
 	for (size_t i = 0; i < s->n_needs; i++) {
-		if (s->needs[i].kind != NEED_FUNC)
+		if (s->needs[i].kind != kind)
 			continue;
 		for (size_t j = 0; j < s->needs[i].names.n; j++)
 			if (!fnmatch(pattern, s->needs[i].names.items[j], 0))
@@ -67,21 +67,18 @@ static bool is_probed(const struct renderer *r, const struct need *need)
 /* Adds what one attach point becomes. */
 static void fit_attach_point(const struct renderer *r, const char *point, const char *only, struct strings *fitted)
 {
-	CLEANUP_FREE char *pattern = NULL;
-	const struct need *need;
+	size_t type_n = strcspn(point, ":") + 1;
+	CLEANUP_FREE char *type = xstrndup(point, type_n);
+	CLEANUP_FREE char *pattern = xstrndup(point + type_n, strcspn(point + type_n, ",\n"));
+	enum need_kind kind = strcmp(type, "kprobe:") ? NEED_TRACEPOINT : NEED_FUNC;
+	const struct need *need = need_of(r->v->script, kind, pattern);
 	const struct need_result *result;
 
-	if (!starts_with(point, "kprobe:")) {
-		strings_add_n(fitted, point, strcspn(point, ",\n"));
-		return;
-	}
-	pattern = xstrndup(point + 7, strcspn(point + 7, ",\n"));
-	need = need_of(r->v->script, pattern);
 	if (!need || (only && strcmp(need->id, only)) || !is_probed(r, need))
 		return;
 	result = &r->v->needs[need - r->v->script->needs];
 	for (size_t i = 0; i < result->functions.n; i++) {
-		CLEANUP_FREE char *text = xasprintf("kprobe:%s", result->functions.items[i]);
+		CLEANUP_FREE char *text = xasprintf("%s%s", type, result->functions.items[i]);
 
 		strings_add(fitted, text);
 	}

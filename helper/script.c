@@ -2,6 +2,8 @@
 // A bpftrace script and what its header says: which kernel it is for, what it needs, what it gives.
 #include "script.h"
 
+#include "event.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -67,6 +69,19 @@ static bool is_identifier(const char *s)
 	return true;
 }
 
+/* Splits identifiers at single separators; false where there is anything else. */
+static bool split_identifiers(struct strings *parts, const char *text, const char *separator)
+{
+	CLEANUP_FREE char *joined = NULL;
+
+	strings_split(parts, text, separator);
+	for (size_t i = 0; i < parts->n; i++)
+		if (!is_identifier(parts->items[i]))
+			return false;
+	joined = strings_join(parts, separator);
+	return parts->n && !strcmp(joined, text);
+}
+
 static int parse_text(char **field, const char *value)
 {
 	if (*field || !*value)
@@ -89,13 +104,17 @@ static int parse_range(struct script *s, const char *value)
 	const char *dots = strstr(value, "..");
 	CLEANUP_FREE char *from = NULL;
 
-	if (!dots || parse_text(&s->range, value))
+	if (!dots || strstr(dots + 2, "..") || value[strspn(value, "0123456789.")] || parse_text(&s->range, value))
 		return -EINVAL;
 	from = xstrndup(value, (size_t)(dots - value));
 	if (version_parse(from, &s->from))
 		return -EINVAL;
 	s->has_until = dots[2] != '\0';
-	return s->has_until ? version_parse(dots + 2, &s->until) : 0;
+	if (!s->has_until)
+		return 0;
+	if (version_parse(dots + 2, &s->until))
+		return -EINVAL;
+	return version_compare(s->from, s->until) < 0 ? 0 : -EINVAL;
 }
 
 static int parse_vendor(struct script *s, const char *id, const char *value)
@@ -114,7 +133,7 @@ static int parse_func(struct need *need, char *value)
 	char *rest = value + strcspn(value, "( ");
 
 	if (open) {
-		if (!close || close < open)
+		if (!close || close < open || rest != open)
 			return -EINVAL;
 		need->args = xstrndup(open + 1, (size_t)(close - open - 1));
 		rest = close + 1;
@@ -127,25 +146,15 @@ static int parse_func(struct need *need, char *value)
 		need->marker = xstrdup(marker + 3);
 	}
 	value[strcspn(value, "( ")] = '\0';
-	strings_split(&need->names, value, "|");
-	for (size_t i = 0; i < need->names.n; i++)
-		if (!is_identifier(need->names.items[i]))
-			return -EINVAL;
-	return need->names.n ? 0 : -EINVAL;
+	return split_identifiers(&need->names, value, "|") ? 0 : -EINVAL;
 }
 
 /* struct.member.member */
 static int parse_member(struct need *need, const char *value)
 {
 	struct strings parts = { 0 };
-	int err = 0;
+	int err = split_identifiers(&parts, value, ".") && parts.n >= 2 ? 0 : -EINVAL;
 
-	strings_split(&parts, value, ".");
-	for (size_t i = 0; i < parts.n; i++)
-		if (!is_identifier(parts.items[i]))
-			err = -EINVAL;
-	if (parts.n < 2)
-		err = -EINVAL;
 	strings_done(&parts);
 	strings_add(&need->names, value);
 	return err;
@@ -158,9 +167,7 @@ static int parse_tracepoint(struct need *need, const char *value)
 	int err = -EINVAL;
 
 	strings_split(&words, value, " ");
-	if (words.n)
-		strings_split(&parts, words.items[0], ":");
-	if (parts.n == 2 && is_identifier(parts.items[0]) && is_identifier(parts.items[1])) {
+	if (words.n && split_identifiers(&parts, words.items[0], ":") && parts.n == 2) {
 		strings_add(&need->names, words.items[0]);
 		err = 0;
 	}
@@ -202,8 +209,12 @@ static int parse_need(struct script *s, const char *id, const char *value)
 		need->kind = kind;
 		switch (kind) {
 		case NEED_FUNC:
-		case NEED_NO_FUNC:
 			return parse_func(need, rest);
+		case NEED_NO_FUNC:
+			if (!is_identifier(rest))
+				return -EINVAL;
+			strings_add(&need->names, rest);
+			return 0;
 		case NEED_MEMBER:
 			return parse_member(need, rest);
 		case NEED_TRACEPOINT:
@@ -242,7 +253,7 @@ static int parse_claim(struct script *s, enum fidelity fidelity, const char *wha
 		claim->needs = xrealloc(claim->needs, claim->n_needs + 1, sizeof(*claim->needs));
 		claim->needs[claim->n_needs++] = (size_t)(need - s->needs);
 	}
-	if (bar)
+	if (bar && *skip_space(bar + 1))
 		claim->note = xstrdup(skip_space(bar + 1));
 	if (!err && (!claim->sources.n || !claim->n_needs || !is_identifier(claim->event)))
 		err = -EINVAL;
@@ -250,6 +261,8 @@ static int parse_claim(struct script *s, enum fidelity fidelity, const char *wha
 		if (!is_identifier(claim->sources.items[i]))
 			err = -EINVAL;
 	if (fidelity == FIDELITY_INFERRED && !claim->note)
+		err = -EINVAL;
+	if (!err && !event_bit(claim->event))
 		err = -EINVAL;
 	strings_done(&ids);
 	strings_done(&words);

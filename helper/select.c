@@ -32,12 +32,30 @@ static size_t count_symbols(const struct kernel *k, const struct script *s, cons
 	return n;
 }
 
-/* Is the name in use elsewhere, so that a probe by name may land on the wrong function? */
+/* Is this name in use elsewhere, so that a probe by name may land on the wrong function? */
 static const struct symbol *find_namesake(const struct kernel *k, const struct script *s, const char *name)
 {
 	for (size_t i = 0; i < k->symbols.n; i++)
 		if (!strcmp(k->symbols.items[i].name, name) && !symbol_is_here(k, s, &k->symbols.items[i]))
 			return &k->symbols.items[i];
+	return NULL;
+}
+
+/* The function and each clone of it have to take a probe, or else none does; NULL, or why not. */
+static char *why_not_probed(const struct kernel *k, const struct script *s, const char *name)
+{
+	for (size_t i = 0; i < k->symbols.n; i++) {
+		const struct symbol *symbol = &k->symbols.items[i], *namesake;
+
+		if (strcmp(symbol->base, name) || !symbol_is_here(k, s, symbol))
+			continue;
+		namesake = find_namesake(k, s, symbol->name);
+		if (namesake)
+			return xasprintf("%s exists in %s as well: a probe may land there", symbol->name,
+					 *namesake->module ? namesake->module : "the kernel itself");
+		if (!symbol->traceable)
+			return xasprintf("%s cannot be traced (notrace)", symbol->name);
+	}
 	return NULL;
 }
 
@@ -81,7 +99,7 @@ static bool arguments_fit(const struct kernel *k, const struct script *s, const 
 static bool resolve_name(const struct kernel *k, const struct script *s, const struct need *need, const char *name,
 			 struct need_result *r)
 {
-	const struct symbol *whole = NULL, *clone = NULL, *namesake;
+	const struct symbol *whole = NULL, *clone = NULL;
 	bool loaded = kernel_has_module(k, s->module);
 	size_t n_whole = count_symbols(k, s, name, false, &whole), n_clones = count_symbols(k, s, name, true, &clone);
 
@@ -94,16 +112,9 @@ static bool resolve_name(const struct kernel *k, const struct script *s, const s
 		r->why = xasprintf("there are %zu functions %s", n_whole, name);
 		return false;
 	}
-	namesake = find_namesake(k, s, name);
-	if (namesake) {
-		r->why = xasprintf("%s exists in %s as well: a probe may land there", name,
-				   *namesake->module ? namesake->module : "the kernel itself");
+	r->why = why_not_probed(k, s, name);
+	if (r->why)
 		return false;
-	}
-	if ((whole && !whole->traceable) || (clone && !clone->traceable)) {
-		r->why = xasprintf("%s cannot be traced (notrace)", whole && !whole->traceable ? whole->name : clone->name);
-		return false;
-	}
 	if (!k->have_kprobes) {
 		r->why = xstrdup("the kernel has no kprobes");
 		return false;

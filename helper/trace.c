@@ -53,6 +53,7 @@ struct trace {
 	char *tail[TAIL_LINES]; /* what bpftrace said last */
 	size_t n_tail;
 	uint64_t started_ns, running_ns, stopping_ns;
+	uint64_t wait_ns; /* when the last event arrived */
 	int stop_signals;
 	uint64_t shown_s; /* of the progress */
 };
@@ -73,7 +74,7 @@ json_t *clock_json(void)
 
 bool trace_balances(const struct trace_result *r)
 {
-	return r->have_counted && !r->unbalanced && !r->malformed;
+	return r->balance.have_counted && !balance_off(&r->balance) && !r->balance.malformed;
 }
 
 /* ---- records out ---- */
@@ -168,23 +169,23 @@ static void give_meta(struct trace *t)
 	give_object(t, RECORD_META, meta);
 }
 
+static void give_lost(struct trace *t, uint64_t lost)
+{
+	give_object(t, RECORD_LOST, json_pack("{s:s, s:I, s:I}", "type", "lost", "lost", (json_int_t)lost, "ts",
+					      (json_int_t)clock_ns(CLOCK_BOOTTIME)));
+}
+
 static void give_end(struct trace *t)
 {
 	struct trace_result *r = &t->result;
-	json_t *end = json_pack("{s:s}", "type", "end");
+	json_t *end;
 
-	r->late = t->order.late;
-	if (r->have_counted) {
-		r->unbalanced = (int64_t)(r->counted - r->received - r->lost);
-		json_object_set_new(end, "counted", json_integer((json_int_t)r->counted));
-	}
-	json_object_set_new(end, "received", json_integer((json_int_t)r->received));
-	json_object_set_new(end, "lost", json_integer((json_int_t)r->lost));
-	json_object_set_new(end, "malformed", json_integer((json_int_t)r->malformed));
-	json_object_set_new(end, "late", json_integer((json_int_t)r->late));
-	if (r->have_counted)
-		json_object_set_new(end, "unbalanced", json_integer((json_int_t)r->unbalanced));
-	json_object_set_new(end, "why", json_string(r->why));
+	r->balance.late = t->order.late;
+	if (!r->balance.malformed)
+		balance_settle(&r->balance);
+	if (r->balance.unreported)
+		give_lost(t, r->balance.unreported);
+	end = balance_json(&r->balance, r->why);
 	if (r->command_status >= 0)
 		json_object_set_new(end, "command_status", json_integer(r->command_status));
 	json_object_set_new(end, "clock", clock_json());
@@ -252,20 +253,19 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 			break;
 		wire.wait.vm = vmnames_get(t->names, wire.wait.pid);
 		order_push(&t->order, &wire.wait);
-		t->result.received++;
+		t->result.balance.received++;
+		t->wait_ns = clock_ns(CLOCK_MONOTONIC);
 		return;
 	case WIRE_COUNTED:
-		t->result.counted = wire.number;
-		t->result.have_counted = true;
+		t->result.balance.counted = wire.number;
+		t->result.balance.have_counted = true;
 		return;
 	case WIRE_LOST:
-		t->result.lost += wire.number;
-		give_object(t, RECORD_LOST,
-			    json_pack("{s:s, s:I, s:I}", "type", "lost", "lost", (json_int_t)wire.number, "ts",
-				      (json_int_t)clock_ns(CLOCK_BOOTTIME)));
+		t->result.balance.lost += wire.number;
+		give_lost(t, wire.number);
 		return;
 	case WIRE_MALFORMED:
-		t->result.malformed++;
+		t->result.balance.malformed++;
 		remember(t, line, n);
 		return;
 	case WIRE_BEGIN:
@@ -290,7 +290,7 @@ static void take_lines(struct trace *t, struct line_reader *r, bool at_end)
 	if ((at_end && p < end) || (size_t)(end - p) >= LINE_LIMIT_BYTES) {
 		/* cut short, or no line of ours */
 		if (r == &t->out && !r->skipping && starts_with(p, "w "))
-			t->result.malformed++;
+			t->result.balance.malformed++;
 		remember(t, p, (size_t)(end - p) < 200 ? (size_t)(end - p) : 200);
 		r->skipping = !at_end;
 		p = end;
@@ -386,7 +386,8 @@ static void run_loop(struct trace *t, int signal_fd)
 			take_signal(t, signal_fd);
 		watch_time(t);
 		if (t->running_ns) {
-			release(t, clock_ns(CLOCK_BOOTTIME) - ORDER_WINDOW_NS);
+			/* by the time of the events; by the clock only when none comes, as bpftrace may lag behind it */
+			release(t, clock_ns(CLOCK_MONOTONIC) - t->wait_ns > ORDER_WINDOW_NS ? UINT64_MAX : 0);
 			flush(t);
 		}
 		if (t->result.take_error)
@@ -438,7 +439,6 @@ static int block_signals(sigset_t *ret_old)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, ret_old);
-	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -480,7 +480,7 @@ static int start(struct trace *t, char **ret_error)
 	if (err)
 		return err;
 	if (write(t->bpftrace.in_fd, READY_LINE "\n", strlen(READY_LINE) + 1) < 0)
-		t->result.malformed++;
+		t->result.balance.malformed++;
 	return 0;
 }
 

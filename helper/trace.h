@@ -24,9 +24,7 @@ struct trace_options {
 };
 
 struct trace_result {
-	uint64_t counted, received, lost, malformed, late;
-	bool have_counted;
-	int64_t unbalanced;
+	struct balance balance;
 	const char *why; /* it ended */
 	int take_error;	 /* what take or flush returned */
 	int command_status; /* -1: none ran */

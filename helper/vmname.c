@@ -50,22 +50,44 @@ static int compare_entries(const void *a, const void *b)
 	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
 }
 
-/* The first value of a QEMU option list: up to a comma, where a doubled comma is one of the name. */
-static char *option_value(const char *text, size_t n)
+/*
+ * One item of a QEMU option list: up to a comma, where a doubled comma is one of the item. Returns its length in
+ * raw (cut at its size) and how much of the text it took.
+ */
+static size_t take_item(const char *text, size_t n, char *raw, size_t size, size_t *ret_taken)
 {
-	char raw[NAME_LIMIT_BYTES], *clean;
-	size_t length = 0;
+	size_t length = 0, i;
 
-	for (size_t i = 0; i < n && text[i] && length < sizeof(raw); i++) {
-		if (text[i] == ',' && (i + 1 == n || text[++i] != ','))
+	for (i = 0; i < n && text[i]; i++) {
+		if (text[i] == ',' && (i + 1 >= n || text[++i] != ','))
 			break;
-		raw[length++] = text[i];
+		if (length < size)
+			raw[length++] = text[i];
 	}
-	if (!length)
-		return NULL;
-	clean = xcalloc(4 * length + 1, 1);
-	text_clean(raw, length, clean);
-	return clean;
+	*ret_taken = i < n && text[i] ? i : n;
+	return length;
+}
+
+/* "web", "web,debug-threads=on" or "debug-threads=on,guest=web". */
+static char *name_of_options(const char *text, size_t n)
+{
+	static const char key[] = "guest=";
+	char raw[sizeof(key) - 1 + NAME_LIMIT_BYTES];
+	char *name = NULL;
+
+	for (size_t at = 0, taken; at < n; at += taken) {
+		size_t length = take_item(text + at, n - at, raw, sizeof(raw), &taken);
+		bool keyed = length >= sizeof(key) - 1 && !memcmp(raw, key, sizeof(key) - 1);
+		size_t skip = keyed ? sizeof(key) - 1 : 0;
+
+		if (length == skip || (!keyed && (at || memchr(raw, '=', length))))
+			continue;
+		length = length - skip > NAME_LIMIT_BYTES ? NAME_LIMIT_BYTES : length - skip;
+		free(name);
+		name = xcalloc(4 * length + 1, 1);
+		text_clean(raw + skip, length, name);
+	}
+	return name;
 }
 
 char *vmname_from_cmdline(const char *cmdline, size_t n)
@@ -75,14 +97,10 @@ char *vmname_from_cmdline(const char *cmdline, size_t n)
 	for (const char *arg = cmdline; arg < end; arg += strnlen(arg, (size_t)(end - arg)) + 1) {
 		const char *next = arg + strnlen(arg, (size_t)(end - arg)) + 1;
 
-		if (next < end && !strcmp(arg, "-name"))
+		if (next < end && (!strcmp(arg, "-name") || !strcmp(arg, "--name")))
 			name = next;
 	}
-	if (!name)
-		return NULL;
-	if ((size_t)(end - name) >= strlen("guest=") && starts_with(name, "guest="))
-		name += strlen("guest=");
-	return option_value(name, (size_t)(end - name));
+	return name ? name_of_options(name, strnlen(name, (size_t)(end - name))) : NULL;
 }
 
 const char *vmnames_get(struct vmnames *names, uint32_t tgid)

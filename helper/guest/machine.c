@@ -177,6 +177,8 @@ void machines_end(struct plan *plan)
 {
 	int status;
 
+	nanosleep(&(struct timespec){ .tv_sec = (time_t)plan->stay_s }, NULL);
+	atomic_store(&plan->leave, true);
 	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
 		while (plan->vms[f].used && waitpid(plan->vms[f].pid, &status, 0) < 0 && errno == EINTR)
 			;
@@ -240,7 +242,8 @@ static int machine_run(struct plan *plan, const struct host *host, enum flavour 
 	}
 	watch(vcpus, plan->vcpus);
 	atomic_store(&slot->done, true);
-	nanosleep(&(struct timespec){ .tv_sec = (time_t)plan->stay_s }, NULL);
+	while (!atomic_load(&plan->leave))
+		nanosleep(&(struct timespec){ .tv_nsec = WATCH_IDLE_NS }, NULL);
 	return 0;
 }
 

@@ -11,7 +11,7 @@ char *machine_name(const char *name, enum flavour flavour);
  * all is done. 0 or -errno; the plan has the results.
  */
 int machines_run(struct plan *plan, int plan_fd, const char *name, const char *gate);
-/* Waits for the end of the processes, which stay as long as the plan says. */
+/* Keeps the VMs as long as the plan says, then ends their processes. */
 void machines_end(struct plan *plan);
 
 /* Whether these are the arguments of a VM's process, and its main. */

@@ -41,6 +41,7 @@ struct plan {
 	bool comm_given;
 	char comm[PLAN_COMM_SIZE];
 	atomic_bool go;			/* opens the barrier */
+	atomic_bool leave;		/* the VMs need not stay any longer */
 	atomic_bool pause_stuck;	/* some vCPU saw that a PAUSE makes no progress here */
 	struct vm_slot vms[FLAVOUR_COUNT];
 	struct task tasks[];

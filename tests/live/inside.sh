@@ -17,7 +17,12 @@ pid_of() { grep -l "guest=$1" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | h
 
 # The standard plan under trace, beside KVM's own counters.
 exact() {
-	echo 'hist:keys=exit_reason' >$T/events/kvm/kvm_exit/trigger
+	for r in 119 120; do # SVM: PAUSE, HLT
+		mkdir $T/instances/$r
+		echo 65536 >$T/instances/$r/buffer_size_kb
+		echo "exit_reason == $r" >$T/instances/$r/events/kvm/kvm_exit/filter
+		echo 1 >$T/instances/$r/events/kvm/kvm_exit/enable
+	done
 	cat >guest.sh <<-'SH'
 		kvmwait-guest --stay 2 $1 >guest.json
 		echo $? >guest.status
@@ -26,8 +31,10 @@ exact() {
 	kvmwait trace -o trace.ndjson -- sh guest.sh $no_pause 2>err
 	echo $? >status
 	wait
-	cat $T/events/kvm/kvm_exit/hist >hist
-	echo '!hist:keys=exit_reason' >$T/events/kvm/kvm_exit/trigger
+	for r in 119 120; do
+		cat $T/instances/$r/per_cpu/cpu*/stats >exits.$r
+		rmdir $T/instances/$r
+	done
 }
 
 # The script as it stands, by hand.
