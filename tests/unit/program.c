@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of helper/program.c: a script fitted to a kernel and to what is asked for, and its parameters.
+#include "fake.h"
+
+#include "event.h"
+#include "program.h"
+
+/* The real script of the newest range, as it stands. */
+static const char *script_text(const struct made *m, const char *name)
+{
+	return made_verdict(m, name)->script->text;
+}
+
+/* The text with the part that begins at `from` and ends with `to` replaced; the caller frees. */
+static char *replaced(const char *text, const char *from, const char *to, const char *with)
+{
+	const char *start = strstr(text, from), *end = start ? strstr(start, to) : NULL;
+
+	if (!end)
+		unit_fail(__FILE__, __LINE__, "the script has no <%s> ... <%s>", from, to);
+	return xasprintf("%.*s%s%s", (int)(start - text), text, with, end + strlen(to));
+}
+
+/* The attach points, a space between them; the caller frees. */
+static char *attach_points(const char *text)
+{
+	struct strings lines = { 0 }, points = { 0 };
+	char *all;
+
+	strings_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (starts_with(lines.items[i], "kprobe:") || starts_with(lines.items[i], "tracepoint:"))
+			strings_add(&points, lines.items[i]);
+	all = strings_join(&points, " ");
+	strings_done(&lines);
+	strings_done(&points);
+	return all;
+}
+
+static void check_points(int line, const struct made *m, const struct filter *filter, const char *expected)
+{
+	CLEANUP_FREE char *text = program_render(m->plan.chosen, filter);
+	CLEANUP_FREE char *points = attach_points(text);
+
+	unit_check_str(__FILE__, line, "attach points", points, expected);
+}
+#define CHECK_POINTS(m, filter, expected) check_points(__LINE__, m, filter, expected)
+
+/* A block in the first column: from its name to its brace. */
+static char *block(const char *text, const char *name)
+{
+	CLEANUP_FREE char *start = xasprintf("\n%s\n{\n", name);
+	const char *from = strstr(text, start), *to = from ? strstr(from, "\n}\n") : NULL;
+
+	if (!to)
+		unit_fail(__FILE__, __LINE__, "no block %s", name);
+	return xstrndup(from, (size_t)(to - from) + 3);
+}
+
+static void check_frame(const char *text, const char *original)
+{
+	CLEANUP_FREE char *begin = block(original, "BEGIN"), *end = block(original, "END");
+
+	CHECK_HAS(text, begin);
+	CHECK_HAS(text, end);
+}
+
+static const struct filter everything;
+
+#define XEN_POINTS "kprobe:kvm_hv_hypercall,\nkprobe:kvm_xen_hypercal*l\n"
+
+static void all_resolved(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	CLEANUP_FREE char *text = NULL, *expected = NULL;
+
+	made_plan(&f, &m);
+	text = program_render(m.plan.chosen, &everything);
+	expected = replaced(script_text(&m, "x86-5.17.bt"), XEN_POINTS, "hypercal*l\n", "kprobe:kvm_xen_hypercall\n");
+	CHECK_STR(text, expected); /* nothing else is changed */
+	CHECK_POINTS(&m, &everything,
+		     "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip kprobe:kvm_hv_hypercall kprobe:kvm_xen_hypercall "
+		     "kprobe:kvm_vcpu_on_spin kprobe:kvm_sched_yield tracepoint:sched:sched_process_exit");
+	check_frame(text, script_text(&m, "x86-5.17.bt"));
+	made_done(&m);
+}
+
+static void xen_not_applicable(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	CLEANUP_FREE char *text = NULL, *expected = NULL;
+
+	fake_drop(&f, "kvm_xen_hypercall");
+	fake_drop(&f, "kvm_xen_hvm_set_attr");
+	made_plan(&f, &m);
+	text = program_render(m.plan.chosen, &everything);
+	expected = replaced(script_text(&m, "x86-5.17.bt"), XEN_POINTS, "\n}\n", "");
+	CHECK_STR(text, expected);
+	CHECK_POINTS(&m, &everything,
+		     "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip kprobe:kvm_hv_hypercall kprobe:kvm_vcpu_on_spin "
+		     "kprobe:kvm_sched_yield tracepoint:sched:sched_process_exit");
+	made_done(&m);
+}
+
+/* The first attach point of Xen's clause is for running by hand: it must not keep the clause alive. */
+static void hyperv_not_applicable(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+
+	fake_drop(&f, "kvm_hv_hypercall");
+	fake_drop(&f, "kvm_hv_set_msr_common");
+	made_plan(&f, &m);
+	CHECK_POINTS(&m, &everything,
+		     "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip kprobe:kvm_xen_hypercall kprobe:kvm_vcpu_on_spin "
+		     "kprobe:kvm_sched_yield tracepoint:sched:sched_process_exit");
+	fake_drop(&f, "kvm_xen_hypercall");
+	fake_drop(&f, "kvm_xen_hvm_set_attr");
+	made_done(&m);
+	made_plan(&f, &m);
+	CHECK_POINTS(&m, &everything,
+		     "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip kprobe:kvm_vcpu_on_spin kprobe:kvm_sched_yield "
+		     "tracepoint:sched:sched_process_exit");
+	made_done(&m);
+}
+
+static void some_events(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	struct filter filter = { .events = event_bit("hlt") };
+	CLEANUP_FREE char *text = NULL;
+
+	made_plan(&f, &m);
+	CHECK_POINTS(&m, &filter, "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip tracepoint:sched:sched_process_exit");
+	text = program_render(m.plan.chosen, &filter);
+	check_frame(text, script_text(&m, "x86-5.17.bt"));
+	filter.events = event_bit("ple"); /* hypercalls have to be known to tell them from pause-loop exits */
+	CHECK_POINTS(&m, &filter,
+		     "kprobe:kvm_hv_hypercall kprobe:kvm_xen_hypercall kprobe:kvm_vcpu_on_spin tracepoint:sched:sched_process_exit");
+	filter.events = event_bit("pv_yield");
+	CHECK_POINTS(&m, &filter,
+		     "kprobe:kvm_hv_hypercall kprobe:kvm_xen_hypercall kprobe:kvm_vcpu_on_spin kprobe:kvm_sched_yield "
+		     "tracepoint:sched:sched_process_exit");
+	filter.events = event_bit("hlt") | event_bit("ple") | event_bit("pv_yield");
+	free(text);
+	text = program_render(m.plan.chosen, &filter);
+	{
+		CLEANUP_FREE char *all = program_render(m.plan.chosen, &everything);
+
+		CHECK_STR(text, all);
+	}
+	made_done(&m);
+}
+
+static void clones(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	CLEANUP_FREE char *text = NULL;
+
+	fake_add(&f, "kvm_vcpu_on_spin.constprop.0", "kvm", NULL);
+	*fake_find(&f, "kvm_sched_yield") = (struct fake_function){ .name = "kvm_sched_yield.isra.0", .module = "kvm" };
+	fake_add(&f, "kvm_sched_yield.part.1", "kvm", NULL);
+	made_plan(&f, &m);
+	text = program_render(m.plan.chosen, &everything);
+	CHECK_HAS(text, "\nkprobe:kvm_vcpu_on_spin,\nkprobe:kvm_vcpu_on_spin.constprop.0\n/($1 == 0");
+	CHECK_HAS(text, "\nkprobe:kvm_sched_yield.isra.0,\nkprobe:kvm_sched_yield.part.1\n/($1 == 0");
+	CHECK(!strstr(text, "kprobe:kvm_sched_yield\n"));
+	made_done(&m);
+}
+
+/* A need that is not met leaves its clause out; the rest stays. */
+static void not_met(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+
+	fake_find(&f, "kvm_sched_yield")->notrace = true;
+	fake_find(&f, "kvm_emulate_halt")->args = "kvm *";
+	made_plan(&f, &m);
+	CHECK_POINTS(&m, &everything,
+		     "kprobe:kvm_hv_hypercall kprobe:kvm_xen_hypercall kprobe:kvm_vcpu_on_spin tracepoint:sched:sched_process_exit");
+	made_done(&m);
+}
+
+/* Tracepoints that the kernel has not would keep the whole program from attaching. */
+static void tracepoints(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	CLEANUP_FREE char *text = NULL;
+	struct filter filter = { .events = event_bit("pv_yield") };
+
+	f.no_kprobes = true;
+	made_plan(&f, &m);
+	CHECK_STR(m.plan.chosen->script->name, "x86-tracepoint.bt");
+	text = program_render(m.plan.chosen, &everything);
+	CHECK_STR(text, script_text(&m, "x86-tracepoint.bt"));
+	CHECK_POINTS(&m, &filter,
+		     "tracepoint:kvm:kvm_exit tracepoint:kvm:kvm_hypercall tracepoint:kvm:kvm_hv_hypercall "
+		     "tracepoint:sched:sched_process_exit");
+	made_done(&m);
+	f.tracepoints = "sched:sched_process_exit() kvm:kvm_exit(exit_reason isa vcpu_id) kvm:kvm_hypercall(nr a0)";
+	made_plan(&f, &m);
+	CHECK_POINTS(&m, &everything, "tracepoint:kvm:kvm_exit tracepoint:kvm:kvm_hypercall tracepoint:sched:sched_process_exit");
+	made_done(&m);
+}
+
+/* What is rendered for every kernel and filter has no attach point that is no name of that kernel's. */
+static void only_names(void)
+{
+	static const char *const droppable[] = { "kvm_xen_hypercall", "kvm_hv_hypercall", "kvm_sched_yield", "kvm_emulate_halt_noskip", "kvm_vcpu_on_spin" };
+
+	for (unsigned int bits = 0; bits < 1u << ARRAY_SIZE(droppable); bits++) {
+		struct fake f = fake_standard();
+		struct made m;
+
+		for (size_t i = 0; i < ARRAY_SIZE(droppable); i++)
+			if (bits >> i & 1)
+				fake_drop(&f, droppable[i]);
+		made_plan(&f, &m);
+		for (unsigned int events = 0; events < 8 && m.plan.chosen; events++) {
+			struct filter filter = { .events = events };
+			CLEANUP_FREE char *text = program_render(m.plan.chosen, &filter), *points = attach_points(text);
+			struct strings list = { 0 };
+
+			strings_split(&list, points, " ,");
+			for (size_t i = 0; i < list.n; i++) {
+				if (!starts_with(list.items[i], "kprobe:"))
+					continue;
+				CHECK(!strcmp(fake_find(&f, list.items[i] + 7)->module, "kvm"));
+			}
+			check_frame(text, script_text(&m, m.plan.chosen->script->name));
+			strings_done(&list);
+		}
+		made_done(&m);
+	}
+}
+
+/* ---- parameters ---- */
+
+static void check_params(int line, const struct filter *filter, const char *expected)
+{
+	struct strings params = { 0 };
+	CLEANUP_FREE char *all = NULL;
+
+	program_params(filter, &params);
+	all = strings_join(&params, " ");
+	CHECK_INT(params.n, PROGRAM_N_PARAMS);
+	strings_done(&params);
+	unit_check_str(__FILE__, line, "parameters", all, expected);
+}
+#define CHECK_PARAMS(filter, expected) check_params(__LINE__, filter, expected)
+
+static void params(void)
+{
+	struct filter filter = { .events = 5, .tgids = { 1000 }, .n_tgids = 1 };
+
+	CHECK_PARAMS(&everything, "0 0 0 0 0 0 0");
+	CHECK_PARAMS(&filter, "5 1000 0 0 0 0 0");
+	filter = (struct filter){ .tgids = { 1, 2, 3 }, .n_tgids = 3 };
+	CHECK_PARAMS(&filter, "0 8589934593 3 0 0 0 0"); /* the second in the upper 32 bits */
+	filter = (struct filter){ .tgids = { 11, 12, 13, 14, 15, 16, 17, 4194304 }, .n_tgids = 8 };
+	CHECK_PARAMS(&filter, "0 51539607563 60129542157 68719476751 18014398509482001 0 0");
+	filter = (struct filter){ .vcpu_base = 4294967295, .vcpu_mask = UINT64_C(0x7fffffffffffffff) };
+	CHECK_PARAMS(&filter, "0 0 0 0 0 4294967295 9223372036854775807");
+}
+
+static void vcpus(void)
+{
+	struct filter f = { 0 };
+
+	CHECK_INT(filter_add_vcpu(&f, 100), 0);
+	CHECK_U64(f.vcpu_base, 100);
+	CHECK_U64(f.vcpu_mask, 1);
+	CHECK_INT(filter_add_vcpu(&f, 100), 0); /* twice is once */
+	CHECK_U64(f.vcpu_mask, 1);
+	CHECK_INT(filter_add_vcpu(&f, 102), 0);
+	CHECK_U64(f.vcpu_base, 100);
+	CHECK_U64(f.vcpu_mask, 5);
+	CHECK_INT(filter_add_vcpu(&f, 97), 0); /* the base moves down */
+	CHECK_U64(f.vcpu_base, 97);
+	CHECK_U64(f.vcpu_mask, 1 | 1 << 3 | 1 << 5);
+	CHECK_INT(filter_add_vcpu(&f, 97 + 62), 0); /* 63 ids: bit 62 is the last */
+	CHECK_U64(f.vcpu_base, 97);
+	CHECK_U64(f.vcpu_mask, UINT64_C(1) << 62 | 1 | 1 << 3 | 1 << 5);
+	CHECK_INT(filter_add_vcpu(&f, 97 + 63), -ERANGE);
+	CHECK_INT(filter_add_vcpu(&f, 96), -ERANGE);
+	CHECK_INT(filter_add_vcpu(&f, UINT32_MAX), -ERANGE);
+	CHECK_INT(filter_add_vcpu(&f, 0), -ERANGE);
+	CHECK_U64(f.vcpu_base, 97); /* unchanged by what failed */
+	CHECK_U64(f.vcpu_mask, UINT64_C(1) << 62 | 1 | 1 << 3 | 1 << 5);
+}
+
+static void vcpus_downwards(void)
+{
+	struct filter f = { 0 };
+
+	CHECK_INT(filter_add_vcpu(&f, 62), 0);
+	CHECK_INT(filter_add_vcpu(&f, 0), 0);
+	CHECK_U64(f.vcpu_base, 0);
+	CHECK_U64(f.vcpu_mask, UINT64_C(1) << 62 | 1);
+	CHECK_INT(filter_add_vcpu(&f, 63), -ERANGE);
+	f = (struct filter){ 0 };
+	CHECK_INT(filter_add_vcpu(&f, 63), 0);
+	CHECK_INT(filter_add_vcpu(&f, 0), -ERANGE);
+	CHECK_U64(f.vcpu_base, 63);
+	CHECK_U64(f.vcpu_mask, 1);
+	f = (struct filter){ 0 };
+	for (uint32_t i = 63; i--;)
+		CHECK_INT(filter_add_vcpu(&f, 1000 + i), 0);
+	CHECK_U64(f.vcpu_base, 1000);
+	CHECK_U64(f.vcpu_mask, INT64_MAX);
+	CHECK_INT(filter_add_vcpu(&f, 999), -ERANGE);
+	CHECK_INT(filter_add_vcpu(&f, 1063), -ERANGE);
+	f = (struct filter){ 0 };
+	CHECK_INT(filter_add_vcpu(&f, UINT32_MAX), 0);
+	CHECK_INT(filter_add_vcpu(&f, UINT32_MAX - 62), 0);
+	CHECK_U64(f.vcpu_mask, UINT64_C(1) << 62 | 1);
+}
+
+/* Any set within the span is taken in any order, and the mask says which they are. */
+static void vcpus_random(void)
+{
+	unit_random_seed(9);
+	for (unsigned int round = 0; round < 2000; round++) {
+		uint32_t least = (uint32_t)unit_random(1000), span = 1 + (uint32_t)unit_random(63), ids[8];
+		struct filter f = { 0 };
+		uint64_t set = 0;
+		uint32_t base = UINT32_MAX;
+
+		for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+			ids[i] = least + (uint32_t)unit_random(span);
+			CHECK_INT(filter_add_vcpu(&f, ids[i]), 0);
+			base = ids[i] < base ? ids[i] : base;
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+			set |= UINT64_C(1) << (ids[i] - base);
+		CHECK_U64(f.vcpu_base, base);
+		CHECK_U64(f.vcpu_mask, set);
+	}
+}
+
+static const struct unit_test tests[] = {
+	{ "all_resolved", all_resolved },
+	{ "xen_not_applicable", xen_not_applicable },
+	{ "hyperv_not_applicable", hyperv_not_applicable },
+	{ "some_events", some_events },
+	{ "clones", clones },
+	{ "not_met", not_met },
+	{ "tracepoints", tracepoints },
+	{ "only_names", only_names },
+	{ "params", params },
+	{ "vcpus", vcpus },
+	{ "vcpus_downwards", vcpus_downwards },
+	{ "vcpus_random", vcpus_random },
+};
+
+int main(void)
+{
+	return unit_run(tests, ARRAY_SIZE(tests));
+}
