@@ -26,7 +26,7 @@ root_image() {
 			mkdir -p bin usr/bin dev proc sys tmp run out etc
 			for applet in sh cat ls cp mv rm mkdir rmdir grep sed awk sleep kill id uname mount umount head tail wc \
 				sort uniq dmesg stty tar insmod rmmod lsmod taskset timeout tee cut tr date env find killall ps \
-				chmod chown ln touch test true false seq cmp diff od hexdump xargs printf expr pidof su setsid poweroff; do
+				chmod chown ln touch test true false seq cmp diff od hexdump xargs printf expr pidof pgrep su setsid poweroff; do
 				[ -e "bin/$applet" ] || ln -s busybox "bin/$applet"
 			done
 			cp "$busybox" bin/busybox
