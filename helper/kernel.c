@@ -82,7 +82,7 @@ static int load_symbols(struct kernel *k, const struct script *scripts, size_t n
 {
 	struct strings wanted = { 0 };
 	CLEANUP_FREE char *kallsyms = below(k->root, "/proc/kallsyms");
-	CLEANUP_FREE char *traceable = xasprintf("%s/available_filter_functions", k->tracefs ? k->tracefs : "");
+	CLEANUP_FREE char *traceable = k->tracefs ? xasprintf("%s/available_filter_functions", k->tracefs) : NULL;
 	int err;
 
 	for (size_t i = 0; i < n_scripts; i++) {
@@ -244,7 +244,7 @@ static unsigned int find_own(const struct kernel_btf *kb, const char *name, unsi
 	return 0;
 }
 
-/* Writes a type as a header does: without struct and qualifiers, "kvm_vcpu *", "unsigned long", "bool". */
+/* Writes a type as a header does: without struct and qualifiers, "foo *", "unsigned long", "bool". */
 static void print_type(FILE *f, const struct btf *btf, unsigned int id)
 {
 	const struct btf_type *type = btf__type_by_id(btf, id);

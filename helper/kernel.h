@@ -41,7 +41,7 @@ bool kernel_has_module(const struct kernel *k, const char *module);
 bool kernel_has_btf_of(const struct kernel *k, const char *module);
 
 /*
- * The argument types of a function as a header writes them, "kvm_vcpu *, bool"; the caller frees.
+ * The argument types of a function as a header writes them, "foo *, bool"; the caller frees.
  * NULL where no BTF has it.
  */
 char *kernel_arguments(const struct kernel *k, const char *module, const char *function);

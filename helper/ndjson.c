@@ -108,6 +108,32 @@ static int take_wait(struct ndjson *n, json_t *object, struct wait_event *w, cha
 	return 0;
 }
 
+static bool has_type(json_t *value, enum field_type type)
+{
+	switch (type) {
+	case FIELD_STRING:
+		return json_is_string(value);
+	case FIELD_INTEGER:
+		return json_is_integer(value);
+	case FIELD_OBJECT:
+		return json_is_object(value);
+	default:
+		return json_is_array(value);
+	}
+}
+
+/* The fields of a record that passes on as it is: all there, and of their types. */
+static int check_fields(json_t *object, const struct field *fields, char **ret_error)
+{
+	for (const struct field *f = fields; f->name; f++) {
+		json_t *value = json_object_get(object, f->name);
+
+		if (value ? !has_type(value, f->type) : !f->optional)
+			return complain(ret_error, value ? "not of its type" : "missing", f->name);
+	}
+	return 0;
+}
+
 static int take_object(struct ndjson *n, json_t *object, struct record *ret, char **ret_error)
 {
 	const char *type = json_string_value(json_object_get(object, "type"));
@@ -120,6 +146,8 @@ static int take_object(struct ndjson *n, json_t *object, struct record *ret, cha
 		ret->type = (enum record_type)i;
 		if (i == RECORD_WAIT)
 			return take_wait(n, object, &ret->wait, ret_error);
+		if (check_fields(object, record_schemas[i].fields, ret_error))
+			return -EINVAL;
 		ret->object = json_incref(object);
 		return 0;
 	}

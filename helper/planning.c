@@ -65,9 +65,9 @@ void say_no_script(const struct plan *plan)
 /* "pv_yield exact (kvm, hyperv; no xen)" */
 static void print_event(FILE *f, const struct verdict *v, const char *event)
 {
-	const char *separator = "";
+	const char *separator = " (";
 
-	fprintf(f, "   %s %s (", event, fidelity_name(plan_event_fidelity(v, event)));
+	fprintf(f, "   %s %s", event, fidelity_name(plan_event_fidelity(v, event)));
 	for (size_t i = 0; i < v->n_sources; i++) {
 		if (strcmp(v->sources[i].event, event) || v->sources[i].fidelity == FIDELITY_ABSENT)
 			continue;
@@ -80,7 +80,8 @@ static void print_event(FILE *f, const struct verdict *v, const char *event)
 		fprintf(f, "%sno %s", separator, v->sources[i].source);
 		separator = ", ";
 	}
-	fputc(')', f);
+	if (*separator == ',')
+		fputc(')', f);
 }
 
 void print_plan_lines(FILE *f, const struct plan *plan, const char *where)

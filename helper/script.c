@@ -366,8 +366,8 @@ int script_parse(const char *name, const char *text, size_t size, struct script 
 
 		number++;
 		note_purpose(&s, line);
-		if (starts_with(line, HEADER_MARK)) {
-			CLEANUP_FREE char *copy = xstrdup(line + strlen(HEADER_MARK));
+		if (starts_with(line, "//@")) {
+			CLEANUP_FREE char *copy = xstrdup(starts_with(line, HEADER_MARK) ? line + strlen(HEADER_MARK) : "");
 
 			format |= starts_with(copy, "format:");
 			wire |= starts_with(copy, "wire:");

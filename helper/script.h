@@ -36,7 +36,7 @@ struct need {
 	char *id;
 	enum need_kind kind;
 	struct strings names; /* functions: alternatives, the first that exists; else the one object */
-	char *args;	      /* functions: "kvm_vcpu *, bool", or NULL where any will do */
+	char *args;	      /* functions: "foo *, bool", or NULL where any will do */
 	char *marker;	      /* the need applies only to kernels that have this function; or NULL */
 	struct strings fields; /* tracepoints */
 };

@@ -229,14 +229,17 @@ static void judge_claim(struct verdict *v, const struct claim *claim, const char
 {
 	struct source_result *result = find_source(v, claim->event, source);
 	const struct need_result *worst;
+	bool applies = v->needs[claim->needs[0]].state != NEED_NOT_APPLICABLE; /* whatever else is unmet */
 	enum need_state state = claim_state(v, claim, &worst);
 
 	if (result->claim) /* a better one holds */
 		return;
 	if (state == NEED_UNMET || state == NEED_NOT_APPLICABLE) {
+		const struct need_result *reason = applies ? worst : &v->needs[claim->needs[0]];
+
 		if (!result->why)
-			result->why = xstrdup(worst && worst->why ? worst->why : "a need is not met");
-		result->not_applicable |= state == NEED_NOT_APPLICABLE;
+			result->why = xstrdup(reason && reason->why ? reason->why : "a need is not met");
+		result->not_applicable |= !applies;
 		return;
 	}
 	result->claim = claim;

@@ -2,6 +2,7 @@
 // Functions of a kernel by name, with the clones that compilers make of them (.isra, .constprop, .part, .cold).
 #include "symbols.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,15 @@ static size_t name_and_module(const char *text, size_t n, const char **ret_modul
 	return name_n;
 }
 
+/* A name may reach a program: what compilers put into names, and nothing else. */
+static bool is_symbol_name(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)text[i]) && !strchr("_.$", text[i]))
+			return false;
+	return true;
+}
+
 static void take_symbol(struct symbols *s, char **sorted, size_t n_sorted, const char *text, size_t n)
 {
 	const char *module, *base;
@@ -87,7 +97,7 @@ static void take_symbol(struct symbols *s, char **sorted, size_t n_sorted, const
 	enum clone clone;
 
 	base = find_base(sorted, n_sorted, text, dot ? (size_t)(dot - text) : name_n);
-	if (!base)
+	if (!base || !is_symbol_name(text, name_n))
 		return;
 	suffix = xstrndup(dot ? dot : "", dot ? name_n - (size_t)(dot - text) : 0);
 	if (!clone_kind(suffix, &clone))
@@ -145,7 +155,7 @@ int symbols_load(const char *kallsyms, const char *traceable, const struct strin
 		take_kallsyms_line(&s, sorted, wanted->n, p, n);
 		p += n + (p[n] == '\n');
 	}
-	s.have_traceable = !file_read(traceable, SYMBOLS_LIMIT_BYTES, &list, NULL) && *list;
+	s.have_traceable = traceable && !file_read(traceable, SYMBOLS_LIMIT_BYTES, &list, NULL) && *list;
 	for (size_t i = 0; i < s.n; i++)
 		s.items[i].traceable = !s.have_traceable;
 	for (const char *p = s.have_traceable ? list : ""; *p;) {

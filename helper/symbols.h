@@ -28,7 +28,7 @@ struct symbols {
 
 /*
  * Reads the functions whose name without suffixes is wanted, from a kallsyms file, and marks those that
- * the list of traceable functions (available_filter_functions; may be missing) holds. Parts that are no
+ * the list of traceable functions (available_filter_functions; may be missing, or NULL) holds. Parts that are no
  * entry (.cold) are left out. 0 or -errno of kallsyms.
  */
 int symbols_load(const char *kallsyms, const char *traceable, const struct strings *wanted, struct symbols *ret);

@@ -22,7 +22,7 @@
 #define LINE_LIMIT_BYTES 65536u
 #define TAIL_LINES 12u
 #define NS_PER_S UINT64_C(1000000000)
-/* bpftrace drains its buffers after the end; then it is asked by a signal, then it is killed. */
+/* bpftrace drains its buffers after the end. When nothing has come for so long it is asked by a signal, then killed. */
 #define STOP_PATIENCE_NS (60 * NS_PER_S)
 #define INT_PATIENCE_NS (10 * NS_PER_S)
 #define POLL_MS 100
@@ -54,6 +54,7 @@ struct trace {
 	size_t n_tail;
 	uint64_t started_ns, running_ns, stopping_ns;
 	uint64_t wait_ns; /* when the last event arrived */
+	uint64_t read_ns; /* when bpftrace last said anything */
 	int stop_signals;
 	uint64_t shown_s; /* of the progress */
 };
@@ -307,6 +308,7 @@ static void read_lines(struct trace *t, struct line_reader *r)
 		return;
 	if (n > 0)
 		r->used += (size_t)n;
+	t->read_ns = clock_ns(CLOCK_MONOTONIC);
 	r->buffer[r->used] = '\0';
 	take_lines(t, r, n <= 0);
 	if (n <= 0) {
@@ -359,9 +361,11 @@ static void watch_time(struct trace *t)
 	if (t->state == STATE_RUNNING && t->options->duration_ns && now_ns - t->running_ns >= t->options->duration_ns)
 		stop(t, "the time is up");
 	if (t->state == STATE_STOPPING && !t->bpftrace_gone) {
-		if (now_ns - t->stopping_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS)
+		uint64_t since_ns = now_ns - (t->read_ns > t->stopping_ns ? t->read_ns : t->stopping_ns);
+
+		if (since_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS)
 			kill(t->bpftrace.pid, SIGKILL);
-		else if (now_ns - t->stopping_ns > STOP_PATIENCE_NS)
+		else if (since_ns > STOP_PATIENCE_NS)
 			kill(t->bpftrace.pid, SIGINT);
 	}
 	if (t->options->progress && t->state == STATE_ATTACHING && now_ns - t->started_ns > (t->shown_s + 1) * NS_PER_S)

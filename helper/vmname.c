@@ -56,15 +56,18 @@ static int compare_entries(const void *a, const void *b)
  */
 static size_t take_item(const char *text, size_t n, char *raw, size_t size, size_t *ret_taken)
 {
-	size_t length = 0, i;
+	size_t length = 0, i = 0;
 
-	for (i = 0; i < n && text[i]; i++) {
-		if (text[i] == ',' && (i + 1 >= n || text[++i] != ','))
+	while (i < n) {
+		char c = text[i++];
+
+		if (c == ',' && (i == n || text[i] != ','))
 			break;
+		i += c == ',';
 		if (length < size)
-			raw[length++] = text[i];
+			raw[length++] = c;
 	}
-	*ret_taken = i < n && text[i] ? i : n;
+	*ret_taken = i;
 	return length;
 }
 

@@ -101,7 +101,7 @@ static bool take_wait(struct cursor *c, struct wait_event *w)
 	w->vm = NULL;
 	return take_u64(c, &w->ts_ns) && take_u32(c, &w->cpu) && take_u32(c, &w->pid) && take_u32(c, &w->tid) &&
 	       take_i64(c, &w->vcpu) && take_name(c, w->event) && take_name(c, w->source) && take_i64(c, &w->target) &&
-	       take_comm(c, w->comm) && event_bit(w->event);
+	       take_comm(c, w->comm) && event_bit(w->event) && w->ts_ns <= INT64_MAX && w->vcpu >= 0;
 }
 
 static bool take_mark(struct cursor *c, const char *mark)

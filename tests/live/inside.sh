@@ -125,15 +125,21 @@ selftest() {
 
 # The one-liners of the README, as they stand but for sudo and shorter, while VMs are busy.
 readme() {
-	(while [ ! -e stop ]; do kvmwait-guest -n web01 hlt=41 yield:1=29 pause=23 --stay 5 >/dev/null; done) &
+	kvmwait-guest -n web01 --op-timeout 900 hlt=1000000@0 pause=1000000@1 >/dev/null 2>&1 &
+	web=$!
+	kvmwait-guest -n db02 -c 1 --op-timeout 900 yield:1=1000000 >/dev/null 2>&1 &
+	db=$!
+	await pid_of web01-kvm >/dev/null
+	# busybox has no pgrep
+	printf '#!/bin/sh\ngrep -l "$2" /proc/[0-9]*/cmdline | cut -d/ -f3 | sort -n | head -n 1\n' >/usr/bin/pgrep
+	chmod +x /usr/bin/pgrep
 	n=0
-	sed -e 's/sudo //g' -e 's/-d 10/-d 3/' -e 's/sleep 10/sleep 3/' /oneliners | while IFS= read -r line; do
+	sed -e 's/sudo //g' -e 's/-d 10/-d 1/' -e 's/sleep 10/sleep 1/' /oneliners | while IFS= read -r line; do
 		n=$((n + 1))
-		await pid_of web01-kvm >/dev/null
 		sh -c "$line" >$n.out 2>$n.err
 		echo $? >$n.status
 	done
-	touch stop
+	kill $web $db
 	wait
 }
 

@@ -311,9 +311,9 @@ static void other_records(void)
 		const char *line;
 		enum record_type type;
 	} cases[] = {
-		{ "{\"type\":\"meta\",\"schema\":1}", RECORD_META },
 		{ "{\"type\":\"lost\",\"lost\":9007199254740993,\"ts\":5}", RECORD_LOST },
-		{ " { \"type\" : \"end\" , \"received\" : 1 }\r\n", RECORD_END },
+		{ " { \"type\" : \"end\" , \"received\":1,\"lost\":0,\"unreported\":0,\"malformed\":0,\"late\":0,\"why\":\"\" }\r\n",
+		  RECORD_END },
 	};
 	struct ndjson n;
 	struct record r;
@@ -328,6 +328,24 @@ static void other_records(void)
 	}
 }
 
+/* A record that passes on as it is has to be whole. */
+static void other_records_incomplete(void)
+{
+	static const char *const lines[] = {
+		"{\"type\":\"meta\",\"schema\":1}",
+		"{\"type\":\"lost\",\"lost\":1}",
+		"{\"type\":\"lost\",\"lost\":1.5,\"ts\":5}",
+		"{\"type\":\"end\",\"received\":1}",
+		"{\"type\":\"end\",\"received\":\"1\",\"lost\":0,\"unreported\":0,\"malformed\":0,\"late\":0,\"why\":\"\"}",
+		"{\"type\":\"end\",\"received\":1,\"lost\":0,\"unreported\":0,\"malformed\":0,\"late\":0,\"why\":\"\",\"clock\":1}",
+	};
+	struct ndjson n;
+	struct record r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		CHECK_INT(parse(&n, lines[i], strlen(lines[i]), &r), -EINVAL);
+}
+
 static const struct unit_test tests[] = {
 	{ "numbers", numbers },
 	{ "comm_bytes", comm_bytes },
@@ -338,6 +356,7 @@ static const struct unit_test tests[] = {
 	{ "no_records", no_records },
 	{ "truncated", truncated },
 	{ "other_records", other_records },
+	{ "other_records_incomplete", other_records_incomplete },
 };
 
 int main(void)

@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,17 @@ static size_t unit_checks;
 __attribute__((noreturn, format(printf, 3, 4))) static inline void unit_fail(const char *file, int line, const char *format, ...)
 {
 	va_list args;
+	char *text;
 
-	printf("FAIL %s: %s:%d: ", unit_name, file, line);
 	va_start(args, format);
-	vprintf(format, args);
+	if (vasprintf(&text, format, args) < 0)
+		abort();
 	va_end(args);
+	printf("FAIL %s: %s:%d: ", unit_name, file, line);
+	for (const char *p = text; *p; p++) /* one line, whatever bytes the test is about */
+		printf(*p >= ' ' && *p <= '~' ? "%c" : "\\x%02x", (unsigned char)*p);
 	putchar('\n');
+	free(text);
 	longjmp(unit_end, 1);
 }
 
@@ -76,11 +82,27 @@ static inline void unit_check_has(const char *file, int line, const char *what, 
 }
 #define CHECK_HAS(text, part) unit_check_has(__FILE__, __LINE__, #text, text, part)
 
+/* A test that does not end is a failure as well. */
+#define UNIT_LIMIT_SECONDS 60
+
+static inline void unit_too_long(int signal_number)
+{
+	static const char head[] = "FAIL ", tail[] = ": it does not end\n";
+
+	(void)signal_number;
+	if (write(STDOUT_FILENO, head, sizeof(head) - 1) > 0 && write(STDOUT_FILENO, unit_name, strlen(unit_name)) > 0)
+		_exit(write(STDOUT_FILENO, tail, sizeof(tail) - 1) > 0 ? 1 : 2);
+	_exit(2);
+}
+
 /* Runs a table of tests; what main() returns. */
 static inline int unit_run(const struct unit_test *tests, size_t n)
 {
 	volatile size_t passed = 0, failed = 0;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGALRM, unit_too_long);
+	alarm(UNIT_LIMIT_SECONDS);
 	for (volatile size_t i = 0; i < n; i++) {
 		unit_name = tests[i].name;
 		unit_checks = 0;

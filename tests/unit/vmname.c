@@ -35,6 +35,12 @@ static void forms(void)
 	CHECK_NAME("qemu\0-name\0web01,process=x\0-m\0" "512", "web01");
 	CHECK_NAME("qemu\0-m\0" "512\0-name\0guest=web01", "web01");
 	CHECK_NAME("-name\0web01", "web01");
+	CHECK_NAME("qemu\0--name\0guest=web01", "web01");
+	CHECK_NAME("qemu\0-name\0debug-threads=on,guest=web01", "web01");
+	CHECK_NAME("qemu\0-name\0debug-threads=on,guest=web01,process=x", "web01");
+	CHECK_NAME("qemu\0-name\0debug-threads=on", NULL);
+	CHECK_NAME("qemu\0-name\0debug-threads=on,web01", NULL); /* a flag of that name, were there one */
+	CHECK_NAME("qemu\0-name\0a,guest=b", "b"); /* the last one counts, as in QEMU */
 	CHECK_NAME("qemu\0-name\0web 01 (old)", "web 01 (old)");
 	CHECK_NAME("qemu\0-name\0guest=\"x\"", "\"x\"");
 }

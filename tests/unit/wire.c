@@ -98,15 +98,18 @@ static void targets(void)
 static void number_limits(void)
 {
 	struct wire_line l;
-	static const char most[] = "w 18446744073709551615 4294967295 4294967295 4294967295 9223372036854775807 hlt kvm -1 " COMM_HEX;
+	static const char most[] = "w 9223372036854775807 4294967295 4294967295 4294967295 9223372036854775807 hlt kvm -1 " COMM_HEX;
 
 	parse_n(most, strlen(most), &l);
 	CHECK_INT(l.kind, WIRE_WAIT);
-	CHECK_U64(l.wait.ts_ns, UINT64_MAX);
+	CHECK_U64(l.wait.ts_ns, INT64_MAX);
 	CHECK_U64(l.wait.cpu, UINT32_MAX);
 	CHECK_U64(l.wait.pid, UINT32_MAX);
 	CHECK_U64(l.wait.tid, UINT32_MAX);
 	CHECK_INT(l.wait.vcpu, INT64_MAX);
+	/* a number that no JSON integer holds, and a vCPU that cannot be */
+	CHECK_INT(kind_of("w 9223372036854775808 2 3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
+	CHECK_INT(kind_of("w 1 2 3 4 -1 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
 	CHECK_INT(kind_of("w 18446744073709551616 2 3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
 	CHECK_INT(kind_of("w 1 4294967296 3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
 	CHECK_INT(kind_of("w 1 2 4294967296 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
