@@ -195,6 +195,32 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 	return 0;
 }
 
+int stopper_start(struct child *ret)
+{
+	int in[2] = { -1, -1 };
+	pid_t pid, parent = getpid();
+	char byte;
+
+	if (make_pipe(in))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		become_child(parent, SIGKILL);
+		setpgid(0, 0); /* Ctrl-C is for the parent */
+		close(in[1]);
+		while (read(in[0], &byte, 1) < 0 && errno == EINTR)
+			;
+		_exit(0);
+	}
+	close(in[0]);
+	if (pid < 0) {
+		close(in[1]);
+		return -errno;
+	}
+	*ret = (struct child){ .pid = pid, .in_fd = in[1], .out_fd = -1, .err_fd = -1 };
+	return 0;
+}
+
 int command_start(char *const argv[], int stdout_fd, struct child *ret)
 {
 	int status[2] = { -1, -1 };
@@ -224,6 +250,13 @@ int command_start(char *const argv[], int stdout_fd, struct child *ret)
 		return -code;
 	*ret = (struct child){ .pid = pid, .in_fd = -1, .out_fd = -1, .err_fd = -1 };
 	return 0;
+}
+
+void child_hang_up(struct child *c)
+{
+	if (c->in_fd >= 0)
+		close(c->in_fd);
+	c->in_fd = -1;
 }
 
 void child_close(struct child *c)

@@ -35,8 +35,17 @@ struct bpftrace_settings {
 int bpftrace_start(const char *path, const char *program, const struct strings *params,
 		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error);
 
+/*
+ * Starts a process that does nothing until in_fd is closed, and then ends: a program that watches for its end
+ * learns that way, inside the kernel, that the trace is over. 0 or -errno.
+ */
+int stopper_start(struct child *ret);
+
 /* Starts a command of the user's, found on PATH. Its output goes to stdout_fd. 0 or -errno of the exec. */
 int command_start(char *const argv[], int stdout_fd, struct child *ret);
+
+/* Closes our end of what the child reads. */
+void child_hang_up(struct child *c);
 
 /* Closes what is open and forgets the child (which must have been reaped). */
 void child_close(struct child *c);

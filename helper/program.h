@@ -7,7 +7,7 @@
 
 #define PROGRAM_MAX_TGIDS 8
 #define PROGRAM_VCPU_SPAN 63
-#define PROGRAM_N_PARAMS 7
+#define PROGRAM_N_PARAMS 8
 
 /* What is to be seen; zero means all. */
 struct filter {
@@ -25,8 +25,11 @@ struct filter {
  */
 char *program_render(const struct verdict *v, const struct filter *filter);
 
-/* The positional parameters $1 to $7 as text; the caller frees with strings_done(). */
-void program_params(const struct filter *filter, struct strings *ret);
+/*
+ * The positional parameters $1 to $8 as text; the caller frees with strings_done(). When the thread `stopper` ends,
+ * the program reports no more; 0: never.
+ */
+void program_params(const struct filter *filter, uint32_t stopper, struct strings *ret);
 
 /* Adds a vCPU to the filter. 0, or -ERANGE where the span is too wide. */
 int filter_add_vcpu(struct filter *filter, uint32_t vcpu);

@@ -44,7 +44,7 @@ struct trace {
 	const struct trace_options *options;
 	struct trace_result result;
 	enum state state;
-	struct child bpftrace, command;
+	struct child bpftrace, stopper, command;
 	bool bpftrace_gone, command_gone;
 	struct line_reader out, err;
 	struct order order;
@@ -213,9 +213,9 @@ static void stop(struct trace *t, const char *why)
 		return;
 	t->state = STATE_STOPPING;
 	t->stopping_ns = clock_ns(CLOCK_MONOTONIC);
-	if (t->bpftrace.in_fd >= 0)
-		close(t->bpftrace.in_fd);
-	t->bpftrace.in_fd = -1;
+	/* A storm can outrun bpftrace for ever: first the kernel stops reporting, then bpftrace is to end. */
+	child_hang_up(&t->stopper);
+	child_hang_up(&t->bpftrace);
 	if (t->command.pid && !t->command_gone)
 		kill(t->command.pid, SIGTERM);
 }
@@ -433,6 +433,15 @@ static void collect(struct trace *t)
 	child_close(&t->command);
 }
 
+/* The stopper ends by itself when it is hung up on. */
+static void collect_stopper(struct trace *t)
+{
+	child_hang_up(&t->stopper);
+	while (t->stopper.pid && waitpid(t->stopper.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	child_close(&t->stopper);
+}
+
 static int block_signals(sigset_t *ret_old)
 {
 	sigset_t set;
@@ -477,7 +486,12 @@ static int start(struct trace *t, char **ret_error)
 		*ret_error = xasprintf("'%s': %s", t->options->bpftrace, why);
 		return -ENOEXEC;
 	}
-	program_params(&t->options->filter, &params);
+	err = stopper_start(&t->stopper);
+	if (err) {
+		*ret_error = xasprintf("a process cannot be started: %s", strerror(-err));
+		return err;
+	}
+	program_params(&t->options->filter, (uint32_t)t->stopper.pid, &params);
 	settings.buffer_pages = buffer_pages(t->version);
 	err = bpftrace_start(t->options->bpftrace, program, &params, &settings, &t->bpftrace, ret_error);
 	strings_done(&params);
@@ -505,6 +519,7 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 		.options = options,
 		.bpftrace = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.command = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
+		.stopper = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.result.command_status = -1,
 		.names = vmnames_new(),
 		.started_ns = clock_ns(CLOCK_MONOTONIC),
@@ -529,6 +544,7 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 			err = t.stop_signals ? -EINTR : -EIO;
 		}
 	}
+	collect_stopper(&t);
 	*ret = t.result;
 	trace_free(&t);
 	sigprocmask(SIG_SETMASK, &old, NULL);

@@ -42,7 +42,7 @@ hand() {
 	[ -e /sys/kernel/btf/kvm ] || export BPFTRACE_BTF=/sys/kernel/btf/vmlinux
 	export BPFTRACE_PERF_RB_PAGES=1024
 	echo "kvmwait-guest $no_pause >guest.json" >guest.sh
-	bpftrace -B line -c "/bin/sh guest.sh" /usr/share/kvmwait/scripts/"$1".bt 0 0 0 0 0 0 0 >wire 2>err
+	bpftrace -B line -c "/bin/sh guest.sh" /usr/share/kvmwait/scripts/"$1".bt 0 0 0 0 0 0 0 0 >wire 2>err
 	echo $? >status
 	unset BPFTRACE_BTF BPFTRACE_PERF_RB_PAGES
 }
@@ -108,6 +108,17 @@ loss() {
 	echo $? >status
 }
 
+# Events come faster than they can be read, and do not stop by themselves.
+storm() {
+	kvmwait-guest -c 1 --op-timeout 900 yield:1=100000000 >/dev/null 2>&1 &
+	guest=$!
+	kvmwait trace -d 2 -o trace.ndjson 2>err
+	echo $? >status
+	kill -0 $guest && echo alive >guest
+	kill $guest
+	wait
+}
+
 hostile() {
 	cat >all.sh <<-'SH'
 		kvmwait-guest -c 1 -n 'a"b\c' --comm "$(printf 'x\nw 1 0 1 1')" --stay 1 hlt-user=13 >1.json
@@ -125,10 +136,9 @@ selftest() {
 
 # The one-liners of the README, as they stand but for sudo and shorter, while VMs are busy.
 readme() {
-	kvmwait-guest -n web01 --op-timeout 900 hlt=1000000@0 pause=1000000@1 >/dev/null 2>&1 &
+	kvmwait-guest -n web01 --op-timeout 900 hlt=1000000@0 >/dev/null 2>&1 &
 	web=$!
-	kvmwait-guest -n db02 -c 1 --op-timeout 900 yield:1=1000000 >/dev/null 2>&1 &
-	db=$!
+	(while [ ! -e stop ]; do kvmwait-guest -n db02 -c 1 yield:1=29 pause=23 >/dev/null; done) &
 	await pid_of web01-kvm >/dev/null
 	# busybox has no pgrep
 	printf '#!/bin/sh\ngrep -l "$2" /proc/[0-9]*/cmdline | cut -d/ -f3 | sort -n | head -n 1\n' >/usr/bin/pgrep
@@ -139,7 +149,8 @@ readme() {
 		sh -c "$line" >$n.out 2>$n.err
 		echo $? >$n.status
 	done
-	kill $web $db
+	kill $web
+	touch stop
 	wait
 }
 

@@ -166,8 +166,8 @@ static void clones(void)
 	fake_add(&f, "kvm_sched_yield.part.1", "kvm", NULL);
 	made_plan(&f, &m);
 	text = program_render(m.plan.chosen, &everything);
-	CHECK_HAS(text, "\nkprobe:kvm_vcpu_on_spin,\nkprobe:kvm_vcpu_on_spin.constprop.0\n/($1 == 0");
-	CHECK_HAS(text, "\nkprobe:kvm_sched_yield.isra.0,\nkprobe:kvm_sched_yield.part.1\n/($1 == 0");
+	CHECK_HAS(text, "\nkprobe:kvm_vcpu_on_spin,\nkprobe:kvm_vcpu_on_spin.constprop.0\n/($8 == 0");
+	CHECK_HAS(text, "\nkprobe:kvm_sched_yield.isra.0,\nkprobe:kvm_sched_yield.part.1\n/($8 == 0");
 	CHECK(!strstr(text, "kprobe:kvm_sched_yield\n"));
 	made_done(&m);
 }
@@ -247,7 +247,7 @@ static void check_params(int line, const struct filter *filter, const char *expe
 	struct strings params = { 0 };
 	CLEANUP_FREE char *all = NULL;
 
-	program_params(filter, &params);
+	program_params(filter, 4711, &params);
 	all = strings_join(&params, " ");
 	CHECK_INT(params.n, PROGRAM_N_PARAMS);
 	strings_done(&params);
@@ -259,14 +259,14 @@ static void params(void)
 {
 	struct filter filter = { .events = 5, .tgids = { 1000 }, .n_tgids = 1 };
 
-	CHECK_PARAMS(&everything, "0 0 0 0 0 0 0");
-	CHECK_PARAMS(&filter, "5 1000 0 0 0 0 0");
+	CHECK_PARAMS(&everything, "0 0 0 0 0 0 0 4711");
+	CHECK_PARAMS(&filter, "5 1000 0 0 0 0 0 4711");
 	filter = (struct filter){ .tgids = { 1, 2, 3 }, .n_tgids = 3 };
-	CHECK_PARAMS(&filter, "0 8589934593 3 0 0 0 0"); /* the second in the upper 32 bits */
+	CHECK_PARAMS(&filter, "0 8589934593 3 0 0 0 0 4711"); /* the second in the upper 32 bits */
 	filter = (struct filter){ .tgids = { 11, 12, 13, 14, 15, 16, 17, 4194304 }, .n_tgids = 8 };
-	CHECK_PARAMS(&filter, "0 51539607563 60129542157 68719476751 18014398509482001 0 0");
+	CHECK_PARAMS(&filter, "0 51539607563 60129542157 68719476751 18014398509482001 0 0 4711");
 	filter = (struct filter){ .vcpu_base = 4294967295, .vcpu_mask = UINT64_C(0x7fffffffffffffff) };
-	CHECK_PARAMS(&filter, "0 0 0 0 0 4294967295 9223372036854775807");
+	CHECK_PARAMS(&filter, "0 0 0 0 0 4294967295 9223372036854775807 4711");
 }
 
 static void vcpus(void)

@@ -80,7 +80,7 @@ static void all_exact(void)
 	CHECK_INT(v->n_sources, 5); /* and not ple vmx */
 	CHECK_FUNCTIONS(v, "ple", "svm", "kvm_vcpu_on_spin kvm_hv_hypercall kvm_xen_hypercall sched:sched_process_exit");
 	CHECK_FUNCTIONS(v, "hlt", "kvm", "kvm_emulate_halt kvm_emulate_halt_noskip sched:sched_process_exit");
-	CHECK_FUNCTIONS(v, "pv_yield", "kvm", "kvm_sched_yield");
+	CHECK_FUNCTIONS(v, "pv_yield", "kvm", "kvm_sched_yield sched:sched_process_exit");
 	CHECK_INT(plan_event_fidelity(v, "ple"), FIDELITY_EXACT);
 	CHECK_INT(plan_event_fidelity(v, "hlt"), FIDELITY_EXACT);
 	CHECK_INT(plan_event_fidelity(v, "pv_yield"), FIDELITY_EXACT);
@@ -162,7 +162,7 @@ static void clones(void)
 	made_plan(&f, &m);
 	v = chosen(&m, "x86-5.17.bt");
 	CHECK_INFERRED(v, "pv_yield", "kvm", "kvm_sched_yield.isra.0");
-	CHECK_FUNCTIONS(v, "pv_yield", "kvm", "kvm_sched_yield.isra.0");
+	CHECK_FUNCTIONS(v, "pv_yield", "kvm", "kvm_sched_yield.isra.0 sched:sched_process_exit");
 	CHECK_INFERRED(v, "ple", "svm", "kvm_vcpu_on_spin.constprop.0");
 	CHECK_FUNCTIONS(v, "ple", "svm", "kvm_vcpu_on_spin kvm_vcpu_on_spin.constprop.0 kvm_hv_hypercall kvm_xen_hypercall "
 					 "sched:sched_process_exit");
