@@ -19,8 +19,10 @@ BASE_CFLAGS := -std=c11 $(WARNINGS)
 HELPER_SRC := $(wildcard helper/*.c)
 HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/helper/main.o $(BUILD)/helper/cmd_%.o $(BUILD)/helper/planning.o,$(HELPER_OBJ))
-GUEST_SRC := $(wildcard helper/guest/*.c)
+GUEST_ARCH := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
+GUEST_SRC := $(wildcard helper/guest/*.c helper/guest/$(GUEST_ARCH)/*.c)
 GUEST_OBJ := $(GUEST_SRC:%.c=$(BUILD)/%.o)
+$(GUEST_OBJ): CPPFLAGS := -Ihelper/guest/$(GUEST_ARCH) -Ihelper/guest $(CPPFLAGS)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 
@@ -69,6 +71,13 @@ check-quick: all units
 	@tests/run quick
 .PHONY: check-quick
 
+## every kernel with every bpftrace (half an hour); writes share/doc/MATRIX.md; goes on where it was interrupted
+check-matrix:
+	@share/setup check
+	@$(MAKE) --no-print-directory all
+	@tests/live/matrix
+.PHONY: check-matrix
+
 units: $(UNIT_BIN)
 	@:
 .PHONY: units
@@ -105,5 +114,5 @@ clean:
 ## this list
 help:
 	@awk '/^## / { text = substr($$0, 4); next } \
-		/^[a-z-]+:/ && text { split($$0, a, ":"); printf "  make %-16s %s\n", a[1], text } { text = "" }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z][a-z-]*:/ && text { split($$0, a, ":"); printf "  make %-16s %s\n", a[1], text } { text = "" }' $(firstword $(MAKEFILE_LIST))
 .PHONY: help

@@ -178,7 +178,8 @@ static int end_code(const struct settings *s, const struct trace_result *r)
 		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s; it ends early",
 			    s->output ? s->output : "standard output", strerror(-r->take_error));
 	if (!r->balance.have_counted)
-		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s): whether events were lost cannot be said", r->why);
+		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s; bpftrace ended with %d): whether events were lost cannot be said",
+			    r->why, r->bpftrace_status);
 	if (!trace_balances(r))
 		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64 ", %" PRIu64 " lines malformed",
 			    r->balance.received, r->balance.lost, r->balance.counted, r->balance.malformed);

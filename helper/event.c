@@ -80,6 +80,7 @@ static const struct field end_fields[] = {
 	{ "late", FIELD_INTEGER, NULL, "records that came too late to be put in order", false, NULL },
 	{ "unbalanced", FIELD_INTEGER, NULL, "counted - received - lost; missing where counted is", true, NULL },
 	{ "why", FIELD_STRING, NULL, "why the trace ended", false, NULL },
+	{ "bpftrace_status", FIELD_INTEGER, NULL, "exit status of bpftrace where it is not 0, 128 + signal", true, NULL },
 	{ "command_status", FIELD_INTEGER, NULL, "exit status of the command that was run, 128 + signal", true, NULL },
 	{ "clock", FIELD_OBJECT, NULL, "the clocks at the end, taken together; missing where lines were converted", true,
 	  clock_fields },

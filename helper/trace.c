@@ -187,6 +187,8 @@ static void give_end(struct trace *t)
 	if (r->balance.unreported)
 		give_lost(t, r->balance.unreported);
 	end = balance_json(&r->balance, r->why);
+	if (r->bpftrace_status)
+		json_object_set_new(end, "bpftrace_status", json_integer(r->bpftrace_status));
 	if (r->command_status >= 0)
 		json_object_set_new(end, "command_status", json_integer(r->command_status));
 	json_object_set_new(end, "clock", clock_json());
@@ -335,6 +337,7 @@ static void reap(struct trace *t)
 	}
 	if (!t->bpftrace_gone && waitpid(t->bpftrace.pid, &status, WNOHANG) == t->bpftrace.pid) {
 		t->bpftrace_gone = true;
+		t->result.bpftrace_status = exit_status(status);
 		stop(t, WIFSIGNALED(status) ? "bpftrace was killed" : "bpftrace ended");
 	}
 }
@@ -354,20 +357,27 @@ static void take_signal(struct trace *t, int fd)
 		kill(t->bpftrace.pid, SIGKILL);
 }
 
+/* bpftrace is ending; is it still at it? */
+static void watch_stopping(struct trace *t, uint64_t now_ns)
+{
+	uint64_t last_ns = t->read_ns > t->stopping_ns ? t->read_ns : t->stopping_ns;
+
+	if (t->bpftrace_gone || now_ns < last_ns)
+		return;
+	if (now_ns - last_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS)
+		kill(t->bpftrace.pid, SIGKILL);
+	else if (now_ns - last_ns > STOP_PATIENCE_NS)
+		kill(t->bpftrace.pid, SIGINT);
+}
+
 static void watch_time(struct trace *t)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
-	if (t->state == STATE_RUNNING && t->options->duration_ns && now_ns - t->running_ns >= t->options->duration_ns)
+	if (t->state == STATE_STOPPING)
+		watch_stopping(t, now_ns);
+	else if (t->state == STATE_RUNNING && t->options->duration_ns && now_ns - t->running_ns >= t->options->duration_ns)
 		stop(t, "the time is up");
-	if (t->state == STATE_STOPPING && !t->bpftrace_gone) {
-		uint64_t since_ns = now_ns - (t->read_ns > t->stopping_ns ? t->read_ns : t->stopping_ns);
-
-		if (since_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS)
-			kill(t->bpftrace.pid, SIGKILL);
-		else if (since_ns > STOP_PATIENCE_NS)
-			kill(t->bpftrace.pid, SIGINT);
-	}
 	if (t->options->progress && t->state == STATE_ATTACHING && now_ns - t->started_ns > (t->shown_s + 1) * NS_PER_S)
 		fprintf(stderr, "\rkvmwait: attaching, %" PRIu64 " s ", ++t->shown_s);
 }
@@ -419,11 +429,13 @@ static char *why_not_attached(const struct trace *t)
 
 static void collect(struct trace *t)
 {
-	while (!t->bpftrace_gone && waitpid(t->bpftrace.pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (t->command.pid && !t->command_gone) {
-		int status = 0;
+	int status = 0;
 
+	while (!t->bpftrace_gone && waitpid(t->bpftrace.pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!t->bpftrace_gone)
+		t->result.bpftrace_status = exit_status(status);
+	if (t->command.pid && !t->command_gone) {
 		kill(t->command.pid, SIGTERM);
 		while (waitpid(t->command.pid, &status, 0) < 0 && errno == EINTR)
 			;

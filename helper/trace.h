@@ -26,6 +26,7 @@ struct trace_options {
 struct trace_result {
 	struct balance balance;
 	const char *why; /* it ended */
+	int bpftrace_status; /* exit status, 128 + signal */
 	int take_error;	 /* what take or flush returned */
 	int command_status; /* -1: none ran */
 };

@@ -2,31 +2,14 @@
 // What this host's KVM is, and can do.
 #include "host.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
-
-/* The vendors whose processors have VMX; Hygon's have SVM, as AMD's. */
-static bool cpu_has_vmx(void)
-{
-	static const char *const vmx[] = { "GenuineIntel", "CentaurHauls", "  Shanghai  " };
-	unsigned int eax, id[3];
-
-	if (!__get_cpuid(0, &eax, &id[0], &id[2], &id[1]))
-		return false;
-	for (unsigned int i = 0; i < sizeof(vmx) / sizeof(vmx[0]); i++) {
-		if (memcmp(id, vmx[i], sizeof(id)) == 0)
-			return true;
-	}
-	return false;
-}
 
 int host_open(struct host *host)
 {
@@ -40,15 +23,10 @@ int host_open(struct host *host)
 		return -EPROTO;
 	}
 	host->kvm_fd = fd;
-	host->vmx = cpu_has_vmx();
+	host_identify(host);
 	uname(&uts);
 	snprintf(host->release, sizeof(host->release), "%s", uts.release);
 	return 0;
-}
-
-const char *host_vendor(const struct host *host)
-{
-	return host->vmx ? "vmx" : "svm";
 }
 
 int host_cap(const struct host *host, long cap)

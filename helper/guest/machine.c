@@ -227,12 +227,19 @@ bool machine_is_child(int argc, char *const argv[])
 static int machine_run(struct plan *plan, const struct host *host, enum flavour flavour)
 {
 	static struct vcpu vcpus[PLAN_VCPUS_MAX];
+	const struct vm_vcpu *all[PLAN_VCPUS_MAX];
 	struct vm_slot *slot = &plan->vms[flavour];
 	struct vm vm;
 	int err = vm_init(&vm, host, flavour, plan->vcpus);
 
-	for (unsigned int v = 0; !err && v < plan->vcpus; v++)
+	for (unsigned int v = 0; !err && v < plan->vcpus; v++) {
 		err = vcpu_init(&vcpus[v], &vm, plan, v);
+		all[v] = &vcpus[v].kvm;
+	}
+	if (!err)
+		err = vm_complete(&vm, all);
+	for (unsigned int v = 0; !err && v < plan->vcpus; v++)
+		err = vcpu_try(&vcpus[v]);
 	if (err)
 		return give_up(slot, vm.failed_at, err);
 	for (unsigned int v = 0; v < plan->vcpus; v++) {

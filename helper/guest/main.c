@@ -268,16 +268,18 @@ static enum exit_code do_plan(const struct settings *set, const struct host *hos
 
 static enum exit_code open_host(struct host *host)
 {
-	const char *next = "";
+	const char *semicolon = "", *next = "";
 	int err = host_open(host);
 
 	if (!err)
 		return EXIT_DONE;
 	if (err == -ENOENT || err == -ENXIO || err == -ENODEV)
-		next = "; load kvm_intel or kvm_amd, and see that virtualization is on in the firmware";
+		next = host_next_step;
 	else if (err == -EACCES || err == -EPERM)
-		next = "; run as root or join the group kvm";
-	fprintf(stderr, "kvmwait-guest: KVM cannot be used: '/dev/kvm': %s%s\n", strerror(-err), next);
+		next = "run as root or join the group kvm";
+	if (*next)
+		semicolon = "; ";
+	fprintf(stderr, "kvmwait-guest: KVM cannot be used: '/dev/kvm': %s%s%s\n", strerror(-err), semicolon, next);
 	return EXIT_NO_KVM;
 }
 

@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of operations: what each does in a guest, the event it makes, and how to tell that it did.
 #pragma once
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "code.h"
+#include "arch.h"
 #include "host.h"
-
-/* One kind of VM, and one process; see vm.c for what sets them apart. */
-enum flavour {
-	FLAVOUR_KVM,
-	FLAVOUR_NOIRQCHIP,
-	FLAVOUR_ENFORCE,
-	FLAVOUR_HYPERV,
-	FLAVOUR_XEN,
-	FLAVOUR_XENPOLL,
-	FLAVOUR_NESTED,
-	FLAVOUR_COUNT,
-};
 
 const char *flavour_name(enum flavour flavour);
 
@@ -42,27 +29,19 @@ struct result {
 	char why[200];
 };
 
-/* Where a round of an operation is set up. */
-struct site {
-	unsigned int vcpu, vcpus;
-	uint64_t target;
-	uint64_t control_gpa, vmcb_gpa;
-	struct control *control;
-	void *vmcb;
-	struct kvm_regs *regs;
-};
-
 /* What was measured over all the rounds. */
 struct measure {
 	uint64_t planned;
 	uint64_t rounds;
 	uint64_t matched;	/* rounds with the expected result */
 	uint64_t last;		/* the last result */
-	uint64_t user_hlts;	/* KVM_EXIT_HLT */
+	uint64_t user_hlts;	/* KVM_EXIT_HLT, or wake-ups of a vCPU that user space had suspended */
 	uint64_t waits;		/* times the thread slept */
-	bool stats;		/* the next two are valid */
+	bool pause_loops;	/* a round is a loop of PAUSEs, which exits as often as the processor likes (VMX) */
+	bool stats;		/* the next three are valid */
 	uint64_t exits;		/* VM exits other than by an interrupt or port I/O */
-	uint64_t halts;		/* what KVM counted in halt_exits */
+	uint64_t halts;		/* what KVM counted of HLTs, or of WFIs */
+	uint64_t spins;		/* ... and of WFEs */
 	int64_t elapsed_ns;
 };
 
@@ -75,6 +54,8 @@ struct op {
 	bool target;		/* takes :TARGET */
 	bool pause;		/* executes PAUSE outside of a nested guest */
 	bool wakes;		/* needs an interrupt after each HLT */
+	bool wakes_halted;	/* not before KVM has counted the HLT: on arm64 it would be none */
+	bool suspends;		/* user space suspends the vCPU while it waits */
 	bool slow;		/* takes milliseconds a round; the standard plan does few */
 	bool cpl3;
 	bool user_hlt;		/* KVM_EXIT_HLT is part of it */
@@ -86,8 +67,17 @@ struct op {
 	void (*judge)(const struct op *op, const struct measure *m, struct result *result);
 };
 
+/* In the directory of the architecture. */
 extern const struct op ops[];
 extern const unsigned int ops_count;
 
 /* Index into ops, or -1. */
 int ops_find(const char *name);
+
+/* What judges have in common. */
+void judge_fail(struct result *result, const char *what, uint64_t got, uint64_t of);
+void judge_done(const struct op *op, struct result *result, uint64_t count);
+/* Whether each call had the expected result; if not, the operation has failed. */
+bool judge_calls(const struct op *op, const struct measure *m, struct result *result);
+/* A call that is done when each had the expected result. */
+void judge_call(const struct op *op, const struct measure *m, struct result *result);

@@ -10,14 +10,10 @@
 
 static void take(struct stats *stats, const char *name, int64_t at)
 {
-	if (strcmp(name, "exits") == 0)
-		stats->exits_at = at;
-	else if (strcmp(name, "irq_exits") == 0)
-		stats->irq_exits_at = at;
-	else if (strcmp(name, "io_exits") == 0)
-		stats->io_exits_at = at;
-	else if (strcmp(name, "halt_exits") == 0)
-		stats->halt_exits_at = at;
+	for (unsigned int i = 0; i < STAT_COUNT; i++) {
+		if (stats_names[i] && strcmp(name, stats_names[i]) == 0)
+			stats->at[i] = at;
+	}
 }
 
 static void read_descriptors(struct stats *stats, const struct kvm_stats_header *header)
@@ -39,33 +35,34 @@ void stats_init(struct stats *stats, int vcpu_fd)
 {
 	struct kvm_stats_header header;
 
-	*stats = (struct stats){ .exits_at = -1, .irq_exits_at = -1, .io_exits_at = -1, .halt_exits_at = -1 };
+	for (unsigned int i = 0; i < STAT_COUNT; i++)
+		stats->at[i] = -1;
 	stats->fd = ioctl(vcpu_fd, KVM_GET_STATS_FD, NULL);
 	if (stats->fd < 0)
 		return;
 	if (pread(stats->fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header))
 		read_descriptors(stats, &header);
-	if (stats->exits_at < 0 || stats->irq_exits_at < 0 || stats->io_exits_at < 0 || stats->halt_exits_at < 0) {
-		close(stats->fd);
-		stats->fd = -1;
+	for (unsigned int i = 0; i < STAT_COUNT; i++) {
+		if (stats_names[i] && stats->at[i] < 0) {
+			close(stats->fd);
+			stats->fd = -1;
+			return;
+		}
 	}
-}
-
-static bool read_one(const struct stats *stats, int64_t at, uint64_t *ret_value)
-{
-	return pread(stats->fd, ret_value, sizeof(*ret_value), at) == (ssize_t)sizeof(*ret_value);
 }
 
 bool stats_read(const struct stats *stats, struct stats_values *ret_values)
 {
-	uint64_t exits, irq, io, halts;
+	uint64_t values[STAT_COUNT] = { 0 };
 
 	if (stats->fd < 0)
 		return false;
-	if (!read_one(stats, stats->exits_at, &exits) || !read_one(stats, stats->irq_exits_at, &irq) ||
-	    !read_one(stats, stats->io_exits_at, &io) || !read_one(stats, stats->halt_exits_at, &halts))
-		return false;
-	ret_values->exits = exits - irq - io;
-	ret_values->halts = halts;
+	for (unsigned int i = 0; i < STAT_COUNT; i++) {
+		if (stats_names[i] && pread(stats->fd, &values[i], sizeof(values[i]), stats->at[i]) != (ssize_t)sizeof(values[i]))
+			return false;
+	}
+	ret_values->exits = values[STAT_EXITS] - values[STAT_IRQ_EXITS] - values[STAT_IO_EXITS];
+	ret_values->halts = values[STAT_HALTS];
+	ret_values->spins = values[STAT_SPINS];
 	return true;
 }

@@ -4,14 +4,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+	STAT_EXITS,
+	STAT_IRQ_EXITS,
+	STAT_IO_EXITS,
+	STAT_HALTS,
+	STAT_SPINS,
+	STAT_COUNT,
+};
+
+/* What KVM calls them on this architecture; NULL: it has no such counter. */
+extern const char *const stats_names[STAT_COUNT];
+
 struct stats {
 	int fd;			/* -1: there are none */
-	int64_t exits_at, irq_exits_at, io_exits_at, halt_exits_at;	/* offsets in the file */
+	int64_t at[STAT_COUNT];	/* offsets in the file */
 };
 
 struct stats_values {
 	uint64_t exits;		/* other than by an interrupt or port I/O */
-	uint64_t halts;
+	uint64_t halts, spins;
 };
 
 /* Never fails: without counters stats_read returns false. */

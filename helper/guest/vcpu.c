@@ -18,9 +18,10 @@
 #define WAKE_AGAIN_NS		20000000
 /* Processor time without one PAUSE left behind. */
 #define STUCK_NS		500000000
-
-#define RFLAGS_FIXED		0x2u
-#define RFLAGS_IOPL3		0x3000u	/* CPL 3 may do the OUT at the end */
+/* An interrupt that is to find the vCPU halted is not held back for longer than this. */
+#define WAKE_ANYWAY_NS		200000000
+/* From the suspension of a vCPU to its interrupt. */
+#define SUSPENDED_NS		5000000
 
 static void nap_ns(long ns)
 {
@@ -31,7 +32,7 @@ static void nap_ns(long ns)
 enum ended {
 	ENDED_WELL,
 	ENDED_STOPPED,		/* the watch wanted it */
-	ENDED_IN_XEN,		/* KVM hands the call to user space */
+	ENDED_IN_USER,		/* KVM hands the call to user space */
 	ENDED_BADLY,		/* why says how */
 };
 
@@ -45,7 +46,7 @@ static enum ended run_failed(const struct vcpu *vcpu, struct result *result, int
 	return ENDED_BADLY;
 }
 
-/* A port access is over for KVM only with the next KVM_RUN, which this makes to do nothing else. */
+/* The access that ended the snippet is over for KVM only with the next KVM_RUN, which this makes to do nothing else. */
 static void complete_io(struct vcpu *vcpu)
 {
 	vcpu->kvm.run->immediate_exit = 1;
@@ -63,7 +64,7 @@ static bool is_stopped(const struct vcpu *vcpu)
 
 static enum ended run(struct vcpu *vcpu, const struct op *op, struct measure *m, struct result *result)
 {
-	struct kvm_run *state = vcpu->kvm.run;
+	int err;
 
 	for (;;) {
 		if (ioctl(vcpu->kvm.fd, KVM_RUN, NULL) < 0) {
@@ -71,77 +72,56 @@ static enum ended run(struct vcpu *vcpu, const struct op *op, struct measure *m,
 				return run_failed(vcpu, result, errno);
 			if (is_stopped(vcpu))
 				return ENDED_STOPPED;
-			state->immediate_exit = 0;
+			vcpu->kvm.run->immediate_exit = 0;
+			err = vm_vcpu_interrupted(&vcpu->kvm, op);
+			if (err)
+				return run_failed(vcpu, result, -err);
 			continue;
 		}
-		switch (state->exit_reason) {
-		case KVM_EXIT_INTR:
+		switch (vm_vcpu_exit(&vcpu->kvm, op, m)) {
+		case VM_EXIT_AGAIN:
 			break;
-		case KVM_EXIT_HLT:
-			m->user_hlts++;
-			if (op && op->user_hlt)
-				break;
-			return run_failed(vcpu, result, 0);
-		case KVM_EXIT_IO:
-			if (state->io.port != GUEST_PORT)
-				return run_failed(vcpu, result, 0);
+		case VM_EXIT_DONE:
 			complete_io(vcpu);
 			return ENDED_WELL;
-		case KVM_EXIT_XEN:
-			return ENDED_IN_XEN;
-		default:
+		case VM_EXIT_TO_USER:
+			return ENDED_IN_USER;
+		case VM_EXIT_BAD:
 			return run_failed(vcpu, result, 0);
 		}
 	}
 }
 
-static int set_regs(struct vcpu *vcpu, enum code code, const struct op *op, const struct task *task)
-{
-	unsigned int id = vcpu->kvm.id;
-	const struct vm *vm = vcpu->kvm.vm;
-	struct kvm_regs regs = {
-		.rip = VM_CODE + code_offset(code, vm->host->vmx),
-		.rflags = RFLAGS_FIXED | (op && op->cpl3 ? RFLAGS_IOPL3 : 0),
-		.rsp = VM_VCPU_STACK(id) + VM_PAGE,
-		.rbp = op ? op->nr : 0,
-		.r11 = VM_VCPU(id),
-		.r12 = task ? task->count : 1,
-		.r14 = op ? op->expect : 0,
-	};
-	struct site site = {
-		.vcpu = id, .vcpus = vm->vcpus, .target = task ? task->target : 0, .control_gpa = VM_VCPU(id),
-		.vmcb_gpa = VM_VCPU_VMCB(id), .control = vcpu->kvm.control, .vmcb = vm->memory + VM_VCPU_VMCB(id),
-		.regs = &regs,
-	};
-
-	memset(vcpu->kvm.control, 0, sizeof(*vcpu->kvm.control));
-	if (op && op->set)
-		op->set(&site);
-	return ioctl(vcpu->kvm.fd, KVM_SET_REGS, &regs) < 0 ? -errno : 0;
-}
-
 int vcpu_init(struct vcpu *vcpu, struct vm *vm, struct plan *plan, unsigned int id)
 {
-	struct result result = { 0 };
-	struct measure m = { 0 };
 	int err;
 
 	*vcpu = (struct vcpu){ .plan = plan };
 	err = vm_vcpu_init(vm, id, &vcpu->kvm);
-	if (err)
+	if (!err)
+		stats_init(&vcpu->stats, vcpu->kvm.fd);
+	return err;
+}
+
+int vcpu_try(struct vcpu *vcpu)
+{
+	struct result result = { 0 };
+	struct measure m = { 0 };
+	int err = vm_vcpu_begin(&vcpu->kvm, NULL, 0, 1);
+
+	if (err || run(vcpu, NULL, &m, &result) == ENDED_WELL)
 		return err;
-	stats_init(&vcpu->stats, vcpu->kvm.fd);
-	err = set_regs(vcpu, CODE_NOP, NULL, NULL);
-	if (!err && run(vcpu, NULL, &m, &result) == ENDED_WELL)
-		return 0;
-	vm->failed_at = "the first run of a vCPU";
-	return err ? err : -EIO;
+	vcpu->kvm.vm->failed_at = "the first run of a vCPU";
+	return -EIO;
 }
 
 /* The watch may act from here on, until end_watch. */
-static void begin_watch(struct vcpu *vcpu, const struct op *op)
+static void begin_watch(struct vcpu *vcpu, const struct op *op, const struct stats_values *before)
 {
 	atomic_store(&vcpu->stop, STOP_NO);
+	atomic_store(&vcpu->wakes_halted, op->wakes_halted && before);
+	atomic_store(&vcpu->suspends, op->suspends);
+	atomic_store(&vcpu->halts_before, before ? before->halts : 0);
 	atomic_store(&vcpu->wake_after_ns, op->wake_after_ns);
 	atomic_store(&vcpu->pauses, op->pause);
 	atomic_store(&vcpu->wakes, op->wakes);
@@ -186,7 +166,7 @@ static void judge(struct vcpu *vcpu, const struct op *op, enum ended ended, cons
 	case ENDED_STOPPED:
 		judge_stopped(vcpu, op, result);
 		return;
-	case ENDED_IN_XEN:
+	case ENDED_IN_USER:
 		result->state = STATE_COULD_NOT;
 		result->known = true;
 		snprintf(result->why, sizeof(result->why), "this kernel's KVM leaves the call to user space");
@@ -213,10 +193,9 @@ static enum ended measured_run(struct vcpu *vcpu, const struct op *op, struct me
 	bool stats = stats_read(&vcpu->stats, &before);
 	uint64_t waits = thread_waits();
 	int64_t begin_ns = host_now_ns();
-	struct kvm_regs regs;
 	enum ended ended;
 
-	begin_watch(vcpu, op);
+	begin_watch(vcpu, op, stats ? &before : NULL);
 	ended = run(vcpu, op, m, result);
 	end_watch(vcpu);
 	m->elapsed_ns = host_now_ns() - begin_ns;
@@ -224,13 +203,12 @@ static enum ended measured_run(struct vcpu *vcpu, const struct op *op, struct me
 	if (m->stats) {
 		m->exits = after.exits - before.exits;
 		m->halts = after.halts - before.halts;
+		m->spins = after.spins - before.spins;
 	}
 	m->rounds = vcpu->kvm.control->progress;
 	m->waits = thread_waits() - waits;
-	if (ended == ENDED_WELL && ioctl(vcpu->kvm.fd, KVM_GET_REGS, &regs) == 0) {
-		m->matched = regs.r13;
-		m->last = regs.r15;
-	}
+	if (ended == ENDED_WELL)
+		vm_vcpu_results(&vcpu->kvm, m);
 	return ended;
 }
 
@@ -238,17 +216,19 @@ static void do_task(struct vcpu *vcpu, struct task *task)
 {
 	const struct op *op = &ops[task->op];
 	struct result *result = &task->result;
-	struct measure m = { .planned = task->count };
+	struct measure m = { .planned = task->count, .pause_loops = vcpu->kvm.vm->host->vmx };
 	enum ended ended;
+	int err;
 
 	if (op->pause && atomic_load(&vcpu->plan->pause_stuck)) {
 		result->state = STATE_COULD_NOT;
 		snprintf(result->why, sizeof(result->why), "PAUSE makes no progress here, as another operation found");
 		return;
 	}
-	if (vm_vcpu_reset(&vcpu->kvm, op->cpl3) || set_regs(vcpu, op->code, op, task)) {
+	err = vm_vcpu_begin(&vcpu->kvm, op, task->target, task->count);
+	if (err) {
 		result->state = STATE_FAILED;
-		snprintf(result->why, sizeof(result->why), "the vCPU's registers could not be set: %s", strerror(errno));
+		snprintf(result->why, sizeof(result->why), "the vCPU's registers could not be set: %s", strerror(-err));
 		return;
 	}
 	result->ran = true;
@@ -307,11 +287,51 @@ int vcpu_start(struct vcpu *vcpu)
 	return -pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
 }
 
+/* Whether KVM has counted the halt that the guest wants to be woken from. */
+static bool is_halted(const struct vcpu *vcpu, uint64_t want)
+{
+	struct stats_values now;
+
+	return stats_read(&vcpu->stats, &now) && now.halts - atomic_load(&vcpu->halts_before) >= want;
+}
+
+/*
+ * One interrupt for each halt, once KVM has counted it: it cannot be lost, and no second one can be left over for
+ * the next halt. Where KVM does not see the halts at all, it comes late.
+ */
+static void wake_halted(struct vcpu *vcpu, uint64_t want, int64_t now_ns)
+{
+	uint64_t all = atomic_load(&vcpu->halts_before) + want;
+
+	if (all == vcpu->wake_seen)
+		return;
+	if (all != vcpu->wake_due) {
+		vcpu->wake_due = all;
+		vcpu->wake_since_ns = now_ns;
+	}
+	if (atomic_load(&vcpu->suspends) && is_halted(vcpu, want) && vcpu->suspend_seen != all) {
+		vcpu->suspend_seen = all;
+		vcpu->wake_since_ns = now_ns;
+		pthread_kill(vcpu->thread, SIGUSR1);
+	}
+	if (atomic_load(&vcpu->suspends) && now_ns - vcpu->wake_since_ns < SUSPENDED_NS)
+		return;
+	if (is_halted(vcpu, want) || now_ns - vcpu->wake_since_ns > WAKE_ANYWAY_NS) {
+		vcpu->wake_seen = all;
+		vm_interrupt(vcpu->kvm.vm, vcpu->kvm.id);
+	}
+}
+
 /* Sends an interrupt for a HLT that is due and again where that did not help. */
 static void wake(struct vcpu *vcpu, int64_t now_ns)
 {
 	uint64_t want = vcpu->kvm.control->want;
 
+	if (atomic_load(&vcpu->wakes_halted)) {
+		if (want != vcpu->kvm.control->done)
+			wake_halted(vcpu, want, now_ns);
+		return;
+	}
 	if (want == vcpu->kvm.control->done) {
 		vcpu->wake_seen = 0;
 		return;

@@ -20,11 +20,14 @@ struct vcpu {
 	atomic_bool wakes;		/* the task at hand wants interrupts */
 	atomic_bool pauses;		/* it executes PAUSE */
 	atomic_llong wake_after_ns;
+	atomic_bool wakes_halted;	/* interrupts are to find it halted */
+	atomic_bool suspends;		/* ... and suspended */
+	atomic_ullong halts_before;	/* what KVM had counted when the task began */
 	atomic_bool finished;
 	/* The other way around. */
 	atomic_int stop;		/* enum stop: leave the task */
 	/* The watch's own. */
-	uint64_t wake_seen, progress_seen;
+	uint64_t wake_seen, wake_due, suspend_seen, progress_seen;
 	int64_t wake_since_ns, progress_cpu_ns;
 };
 
@@ -34,8 +37,10 @@ enum stop {
 	STOP_STUCK,	/* a PAUSE makes no progress */
 };
 
-/* Makes the vCPU and lets it run once, so that its memory is mapped before anything counts. 0 or -errno. */
+/* Makes the vCPU. 0 or -errno. */
 int vcpu_init(struct vcpu *vcpu, struct vm *vm, struct plan *plan, unsigned int id);
+/* Lets it run once, so that its memory is mapped before anything counts. 0 or -errno. */
+int vcpu_try(struct vcpu *vcpu);
 /* Starts the thread; it stands at the plan's barrier and then works. 0 or -errno. */
 int vcpu_start(struct vcpu *vcpu);
 /* Looks after a vCPU: wakes it from its HLTs and stops what goes on for too long. Call it every millisecond or so. */

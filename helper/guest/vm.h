@@ -1,36 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a VM of a flavour: its memory, its tables, its vCPUs in 64-bit mode.
+// A VM and its vCPUs, as far as they are alike everywhere; the rest is in the directory of the architecture.
 #pragma once
 #include <linux/kvm.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "code.h"
 #include "host.h"
 #include "ops.h"
-
-/* The guest's memory, addresses as it sees them: virtual = physical. */
-#define VM_PAGE			0x1000u
-#define VM_SIZE			0x200000u
-#define VM_PML4			0x1000u
-#define VM_PDPT			0x2000u
-#define VM_PD_LOW		0x3000u
-#define VM_PD_APIC		0x4000u
-#define VM_GDT			0x5000u
-#define VM_IDT			0x6000u
-#define VM_CODE			0x8000u
-#define VM_HV_PAGE		0x9000u
-#define VM_XEN_PAGE		0xa000u
-#define VM_VCPU(v)		(0x10000u + (v) * 0x4000u)	/* control, stack, VMCB, the host save area */
-#define VM_VCPU_STACK(v)	(VM_VCPU(v) + 0x1000u)
-#define VM_VCPU_VMCB(v)		(VM_VCPU(v) + 0x2000u)
-#define VM_VCPU_HSAVE(v)	(VM_VCPU(v) + 0x3000u)
-
-#define VM_CODE_SELECTOR	0x08u
-#define VM_DATA_SELECTOR	0x10u
-#define VM_CR0			0x80050033u	/* PG AM WP NE ET MP PE */
-#define VM_CR4			0x20u		/* PAE */
-#define VM_EFER			0x500u		/* LMA LME */
-#define VM_EFER_SVME		0x1000u
 
 struct vm {
 	const struct host *host;
@@ -50,12 +26,40 @@ struct vm_vcpu {
 	struct control *control;	/* in the VM's memory */
 };
 
+/* What a return from KVM_RUN means. */
+enum vm_exit {
+	VM_EXIT_AGAIN,		/* go on */
+	VM_EXIT_DONE,		/* the snippet says that it is done */
+	VM_EXIT_TO_USER,	/* KVM hands the call to user space */
+	VM_EXIT_BAD,
+};
+
+/* --- for all architectures, in vm.c --- */
+
+/* An ioctl that notes its name in vm->failed_at where it fails; 0 or -errno. */
+int vm_call(struct vm *vm, int fd, unsigned long request, const void *arg, const char *name);
+#define VM_CALL(vm, fd, request, arg) vm_call(vm, fd, request, arg, #request)
+/* Makes the VM without anything in it. 0 or -errno. */
+int vm_open(struct vm *vm, unsigned long type);
+/* Gives the VM memory at an address as it sees it. 0 or -errno. */
+int vm_memory(struct vm *vm, uint64_t at, size_t size);
+/* Makes the vCPU, whose control block is at an offset of the memory. 0 or -errno. */
+int vm_vcpu_open(struct vm *vm, unsigned int id, size_t control_at, struct vm_vcpu *vcpu);
+
+/* --- each architecture's own --- */
+
 /* 0 or -errno with vm->failed_at set. Nothing frees a VM: its process ends. */
 int vm_init(struct vm *vm, const struct host *host, enum flavour flavour, unsigned int vcpus);
 int vm_vcpu_init(struct vm *vm, unsigned int id, struct vm_vcpu *vcpu);
-/* Puts the vCPU's segments and modes right, at CPL 0 or 3, and makes it runnable. 0 or -errno. */
-int vm_vcpu_reset(struct vm_vcpu *vcpu, bool cpl3);
+/* When all vCPUs are made, and before any of them runs. 0 or -errno. */
+int vm_complete(struct vm *vm, const struct vm_vcpu *const vcpus[]);
+/* Lets the vCPU begin with count rounds of an operation, or with one of nothing (op NULL). 0 or -errno. */
+int vm_vcpu_begin(struct vm_vcpu *vcpu, const struct op *op, uint64_t target, uint64_t count);
+/* What is to be done when a signal has ended KVM_RUN. 0 or -errno. */
+int vm_vcpu_interrupted(const struct vm_vcpu *vcpu, const struct op *op);
+/* What the exit of which vcpu->run tells means; counts it where that is of use. */
+enum vm_exit vm_vcpu_exit(const struct vm_vcpu *vcpu, const struct op *op, struct measure *m);
+/* What the snippet left in registers: m->matched and m->last. */
+void vm_vcpu_results(const struct vm_vcpu *vcpu, struct measure *m);
 /* Sends the vCPU the interrupt that lets a HLT go on. 0 or -errno. */
 int vm_interrupt(const struct vm *vm, unsigned int vcpu);
-/* Whether the flavour has the interrupt controller in the kernel. */
-bool vm_has_irqchip(enum flavour flavour);

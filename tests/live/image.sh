@@ -101,7 +101,7 @@ mount -t sysfs sys /sys
 fail() { dmesg | tail -n 8 >/dev/ttyS0; echo "LIVE-FAIL $*" >/dev/ttyS0; poweroff -f; }
 for m in $(cat /drivers/order 2>/dev/null); do insmod /drivers/$m || fail "insmod $m"; done
 i=0
-number() { cat $1/nsid 2>/dev/null || tr -d ' ' <$1/device/model 2>/dev/null; }
+number() { { cat $1/nsid || cat $1/device/model; } 2>/dev/null | tr -d ' '; }
 disk() { for d in /sys/block/nvme* /sys/block/sd*; do [ "$(number $d)" != "$1" ] || echo /dev/${d##*/}; done; }
 while [ ! -b "$(disk 1)" ] || [ ! -b "$(disk 2)" ] || [ ! -b "$(disk 3)" ]; do
 	i=$((i + 1)); [ $i -lt 100 ] || fail "no disks"; sleep 0.1

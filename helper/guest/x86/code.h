@@ -40,9 +40,9 @@ enum code {
 	CODE_HLT,		/* with interrupts on, the handler lets it go on */
 	CODE_HLT_EMULATED,	/* the same, through KVM's instruction emulator */
 	CODE_HLT_USER,		/* with interrupts off */
-	CODE_PAUSE,
+	CODE_PAUSE,		/* VMX: a loop of them */
 	CODE_CALL,		/* vmmcall or vmcall */
-	CODE_CALL_PAUSE,	/* a call, then one PAUSE */
+	CODE_CALL_PAUSE,	/* a call, then the same */
 	CODE_VMRUN,		/* rbx: the VMCB */
 	CODE_L2_HLT,		/* what the VMCB runs */
 	CODE_L2_PAUSE,
@@ -52,5 +52,5 @@ enum code {
 
 extern const unsigned char guest_code[], guest_code_end[];
 
-/* code_offset: where a snippet begins, from guest_code; vmx chooses the call instruction. */
+/* code_offset: where a snippet begins, from guest_code; vmx chooses the call instruction and how often to PAUSE. */
 uint64_t code_offset(enum code code, bool vmx);

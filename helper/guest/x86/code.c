@@ -40,6 +40,15 @@ static_assert(offsetof(struct control, poll_timeout) == offsetof(struct control,
 			"	incq	" CTL(DONE) "\n" \
 			NEXT
 
+/*
+ * VMX exits from a PAUSE only when a loop of them has lasted longer than a window, of 4096 cycles or more. SVM's
+ * filter may let any exit, and the emulators of SVM do so from each.
+ */
+#define PAUSES		"	mov	$4096, %r9d\n" \
+			"3:	pause\n" \
+			"	dec	%r9d\n" \
+			"	jnz	3b\n"
+
 #define CALL(insn, then) ROUND \
 			"	mov	%rbp, %rax\n" \
 			"	" insn "\n" \
@@ -73,14 +82,19 @@ __asm__(
 	"	pause\n"
 	NEXT
 
+	SNIPPET("guest_pauses")
+	ROUND
+	PAUSES
+	NEXT
+
 	SNIPPET("guest_vmmcall")
 	CALL("vmmcall", "")
 	SNIPPET("guest_vmcall")
 	CALL("vmcall", "")
 	SNIPPET("guest_vmmcall_pause")
 	CALL("vmmcall", "	pause\n")
-	SNIPPET("guest_vmcall_pause")
-	CALL("vmcall", "	pause\n")
+	SNIPPET("guest_vmcall_pauses")
+	CALL("vmcall", PAUSES)
 
 	/* The exit code is at 0x70 of the VMCB. An exit leaves GIF clear, STGI sets it again. */
 	SNIPPET("guest_vmrun")
@@ -115,7 +129,7 @@ __asm__(
 	".popsection\n");
 
 extern const unsigned char guest_nop[], guest_hlt[], guest_hlt_emulated[], guest_hlt_user[], guest_pause[];
-extern const unsigned char guest_vmmcall[], guest_vmcall[], guest_vmmcall_pause[], guest_vmcall_pause[];
+extern const unsigned char guest_pauses[], guest_vmmcall[], guest_vmcall[], guest_vmmcall_pause[], guest_vmcall_pauses[];
 extern const unsigned char guest_vmrun[], guest_l2_hlt[], guest_l2_pause[], guest_irq[];
 
 static const struct {
@@ -125,9 +139,9 @@ static const struct {
 	[CODE_HLT] = { guest_hlt, guest_hlt },
 	[CODE_HLT_EMULATED] = { guest_hlt_emulated, guest_hlt_emulated },
 	[CODE_HLT_USER] = { guest_hlt_user, guest_hlt_user },
-	[CODE_PAUSE] = { guest_pause, guest_pause },
+	[CODE_PAUSE] = { guest_pause, guest_pauses },
 	[CODE_CALL] = { guest_vmmcall, guest_vmcall },
-	[CODE_CALL_PAUSE] = { guest_vmmcall_pause, guest_vmcall_pause },
+	[CODE_CALL_PAUSE] = { guest_vmmcall_pause, guest_vmcall_pauses },
 	[CODE_VMRUN] = { guest_vmrun, guest_vmrun },
 	[CODE_L2_HLT] = { guest_l2_hlt, guest_l2_hlt },
 	[CODE_L2_PAUSE] = { guest_l2_pause, guest_l2_pause },

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "vm.h"
+#include "layout.h"
 
 /* Offsets by AMD's manual, volume 2, appendix B. */
 enum {

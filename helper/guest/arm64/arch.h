@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the table of operations has of arm64.
+#pragma once
+
+#include "code.h"
+
+/* One kind of VM, and one process. */
+enum flavour {
+	FLAVOUR_KVM,
+	FLAVOUR_COUNT,
+};
+
+struct site;	/* no operation needs more than its registers */
