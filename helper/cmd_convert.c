@@ -28,6 +28,7 @@ struct convert {
 	struct order order;
 	struct ndjson ndjson;
 	uint64_t number; /* of the line */
+	bool have_stream; /* anything of a script or of NDJSON was seen */
 	struct balance balance;
 	int error; /* of the output */
 };
@@ -68,9 +69,11 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 		complain(c, "no whole line of a script");
 		break;
 	case WIRE_NOTHING:
+		return;
 	case WIRE_BEGIN:
 		break;
 	}
+	c->have_stream = true;
 }
 
 /* The counts of an end record, to be held against what is there. */
@@ -94,6 +97,7 @@ static void take_json(struct convert *c, const char *line, size_t n)
 		complain(c, why);
 		return;
 	}
+	c->have_stream = true;
 	c->balance.received += r.type == RECORD_WAIT;
 	if (r.type == RECORD_END)
 		take_end(c, r.object);
@@ -149,6 +153,8 @@ static int say_balance(const struct convert *c)
 		fail(EXIT_FAILED, "and %" PRIu64 " more", b->malformed - MAX_COMPLAINTS);
 	if (b->late)
 		fail(EXIT_FAILED, "%" PRIu64 " events came too late to be put in order", b->late);
+	if (!c->have_stream)
+		return fail(EXIT_FAILED, "'%s' holds neither the lines of a script nor NDJSON of kvmwait", c->name);
 	if (b->malformed)
 		return EXIT_FAILED;
 	if (!b->have_counted)

@@ -86,7 +86,8 @@ int next_option(int argc, char **argv, const char *command)
 {
 	const struct command *c = find_command(command);
 	struct option longs[32] = { 0 };
-	char shorts[96] = "+", *s = shorts + 1;
+	/* What stands behind the options of a traced command is the command's. */
+	char shorts[96] = "+", *s = shorts + (c->run == cmd_trace);
 	size_t n = 0;
 	int id;
 

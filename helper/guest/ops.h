@@ -54,7 +54,7 @@ struct op {
 	bool target;		/* takes :TARGET */
 	bool pause;		/* executes PAUSE outside of a nested guest */
 	bool wakes;		/* needs an interrupt after each HLT */
-	bool wakes_halted;	/* not before KVM has counted the HLT: on arm64 it would be none */
+	bool wakes_halted;	/* not before KVM has counted the exit: on arm64 a WFI would be none */
 	bool suspends;		/* user space suspends the vCPU while it waits */
 	bool slow;		/* takes milliseconds a round; the standard plan does few */
 	bool cpl3;

@@ -64,5 +64,6 @@ bool stats_read(const struct stats *stats, struct stats_values *ret_values)
 	ret_values->exits = values[STAT_EXITS] - values[STAT_IRQ_EXITS] - values[STAT_IO_EXITS];
 	ret_values->halts = values[STAT_HALTS];
 	ret_values->spins = values[STAT_SPINS];
+	ret_values->waits = values[STAT_HALTS] + values[STAT_CALLS];
 	return true;
 }

@@ -10,6 +10,7 @@ enum {
 	STAT_IO_EXITS,
 	STAT_HALTS,
 	STAT_SPINS,
+	STAT_CALLS,
 	STAT_COUNT,
 };
 
@@ -24,6 +25,7 @@ struct stats {
 struct stats_values {
 	uint64_t exits;		/* other than by an interrupt or port I/O */
 	uint64_t halts, spins;
+	uint64_t waits;		/* halts, and on arm64 calls, which may wait as well */
 };
 
 /* Never fails: without counters stats_read returns false. */

@@ -121,7 +121,8 @@ static void begin_watch(struct vcpu *vcpu, const struct op *op, const struct sta
 	atomic_store(&vcpu->stop, STOP_NO);
 	atomic_store(&vcpu->wakes_halted, op->wakes_halted && before);
 	atomic_store(&vcpu->suspends, op->suspends);
-	atomic_store(&vcpu->halts_before, before ? before->halts : 0);
+	atomic_store(&vcpu->waits_before, before ? before->waits : 0);
+	atomic_fetch_add(&vcpu->tasks_begun, 1);
 	atomic_store(&vcpu->wake_after_ns, op->wake_after_ns);
 	atomic_store(&vcpu->pauses, op->pause);
 	atomic_store(&vcpu->wakes, op->wakes);
@@ -287,39 +288,47 @@ int vcpu_start(struct vcpu *vcpu)
 	return -pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
 }
 
-/* Whether KVM has counted the halt that the guest wants to be woken from. */
-static bool is_halted(const struct vcpu *vcpu, uint64_t want)
+/* Whether the vCPU waits: KVM has counted one more exit that does than when the last interrupt was sent. */
+static bool is_waiting(const struct vcpu *vcpu, uint64_t *ret_waits)
 {
+	uint64_t before = atomic_load(&vcpu->waits_before);
 	struct stats_values now;
 
-	return stats_read(&vcpu->stats, &now) && now.halts - atomic_load(&vcpu->halts_before) >= want;
+	if (!stats_read(&vcpu->stats, &now))
+		return false;
+	*ret_waits = now.waits;
+	return now.waits > (vcpu->waits_seen > before ? vcpu->waits_seen : before);
 }
 
 /*
- * One interrupt for each halt, once KVM has counted it: it cannot be lost, and no second one can be left over for
- * the next halt. Where KVM does not see the halts at all, it comes late.
+ * One interrupt for each wait, once the vCPU is in it: it cannot be lost, and no second one can be left over for the
+ * next wait. Where KVM does not see the waits at all, it comes late.
  */
 static void wake_halted(struct vcpu *vcpu, uint64_t want, int64_t now_ns)
 {
-	uint64_t all = atomic_load(&vcpu->halts_before) + want;
+	unsigned int task = atomic_load(&vcpu->tasks_begun);
+	uint64_t waits = vcpu->waits_seen;
+	bool waiting;
 
-	if (all == vcpu->wake_seen)
-		return;
-	if (all != vcpu->wake_due) {
-		vcpu->wake_due = all;
+	if (want != vcpu->wake_seen || task != vcpu->wake_task) {
+		vcpu->wake_seen = want;
+		vcpu->wake_task = task;
 		vcpu->wake_since_ns = now_ns;
+		vcpu->suspended = false;
 	}
-	if (atomic_load(&vcpu->suspends) && is_halted(vcpu, want) && vcpu->suspend_seen != all) {
-		vcpu->suspend_seen = all;
+	waiting = is_waiting(vcpu, &waits);
+	if (waiting && atomic_load(&vcpu->suspends) && !vcpu->suspended) {
+		vcpu->suspended = true;
 		vcpu->wake_since_ns = now_ns;
 		pthread_kill(vcpu->thread, SIGUSR1);
 	}
-	if (atomic_load(&vcpu->suspends) && now_ns - vcpu->wake_since_ns < SUSPENDED_NS)
+	if (vcpu->suspended && now_ns - vcpu->wake_since_ns < SUSPENDED_NS)
 		return;
-	if (is_halted(vcpu, want) || now_ns - vcpu->wake_since_ns > WAKE_ANYWAY_NS) {
-		vcpu->wake_seen = all;
-		vm_interrupt(vcpu->kvm.vm, vcpu->kvm.id);
-	}
+	if (!waiting && now_ns - vcpu->wake_since_ns <= WAKE_ANYWAY_NS)
+		return;
+	vcpu->waits_seen = waits;
+	vcpu->wake_since_ns = now_ns;
+	vm_interrupt(vcpu->kvm.vm, vcpu->kvm.id);
 }
 
 /* Sends an interrupt for a HLT that is due and again where that did not help. */

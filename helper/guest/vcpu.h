@@ -22,12 +22,15 @@ struct vcpu {
 	atomic_llong wake_after_ns;
 	atomic_bool wakes_halted;	/* interrupts are to find it halted */
 	atomic_bool suspends;		/* ... and suspended */
-	atomic_ullong halts_before;	/* what KVM had counted when the task began */
+	atomic_ullong waits_before;	/* what KVM had counted when the task began */
+	atomic_uint tasks_begun;
 	atomic_bool finished;
 	/* The other way around. */
 	atomic_int stop;		/* enum stop: leave the task */
 	/* The watch's own. */
-	uint64_t wake_seen, wake_due, suspend_seen, progress_seen;
+	uint64_t wake_seen, waits_seen, progress_seen;
+	unsigned int wake_task;
+	bool suspended;
 	int64_t wake_since_ns, progress_cpu_ns;
 };
 

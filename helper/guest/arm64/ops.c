@@ -92,7 +92,7 @@ const struct op ops[] = {
 		.help = "WFE; counts as often as KVM traps it",
 	}, {
 		.name = "psci-suspend", .event = "hlt", .source = "wfi", .flavour = FLAVOUR_KVM, .code = CODE_CALL_WAIT,
-		.quiet = true, .wakes = true, .nr = PSCI_CPU_SUSPEND, .why_not = no_psci, .judge = judge_call,
+		.quiet = true, .wakes = true, .wakes_halted = true, .nr = PSCI_CPU_SUSPEND, .why_not = no_psci, .judge = judge_call,
 		.help = "PSCI's CPU_SUSPEND, which waits as a WFI does and is none",
 	}, {
 		.name = "suspended", .event = "hlt", .source = "wfi", .flavour = FLAVOUR_KVM, .code = CODE_WFI,

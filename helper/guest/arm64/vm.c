@@ -54,6 +54,7 @@ const char *const stats_names[STAT_COUNT] = {
 	[STAT_EXITS] = "exits",
 	[STAT_HALTS] = "wfi_exit_stat",
 	[STAT_SPINS] = "wfe_exit_stat",
+	[STAT_CALLS] = "hvc_exit_stat",
 };
 
 /* The one VM of this process. */
