@@ -38,7 +38,7 @@ hand() {
 	export BPFTRACE_PERF_RB_PAGES=1024
 	echo 'kvmwait-guest >guest.json' >guest.sh
 	exits_begin
-	bpftrace -B line -c "/bin/sh guest.sh" /usr/share/kvmwait/scripts/"$1".bt 0 0 0 0 0 0 0 >wire 2>err
+	bpftrace -B line -c "/bin/sh guest.sh" /usr/share/kvmwait/scripts/"$1".bt 0 0 0 0 0 0 0 0 >wire 2>err
 	echo $? >status
 	exits_end exits
 	unset BPFTRACE_PERF_RB_PAGES
