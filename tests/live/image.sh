@@ -22,7 +22,7 @@ root_image() {
 	img=$cache/image/$name-$version.ext4
 	if [ ! -e "$img" ]; then
 		mkdir -p "$cache/image" "$work/root"
-		if [ -n "$root" ]; then cp -a "$root/." "$work/root/"; fi
+		if [ -n "$root" ]; then cp -a "$root/." "$work/root"; fi
 		(
 			cd "$work/root" || exit 1
 			mkdir -p bin usr/bin dev proc sys tmp run out etc
