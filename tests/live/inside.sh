@@ -141,7 +141,7 @@ readme() {
 	(while [ ! -e stop ]; do kvmwait-guest -n db02 -c 1 yield:1=29 pause=23 >/dev/null; done) &
 	await pid_of web01-kvm >/dev/null
 	# busybox has no pgrep
-	printf '#!/bin/sh\ngrep -l "$2" /proc/[0-9]*/cmdline | cut -d/ -f3 | sort -n | head -n 1\n' >/usr/bin/pgrep
+	printf '#!/bin/sh\ngrep -l "$2" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | sort -n | head -n 1\n' >/usr/bin/pgrep
 	chmod +x /usr/bin/pgrep
 	n=0
 	sed -e 's/sudo //g' -e 's/-d 10/-d 1/' -e 's/sleep 10/sleep 1/' /oneliners | while IFS= read -r line; do
