@@ -2,6 +2,8 @@
 // kvmwait list: the scripts, their ranges, what they give and what each of it needs.
 #include "command.h"
 
+#include "event.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,14 +52,12 @@ static json_t *script_json(const struct script *s)
 	}
 	for (size_t i = 0; i < s->n_claims; i++) {
 		const struct claim *claim = &s->claims[i];
-		json_t *sources = json_array(), *ids = json_array();
+		json_t *ids = json_array();
 
-		for (size_t j = 0; j < claim->sources.n; j++)
-			json_array_append_new(sources, json_string(claim->sources.items[j]));
 		for (size_t j = 0; j < claim->n_needs; j++)
 			json_array_append_new(ids, json_string(s->needs[claim->needs[j]].id));
 		json_array_append_new(claims, json_pack("{s:s, s:s, s:o, s:o, s:s?}", "event", claim->event, "fidelity",
-							fidelity_name(claim->fidelity), "sources", sources, "needs", ids, "note",
+							fidelity_name(claim->fidelity), "sources", strings_json(&claim->sources), "needs", ids, "note",
 							claim->note));
 	}
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "script", s->name, "sha256", s->sha256, "arch", s->arch,

@@ -108,6 +108,15 @@ unsigned int event_bit(const char *name)
 	return 0;
 }
 
+json_t *strings_json(const struct strings *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->n; i++)
+		json_array_append_new(array, json_string(list->items[i]));
+	return array;
+}
+
 /* ---- the balance ---- */
 
 void balance_settle(struct balance *b)

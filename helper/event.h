@@ -76,6 +76,9 @@ extern const size_t n_event_kinds;
 /* The bit of an event, or 0. */
 unsigned int event_bit(const char *name);
 
+/* A list of strings as a JSON array; the caller owns it. */
+json_t *strings_json(const struct strings *list);
+
 /* How a stream was received, for its end record. */
 struct balance {
 	uint64_t counted, received, malformed, late;

@@ -96,19 +96,10 @@ void print_plan_lines(FILE *f, const struct plan *plan, const char *where)
 	fputc('\n', f);
 }
 
-static json_t *list_json(const struct strings *list)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < list->n; i++)
-		json_array_append_new(array, json_string(list->items[i]));
-	return array;
-}
-
 static json_t *source_json(const struct source_result *s)
 {
 	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s?}", "event", s->event, "source", s->source, "fidelity",
-			 fidelity_name(s->fidelity), "not_applicable", s->not_applicable, "functions", list_json(&s->functions),
+			 fidelity_name(s->fidelity), "not_applicable", s->not_applicable, "functions", strings_json(&s->functions),
 			 "why", s->why);
 }
 

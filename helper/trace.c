@@ -67,7 +67,8 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-json_t *clock_json(void)
+/* The clocks of this moment as the schema has them. */
+static json_t *clock_json(void)
 {
 	return json_pack("{s:I, s:I, s:I}", "boottime", (json_int_t)clock_ns(CLOCK_BOOTTIME), "monotonic",
 			 (json_int_t)clock_ns(CLOCK_MONOTONIC), "realtime", (json_int_t)clock_ns(CLOCK_REALTIME));
@@ -110,15 +111,6 @@ static void release(struct trace *t, uint64_t before_ns)
 
 	while (order_pop(&t->order, before_ns, &r.wait))
 		give(t, &r);
-}
-
-static json_t *strings_json(const struct strings *list)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < list->n; i++)
-		json_array_append_new(array, json_string(list->items[i]));
-	return array;
 }
 
 static json_t *probes_json(const struct verdict *v)

@@ -40,7 +40,4 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 /* Is all that was counted accounted for? */
 bool trace_balances(const struct trace_result *r);
 
-/* The clocks of this moment as the schema has them. */
-json_t *clock_json(void);
-
 #endif
