@@ -18,7 +18,7 @@ BASE_CFLAGS := -std=c11 $(WARNINGS)
 
 HELPER_SRC := $(wildcard helper/*.c)
 HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o)
-LIB_OBJ := $(filter-out $(BUILD)/helper/main.o $(BUILD)/helper/cmd_%.o $(BUILD)/helper/planning.o,$(HELPER_OBJ))
+LIB_OBJ := $(filter-out $(BUILD)/helper/main.o $(BUILD)/helper/cmd_%.o $(BUILD)/helper/planning.o $(BUILD)/helper/tracing.o,$(HELPER_OBJ))
 GUEST_ARCH := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
 GUEST_SRC := $(wildcard helper/guest/*.c helper/guest/$(GUEST_ARCH)/*.c)
 GUEST_OBJ := $(GUEST_SRC:%.c=$(BUILD)/%.o)

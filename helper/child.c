@@ -137,16 +137,27 @@ static int program_file(const char *program)
 static void exec_bpftrace(const char *path, const struct strings *params, const struct bpftrace_settings *settings,
 			  const int in[2], const int out[2], const int err[2], int program_fd)
 {
-	char *const environment[] = {
+	char *environment[] = {
 		CLEAN_ENVIRONMENT,
-		"BPFTRACE_COLOR=never",
+		(char *)"BPFTRACE_COLOR=never",
 		xasprintf("BPFTRACE_PERF_RB_PAGES=%u", settings->buffer_pages),
-		settings->kernel_btf_only ? "BPFTRACE_BTF=/sys/kernel/btf/vmlinux" : NULL,
+		NULL,
+		NULL,
+		NULL,
 		NULL,
 	};
+	size_t n_environment = 0;
 	char **argv = xcalloc(params->n + 8, sizeof(*argv));
 	size_t n = 0;
 
+	while (environment[n_environment])
+		n_environment++;
+	if (settings->kernel_btf_only)
+		environment[n_environment++] = (char *)"BPFTRACE_BTF=/sys/kernel/btf/vmlinux";
+	if (settings->map_keys) { /* the name changed in 0.21 */
+		environment[n_environment++] = xasprintf("BPFTRACE_MAP_KEYS_MAX=%u", settings->map_keys);
+		environment[n_environment++] = xasprintf("BPFTRACE_MAX_MAP_KEYS=%u", settings->map_keys);
+	}
 	argv[n++] = (char *)path;
 	argv[n++] = "-B";
 	argv[n++] = "line";

@@ -143,7 +143,7 @@ static void check_modules(struct report *r, const struct planning *p)
 	const char *module = NULL;
 
 	for (size_t i = 0; i < p->n_scripts && !module; i++)
-		if (!strcmp(p->scripts[i].arch, p->kernel.arch))
+		if (strings_have(&p->scripts[i].archs, p->kernel.arch))
 			module = p->scripts[i].module;
 	if (!module) {
 		find(r, LEVEL_BAD, "module", NULL, "there is no script for %s", p->kernel.arch);

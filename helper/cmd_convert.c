@@ -4,6 +4,7 @@
 
 #include "ndjson.h"
 #include "order.h"
+#include "outcome.h"
 #include "output.h"
 #include "wire.h"
 
@@ -26,6 +27,7 @@ struct convert {
 	const char *name; /* of the input */
 	struct output output;
 	struct order order;
+	struct outcomes *outcomes; /* NULL where the lines hold none */
 	struct ndjson ndjson;
 	uint64_t number; /* of the line */
 	bool have_stream; /* anything of a script or of NDJSON was seen */
@@ -39,12 +41,23 @@ static void complain(struct convert *c, const char *why)
 		fail(EXIT_FAILED, "a line cannot be read and is left out: '%s' line %lu: %s", c->name, (unsigned long)c->number, why);
 }
 
+static void put_outcome(struct convert *c, const struct outcome_event *e)
+{
+	output_write(&c->output, &(struct record){ .type = RECORD_OUTCOME, .outcome = *e });
+}
+
 static void release(struct convert *c, uint64_t before_ns)
 {
-	struct record r = { .type = RECORD_WAIT };
+	struct outcome_event unseen;
+	struct record r;
 
-	while (order_pop(&c->order, before_ns, &r.wait))
+	while (order_pop(&c->order, before_ns, &r)) {
+		if (c->outcomes && outcomes_take(c->outcomes, &r, &unseen))
+			put_outcome(c, &unseen);
 		output_write(&c->output, &r);
+	}
+	while (before_ns == UINT64_MAX && c->outcomes && outcomes_take_rest(c->outcomes, c->order.newest_ns, &unseen))
+		put_outcome(c, &unseen);
 }
 
 static void take_wire(struct convert *c, const char *line, size_t n)
@@ -54,8 +67,10 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 	wire_parse(line, n, &wire);
 	switch (wire.kind) {
 	case WIRE_WAIT:
+	case WIRE_OUTCOME:
 		c->balance.received++;
-		order_push(&c->order, &wire.wait);
+		c->balance.outcomes += wire.kind == WIRE_OUTCOME;
+		order_push(&c->order, &wire.record);
 		release(c, 0);
 		break;
 	case WIRE_COUNTED:
@@ -70,6 +85,10 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 		break;
 	case WIRE_NOTHING:
 		return;
+	case WIRE_PART:
+		if (!strcmp(wire.name, "outcome") && !c->outcomes)
+			c->outcomes = outcomes_new();
+		break;
 	case WIRE_BEGIN:
 		break;
 	}
@@ -98,7 +117,7 @@ static void take_json(struct convert *c, const char *line, size_t n)
 		return;
 	}
 	c->have_stream = true;
-	c->balance.received += r.type == RECORD_WAIT;
+	c->balance.received += r.type == RECORD_WAIT || (r.type == RECORD_OUTCOME && r.outcome.end != OUTCOME_UNSEEN);
 	if (r.type == RECORD_END)
 		take_end(c, r.object);
 	output_write(&c->output, &r);
@@ -179,6 +198,7 @@ static int convert(const char *input, const struct output_format *format, FILE *
 	code = read_all(&c, opened ? opened : stdin);
 	balance = c.error ? EXIT_OK : say_balance(&c);
 	order_done(&c.order);
+	outcomes_free(c.outcomes);
 	if (c.error && c.error != -EPIPE)
 		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s", out_name, strerror(-c.error));
 	return code ? code : balance;

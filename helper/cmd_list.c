@@ -17,14 +17,16 @@ static char *need_text(const struct need *need)
 	CLEANUP_FREE char *names = strings_join(&need->names, "|");
 	CLEANUP_FREE char *fields = strings_join(&need->fields, " ");
 
-	return xasprintf("%s %s%s%s%s%s%s%s%s", need_kind_name(need->kind), names, need->args ? "(" : "",
+	return xasprintf("%s %s%s%s%s%s%s%s%s%s", need_kind_name(need->kind), names, need->args ? "(" : "",
 			 need->args ? need->args : "", need->args ? ")" : "", *fields ? " " : "", fields,
-			 need->marker ? " if " : "", need->marker ? need->marker : "");
+			 need->in_kernel ? " in vmlinux" : "", need->marker ? " if " : "", need->marker ? need->marker : "");
 }
 
 static void print_script(const struct script *s)
 {
-	printf("%s   %s, range %s\n  %s\n  cost: %s\n", s->name, s->arch, s->range, s->purpose ? s->purpose : "", s->cost);
+	CLEANUP_FREE char *archs = strings_join(&s->archs, ", ");
+
+	printf("%s   %s, range %s\n  %s\n  cost: %s\n", s->name, archs, s->range, s->purpose ? s->purpose : "", s->cost);
 	for (size_t i = 0; i < s->n_claims; i++) {
 		const struct claim *claim = &s->claims[i];
 		CLEANUP_FREE char *sources = strings_join(&claim->sources, ",");
@@ -60,8 +62,8 @@ static json_t *script_json(const struct script *s)
 							fidelity_name(claim->fidelity), "sources", strings_json(&claim->sources), "needs", ids, "note",
 							claim->note));
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "script", s->name, "sha256", s->sha256, "arch", s->arch,
-			 "range", s->range, "module", s->module, "cost", s->cost, "needs", needs, "claims", claims);
+	return json_pack("{s:s, s:s, s:s?, s:o, s:s, s:s, s:s, s:o, s:o}", "script", s->name, "sha256", s->sha256, "part", s->part,
+			 "archs", strings_json(&s->archs), "range", s->range, "module", s->module, "cost", s->cost, "needs", needs, "claims", claims);
 }
 
 int cmd_list(int argc, char **argv)

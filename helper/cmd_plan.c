@@ -2,12 +2,19 @@
 // kvmwait plan: the script for this kernel or a captured one, the fidelity of each event, and every reason.
 #include "command.h"
 
+#include "program.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	OPT_PROGRAM = 256,
+};
 
 const struct option_help plan_options[] = {
 	{ 'r', "root", "DIR", "a captured root instead of this system", 'r' },
 	{ 'j', "json", NULL, "print JSON", 'j' },
+	{ 0, "program", "PARTS", "print the program that bpftrace gets, with these parts (a list with commas), or none", OPT_PROGRAM },
 	{ 0 },
 };
 
@@ -28,16 +35,55 @@ static void print_plan(const struct plan *plan)
 		for (size_t i = 0; i < plan->chosen->n_sources; i++)
 			print_source(&plan->chosen->sources[i]);
 	}
+	for (size_t i = 0; i < plan->n_verdicts && plan->chosen; i++) {
+		const struct verdict *v = &plan->verdicts[i];
+
+		if (!v->chosen || !v->script->part)
+			continue;
+		printf("\nwith %s\n", v->script->name);
+		for (size_t j = 0; j < v->n_sources; j++)
+			print_source(&v->sources[j]);
+	}
 	printf("\n%s\n", plan->chosen ? "rejected:" : "no script fits:");
 	for (size_t i = 0; i < plan->n_verdicts; i++)
-		if (&plan->verdicts[i] != plan->chosen)
+		if (!plan->verdicts[i].chosen)
 			printf("  %-20s %s\n", plan->verdicts[i].script->name, plan->verdicts[i].reason);
+}
+
+/* The program as it would run, for reading, or for running by hand. */
+static int print_program(const struct plan *plan, const char *parts)
+{
+	struct program program = { .script = plan->chosen };
+	struct strings names = { 0 };
+	int code = EXIT_OK;
+
+	strings_split(&names, parts, ",");
+	for (size_t i = 0; i < names.n && plan->chosen && !code; i++) {
+		const struct verdict *v = plan_find_part(plan, names.items[i]);
+
+		if (!strcmp(names.items[i], "none"))
+			continue;
+		if (!v)
+			code = fail(EXIT_NO_SCRIPT, "this kernel does not give the part '%s': %s", names.items[i],
+				    plan_why_no_part(plan, names.items[i]));
+		else if (program.n_parts == PROGRAM_MAX_PARTS)
+			code = fail(EXIT_USAGE, "too many parts");
+		else
+			program.parts[program.n_parts++] = v;
+	}
+	strings_done(&names);
+	if (!code && plan->chosen) {
+		CLEANUP_FREE char *text = program_render(&program);
+
+		fputs(text, stdout);
+	}
+	return code;
 }
 
 int cmd_plan(int argc, char **argv)
 {
 	struct planning planning;
-	const char *root = "";
+	const char *root = "", *program = NULL;
 	bool json = false;
 	int id, code;
 
@@ -46,6 +92,8 @@ int cmd_plan(int argc, char **argv)
 			root = optarg;
 		else if (id == 'j')
 			json = true;
+		else if (id == OPT_PROGRAM)
+			program = optarg;
 		else
 			return id ? EXIT_USAGE : EXIT_OK;
 	}
@@ -54,7 +102,9 @@ int cmd_plan(int argc, char **argv)
 	code = planning_make(root, &planning);
 	if (code)
 		return code;
-	if (json) {
+	if (program && planning.plan.chosen) {
+		code = print_program(&planning.plan, program);
+	} else if (json) {
 		json_t *object = plan_json(&planning.plan);
 
 		json_dumpf(object, stdout, JSON_INDENT(2));
@@ -63,7 +113,8 @@ int cmd_plan(int argc, char **argv)
 	} else {
 		print_plan(&planning.plan);
 	}
-	code = planning.plan.chosen ? EXIT_OK : EXIT_NO_SCRIPT;
+	if (!code)
+		code = planning.plan.chosen ? EXIT_OK : EXIT_NO_SCRIPT;
 	planning_done(&planning);
 	return code;
 }

@@ -268,7 +268,7 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 	return EXIT_OK;
 }
 
-static int run_guest(const struct settings *s, const struct plan *plan, const char *bpftrace, char *guest)
+static int run_guest(const struct settings *s, const struct plan *plan, char *bpftrace, char *guest)
 {
 	char *command[] = { guest, (char *)"-n", (char *)"test", s->skip ? (char *)"--skip" : NULL, (char *)s->skip, NULL };
 	CLEANUP_FD int report_fd = memfd_create("report", MFD_CLOEXEC);
@@ -276,6 +276,7 @@ static int run_guest(const struct settings *s, const struct plan *plan, const ch
 	struct run run = { .left_to_show = s->show };
 	struct trace_options options = {
 		.plan = plan,
+		.program.script = plan->chosen,
 		.bpftrace = bpftrace,
 		.command = command,
 		.command_stdout = report_fd,

@@ -12,6 +12,10 @@ const struct event_kind event_kinds[] = {
 };
 const size_t n_event_kinds = ARRAY_SIZE(event_kinds);
 
+const char *const halt_names[HALT_KINDS] = { "none", "polled", "blocked" };
+
+const char *const outcome_end_names[OUTCOME_ENDS] = { "run", "user", "gone", "unseen" };
+
 static const struct field clock_fields[] = {
 	{ "boottime", FIELD_INTEGER, "ns", "CLOCK_BOOTTIME, the clock of ts", false, NULL },
 	{ "monotonic", FIELD_INTEGER, "ns", "CLOCK_MONOTONIC", false, NULL },
@@ -20,11 +24,17 @@ static const struct field clock_fields[] = {
 };
 
 static const struct field probe_fields[] = {
-	{ "event", FIELD_STRING, NULL, "event", false, NULL },
+	{ "event", FIELD_STRING, NULL, "event, or what a part measures", false, NULL },
 	{ "source", FIELD_STRING, NULL, "source", false, NULL },
 	{ "fidelity", FIELD_STRING, NULL, "exact, inferred or absent", false, NULL },
 	{ "functions", FIELD_STRINGS, NULL, "functions and tracepoints it was resolved to", false, NULL },
 	{ "why", FIELD_STRING, NULL, "why it is not exact, or what exactness rests on", true, NULL },
+	{ 0 },
+};
+
+static const struct field part_fields[] = {
+	{ "script", FIELD_STRING, NULL, "name of the part", false, NULL },
+	{ "sha256", FIELD_STRING, NULL, "hash of the part", false, NULL },
 	{ 0 },
 };
 
@@ -43,6 +53,7 @@ static const struct field meta_fields[] = {
 	{ "vendor", FIELD_STRING, NULL, "vendor of the virtualization extension, where there are several", true, NULL },
 	{ "script", FIELD_STRING, NULL, "name of the script", false, NULL },
 	{ "script_sha256", FIELD_STRING, NULL, "hash of the script", false, NULL },
+	{ "parts", FIELD_OBJECTS, NULL, "what was put into the script on demand", true, part_fields },
 	{ "bpftrace", FIELD_STRING, NULL, "version of bpftrace", false, NULL },
 	{ "probes", FIELD_OBJECTS, NULL, "what each event and source rests on", false, probe_fields },
 	{ "filters", FIELD_OBJECT, NULL, "what was asked for", false, filter_fields },
@@ -72,8 +83,9 @@ static const struct field lost_fields[] = {
 };
 
 static const struct field end_fields[] = {
-	{ "counted", FIELD_INTEGER, NULL, "events the kernel counted; missing where it is not known", true, NULL },
-	{ "received", FIELD_INTEGER, NULL, "wait records", false, NULL },
+	{ "counted", FIELD_INTEGER, NULL, "events (and outcomes) the kernel counted; missing where it is not known", true, NULL },
+	{ "received", FIELD_INTEGER, NULL, "wait and outcome records, without unseen ones", false, NULL },
+	{ "outcomes", FIELD_INTEGER, NULL, "of the received: outcome records, where they were asked for", true, NULL },
 	{ "lost", FIELD_INTEGER, NULL, "events that were lost", false, NULL },
 	{ "unreported", FIELD_INTEGER, NULL, "of the lost: counted and not received, but not reported by bpftrace", false, NULL },
 	{ "malformed", FIELD_INTEGER, NULL, "lines that could not be read", false, NULL },
@@ -87,15 +99,34 @@ static const struct field end_fields[] = {
 	{ 0 },
 };
 
-/* Not written by this version; the name is taken. */
 static const struct field outcome_fields[] = {
+	{ "ts", FIELD_INTEGER, "ns", "when the wait was over, CLOCK_BOOTTIME; of an unseen one when that was known", false, NULL },
+	{ "wait_ts", FIELD_INTEGER, "ns", "ts of the wait it belongs to, which has the same tid", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of the VM's process", false, NULL },
+	{ "tid", FIELD_INTEGER, NULL, "thread of the vCPU", false, NULL },
+	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", false, NULL },
+	{ "vcpu", FIELD_INTEGER, NULL, "vCPU id within the VM", false, NULL },
+	{ "event", FIELD_STRING, NULL, "that of the wait; missing where the wait was lost", true, NULL },
+	{ "source", FIELD_STRING, NULL, "that of the wait; missing where the wait was lost", true, NULL },
+	{ "end", FIELD_STRING, NULL, "run: the vCPU ran again; user: handed to user space; gone: its thread ended; unseen: not known",
+	  false, NULL },
+	{ "halt", FIELD_STRING, NULL, "of a HLT: polled, blocked, or none where KVM did not wait", true, NULL },
+	{ "halt_ns", FIELD_INTEGER, "ns", "of a HLT: polling and blocking together, by KVM's own account", true, NULL },
+	{ "woken", FIELD_BOOLEAN, NULL, "of a HLT: did the vCPU run again after it", true, NULL },
+	{ "boosted", FIELD_INTEGER, NULL, "of the others: the vCPU that was given the CPU; -1 for none, or an unknown one", true, NULL },
+	{ "boosted_tid", FIELD_INTEGER, NULL, "of the others: the thread that was given the CPU; 0 for none", true, NULL },
+	{ "ns", FIELD_INTEGER, "ns", "ts - wait_ts: how long the vCPU did not run the guest", true, NULL },
+	{ "off_ns", FIELD_INTEGER, "ns", "of it: off the CPU", true, NULL },
+	{ "ready_ns", FIELD_INTEGER, "ns", "of that: runnable, but not running", true, NULL },
+	{ "cpu_before", FIELD_INTEGER, NULL, "CPU of the host at the wait", true, NULL },
+	{ "cpu", FIELD_INTEGER, NULL, "CPU of the host at the end of it", true, NULL },
 	{ 0 },
 };
 
 const struct record_schema record_schemas[RECORD_TYPES] = {
 	[RECORD_META] = { "meta", "first: what was traced, how, and how exactly", meta_fields },
 	[RECORD_WAIT] = { "wait", "an event: KVM reached the path, no more is said", wait_fields },
-	[RECORD_OUTCOME] = { "outcome", "what followed a wait", outcome_fields },
+	[RECORD_OUTCOME] = { "outcome", "what followed a wait, where asked for", outcome_fields },
 	[RECORD_LOST] = { "lost", "bpftrace lost events", lost_fields },
 	[RECORD_END] = { "end", "last: the balance, received + lost = counted", end_fields },
 };
@@ -141,6 +172,8 @@ json_t *balance_json(const struct balance *b, const char *why)
 	if (b->have_counted)
 		json_object_set_new(end, "counted", json_integer((json_int_t)b->counted));
 	json_object_set_new(end, "received", json_integer((json_int_t)b->received));
+	if (b->outcomes)
+		json_object_set_new(end, "outcomes", json_integer((json_int_t)b->outcomes));
 	json_object_set_new(end, "lost", json_integer((json_int_t)b->lost));
 	json_object_set_new(end, "unreported", json_integer((json_int_t)b->unreported));
 	json_object_set_new(end, "malformed", json_integer((json_int_t)b->malformed));
@@ -165,6 +198,9 @@ static json_t *schema_of_field(const struct field *f)
 		break;
 	case FIELD_INTEGER:
 		s = json_pack("{s:s}", "type", "integer");
+		break;
+	case FIELD_BOOLEAN:
+		s = json_pack("{s:s}", "type", "boolean");
 		break;
 	case FIELD_INTEGERS:
 		s = json_pack("{s:s, s:{s:s}}", "type", "array", "items", "type", "integer");

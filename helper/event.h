@@ -24,6 +24,40 @@ struct wait_event {
 	const char *vm; /* name of the VM, borrowed; NULL: the TGID stands for it */
 };
 
+/* What KVM's own wake-up tracepoint told of a HLT. */
+enum halt_kind {
+	HALT_NONE, /* nothing: it is no HLT, or KVM did not wait for it */
+	HALT_POLLED,
+	HALT_BLOCKED,
+	HALT_KINDS,
+};
+extern const char *const halt_names[HALT_KINDS];
+
+/* How a wait ended. */
+enum outcome_end {
+	OUTCOME_RUN,	/* the vCPU entered the guest again */
+	OUTCOME_USER,	/* KVM handed it to user space: a HLT without a local APIC in the kernel, or a signal */
+	OUTCOME_GONE,	/* the thread ended */
+	OUTCOME_UNSEEN, /* it was not received, or the trace ended first: no other field holds */
+	OUTCOME_ENDS,
+};
+extern const char *const outcome_end_names[OUTCOME_ENDS];
+
+/* What followed one wait: that of the same tid with ts_ns equal to wait_ns. */
+struct outcome_event {
+	uint64_t ts_ns; /* the end of it */
+	uint64_t wait_ns;
+	int64_t vcpu;
+	int64_t boosted; /* vCPU id that was boosted; -1: none, or a thread whose id is not known */
+	uint64_t halt_ns, off_ns, ready_ns;
+	uint32_t cpu, cpu_before, pid, tid, boosted_tid;
+	enum halt_kind halt;
+	enum outcome_end end;
+	char event[NAME_BYTES]; /* of the wait; empty where that was not received */
+	char source[NAME_BYTES];
+	const char *vm; /* as in struct wait_event */
+};
+
 enum record_type {
 	RECORD_META,
 	RECORD_WAIT,
@@ -33,16 +67,21 @@ enum record_type {
 	RECORD_TYPES,
 };
 
-/* A record: a wait event, or any other as the object it is in JSON. */
+/* A record: a wait or an outcome, or any other as the object it is in JSON. */
 struct record {
 	enum record_type type;
-	struct wait_event wait;
+	union {
+		uint64_t ts_ns; /* of wait and outcome, which begin with it */
+		struct wait_event wait;
+		struct outcome_event outcome;
+	};
 	json_t *object; /* owned by whoever made the record */
 };
 
 enum field_type {
 	FIELD_STRING,
 	FIELD_INTEGER,
+	FIELD_BOOLEAN,
 	FIELD_INTEGERS, /* a list */
 	FIELD_STRINGS,
 	FIELD_OBJECT, /* with fields of its own */
@@ -82,6 +121,7 @@ json_t *strings_json(const struct strings *list);
 /* How a stream was received, for its end record. */
 struct balance {
 	uint64_t counted, received, malformed, late;
+	uint64_t outcomes; /* of the received */
 	uint64_t lost;	     /* reported by bpftrace, and unreported */
 	uint64_t unreported; /* counted by the kernel, never received, and never reported as lost */
 	bool have_counted;   /* counted is known */

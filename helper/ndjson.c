@@ -108,6 +108,70 @@ static int take_wait(struct ndjson *n, json_t *object, struct wait_event *w, cha
 	return 0;
 }
 
+/* A field that only some outcomes have; 0 where it is missing. */
+static int get_optional(json_t *object, const char *field, json_int_t low, json_int_t high, json_int_t *ret, char **ret_error)
+{
+	*ret = 0;
+	return json_object_get(object, field) ? get_integer(object, field, low, high, ret, ret_error) : 0;
+}
+
+/* One of some names. */
+static int get_choice(json_t *object, const char *field, const char *const *names, int n, int *ret, char **ret_error)
+{
+	char name[NAME_BYTES];
+	int err = get_name(object, field, name, ret_error);
+
+	for (int i = 0; i < n && !err; i++) {
+		if (strcmp(names[i], name))
+			continue;
+		*ret = i;
+		return 0;
+	}
+	return err ? err : complain(ret_error, "unknown value", field);
+}
+
+static int take_outcome(struct ndjson *n, json_t *object, struct outcome_event *o, char **ret_error)
+{
+	static const struct {
+		const char *name;
+		json_int_t low, high;
+		bool optional;
+	} fields[] = {
+		{ "ts", 0, INT64_MAX, false },	       { "wait_ts", 0, INT64_MAX, false },
+		{ "vcpu", 0, INT64_MAX, false },       { "pid", 0, UINT32_MAX, false },
+		{ "tid", 0, UINT32_MAX, false },       { "halt_ns", 0, INT64_MAX, true },
+		{ "off_ns", 0, INT64_MAX, true },      { "ready_ns", 0, INT64_MAX, true },
+		{ "boosted_tid", 0, UINT32_MAX, true }, { "cpu_before", 0, UINT32_MAX, true },
+		{ "cpu", 0, UINT32_MAX, true },	       { "boosted", -1, INT64_MAX, true },
+	};
+	json_int_t v[ARRAY_SIZE(fields)];
+	int end = 0, halt = HALT_NONE, err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields) && !err; i++)
+		err = (fields[i].optional ? get_optional : get_integer)(object, fields[i].name, fields[i].low, fields[i].high, &v[i],
+									ret_error);
+	if (!err)
+		err = get_choice(object, "end", outcome_end_names, OUTCOME_ENDS, &end, ret_error);
+	if (!err && json_object_get(object, "halt"))
+		err = get_choice(object, "halt", halt_names, HALT_KINDS, &halt, ret_error);
+	if (!err)
+		err = get_vm(n, object, ret_error);
+	if (err)
+		return err;
+	*o = (struct outcome_event){
+		.ts_ns = (uint64_t)v[0], .wait_ns = (uint64_t)v[1], .vcpu = v[2], .pid = (uint32_t)v[3], .tid = (uint32_t)v[4],
+		.halt_ns = (uint64_t)v[5], .off_ns = (uint64_t)v[6], .ready_ns = (uint64_t)v[7], .boosted_tid = (uint32_t)v[8],
+		.cpu_before = (uint32_t)v[9], .cpu = (uint32_t)v[10], .boosted = json_object_get(object, "boosted") ? v[11] : -1,
+		.end = (enum outcome_end)end, .halt = (enum halt_kind)halt, .vm = n->vm,
+	};
+	if (o->wait_ns > o->ts_ns)
+		return complain(ret_error, "later than ts", "wait_ts");
+	if (!json_object_get(object, "event"))
+		return 0;
+	err = get_name(object, "event", o->event, ret_error);
+	return err ? err : get_name(object, "source", o->source, ret_error);
+}
+
 static bool has_type(json_t *value, enum field_type type)
 {
 	switch (type) {
@@ -115,6 +179,8 @@ static bool has_type(json_t *value, enum field_type type)
 		return json_is_string(value);
 	case FIELD_INTEGER:
 		return json_is_integer(value);
+	case FIELD_BOOLEAN:
+		return json_is_boolean(value);
 	case FIELD_OBJECT:
 		return json_is_object(value);
 	default:
@@ -146,6 +212,8 @@ static int take_object(struct ndjson *n, json_t *object, struct record *ret, cha
 		ret->type = (enum record_type)i;
 		if (i == RECORD_WAIT)
 			return take_wait(n, object, &ret->wait, ret_error);
+		if (i == RECORD_OUTCOME)
+			return take_outcome(n, object, &ret->outcome, ret_error);
 		if (check_fields(object, record_schemas[i].fields, ret_error))
 			return -EINVAL;
 		ret->object = json_incref(object);

@@ -5,13 +5,13 @@
 
 #include "event.h"
 
-/* Text of the last record's VM name, which its wait event borrows. */
+/* Text of the last record's VM name, which its wait or outcome borrows. */
 struct ndjson {
 	char vm[640];
 };
 
 /*
- * Reads one line into a record. A record that is not a wait holds its object: the caller drops it.
+ * Reads one line into a record. A record that is neither wait nor outcome holds its object: the caller drops it.
  * 0, or -EINVAL with ret_error (the caller frees): no JSON, an unknown type, a missing field, a value out of range.
  */
 int ndjson_parse(struct ndjson *n, const char *line, size_t length, struct record *ret, char **ret_error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts wait events in time order: a binary heap over a bounded number of them.
+// Puts waits and outcomes in time order: a binary heap over a bounded number of them.
 #include "order.h"
 
 #include <stdlib.h>
@@ -29,16 +29,16 @@ static bool is_older(const struct order *o, size_t a, size_t b)
 
 static void swap(struct order *o, size_t a, size_t b)
 {
-	struct wait_event w = o->heap[a];
+	struct record r = o->heap[a];
 	uint64_t n = o->arrival[a];
 
 	o->heap[a] = o->heap[b];
 	o->arrival[a] = o->arrival[b];
-	o->heap[b] = w;
+	o->heap[b] = r;
 	o->arrival[b] = n;
 }
 
-void order_push(struct order *o, const struct wait_event *w)
+void order_push(struct order *o, const struct record *r)
 {
 	size_t i = o->n++;
 
@@ -47,17 +47,17 @@ void order_push(struct order *o, const struct wait_event *w)
 		o->heap = xrealloc(o->heap, o->room, sizeof(*o->heap));
 		o->arrival = xrealloc(o->arrival, o->room, sizeof(*o->arrival));
 	}
-	o->heap[i] = *w;
+	o->heap[i] = *r;
 	o->arrival[i] = o->n_arrived++;
-	if (w->ts_ns > o->newest_ns)
-		o->newest_ns = w->ts_ns;
-	if (w->ts_ns < o->released_ns)
+	if (r->ts_ns > o->newest_ns)
+		o->newest_ns = r->ts_ns;
+	if (r->ts_ns < o->released_ns)
 		o->late++;
 	for (; i && is_older(o, i, (i - 1) / 2); i = (i - 1) / 2)
 		swap(o, i, (i - 1) / 2);
 }
 
-bool order_pop(struct order *o, uint64_t before_ns, struct wait_event *ret)
+bool order_pop(struct order *o, uint64_t before_ns, struct record *ret)
 {
 	size_t i = 0;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts wait events in time order: buffers of several CPUs are read one after the other, so that neighbours in
+// Puts waits and outcomes in time order: buffers of several CPUs are read one after the other, so that neighbours in
 // time can arrive far apart. Bounded in time and in number.
 #ifndef KVMWAIT_ORDER_H
 #define KVMWAIT_ORDER_H
@@ -10,7 +10,7 @@
 #define ORDER_WINDOW_NS 300000000u
 
 struct order {
-	struct wait_event *heap;
+	struct record *heap;
 	uint64_t *arrival; /* beside heap: equal times leave as they came */
 	size_t n, room;
 	uint64_t newest_ns, released_ns, n_arrived;
@@ -19,11 +19,12 @@ struct order {
 
 void order_init(struct order *o);
 void order_done(struct order *o);
-void order_push(struct order *o, const struct wait_event *w);
+/* A wait or an outcome. */
+void order_push(struct order *o, const struct record *r);
 /*
  * Takes the oldest event if it is due: older than before_ns, or older than the newest by the window, or the
  * buffer is full. before_ns 0: no limit by the clock; UINT64_MAX: everything is due.
  */
-bool order_pop(struct order *o, uint64_t before_ns, struct wait_event *ret);
+bool order_pop(struct order *o, uint64_t before_ns, struct record *ret);
 
 #endif

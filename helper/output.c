@@ -9,11 +9,11 @@
 #define CLEAN_COMM_BYTES (4 * COMM_BYTES + 1)
 
 /* The name of a VM is cleaned when it is read; without one the TGID stands for it. */
-static const char *vm_text(const struct wait_event *w, char *number, size_t size)
+static const char *vm_text(const char *vm, uint32_t pid, char *number, size_t size)
 {
-	if (w->vm)
-		return w->vm;
-	snprintf(number, size, "%" PRIu32, w->pid);
+	if (vm)
+		return vm;
+	snprintf(number, size, "%" PRIu32, pid);
 	return number;
 }
 
@@ -40,15 +40,47 @@ static void write_json_wait(FILE *f, const struct wait_event *w)
 		w->ts_ns, w->cpu, w->pid, w->tid);
 	put_json_string(f, comm);
 	fputs(",\"vm\":", f);
-	put_json_string(f, vm_text(w, number, sizeof(number)));
+	put_json_string(f, vm_text(w->vm, w->pid, number, sizeof(number)));
 	fprintf(f, ",\"vcpu\":%" PRId64 ",\"event\":\"%s\",\"source\":\"%s\",\"target\":%" PRId64 "}\n", w->vcpu, w->event,
 		w->source, w->target);
+}
+
+static bool is_halt(const struct outcome_event *o)
+{
+	return event_bit(o->event) == event_bit("hlt") || (!*o->event && o->halt != HALT_NONE);
+}
+
+static void write_json_outcome(FILE *f, const struct outcome_event *o)
+{
+	char number[16];
+
+	fprintf(f, "{\"type\":\"outcome\",\"ts\":%" PRIu64 ",\"wait_ts\":%" PRIu64 ",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32 ",\"vm\":",
+		o->ts_ns, o->wait_ns, o->pid, o->tid);
+	put_json_string(f, vm_text(o->vm, o->pid, number, sizeof(number)));
+	fprintf(f, ",\"vcpu\":%" PRId64, o->vcpu);
+	if (*o->event)
+		fprintf(f, ",\"event\":\"%s\",\"source\":\"%s\"", o->event, o->source);
+	fprintf(f, ",\"end\":\"%s\"", outcome_end_names[o->end]);
+	if (o->end != OUTCOME_UNSEEN) {
+		if (is_halt(o))
+			fprintf(f, ",\"halt\":\"%s\",\"halt_ns\":%" PRIu64 ",\"woken\":%s", halt_names[o->halt], o->halt_ns,
+				o->end == OUTCOME_RUN ? "true" : "false");
+		else
+			fprintf(f, ",\"boosted\":%" PRId64 ",\"boosted_tid\":%" PRIu32, o->boosted, o->boosted_tid);
+		fprintf(f, ",\"ns\":%" PRIu64 ",\"off_ns\":%" PRIu64 ",\"ready_ns\":%" PRIu64 ",\"cpu_before\":%" PRIu32
+			",\"cpu\":%" PRIu32, o->ts_ns - o->wait_ns, o->off_ns, o->ready_ns, o->cpu_before, o->cpu);
+	}
+	fputs("}\n", f);
 }
 
 static void write_json(struct output *o, const struct record *r)
 {
 	if (r->type == RECORD_WAIT) {
 		write_json_wait(o->file, &r->wait);
+		return;
+	}
+	if (r->type == RECORD_OUTCOME) {
+		write_json_outcome(o->file, &r->outcome);
 		return;
 	}
 	json_dumpf(r->object, o->file, JSON_COMPACT);
@@ -77,6 +109,53 @@ static void write_balance(FILE *f, json_t *end)
 			received, lost, off ? "does not make" : "=", json_integer_value(counted));
 }
 
+/* The first columns, up to the vCPU. */
+static void write_table_head(struct output *o, uint64_t ts_ns, uint32_t cpu, const char *vm, int64_t vcpu)
+{
+	uint64_t since_ns;
+
+	if (!o->start_ns)
+		o->start_ns = ts_ns;
+	/* an event may precede the snapshot of the clock by a hair */
+	since_ns = ts_ns > o->start_ns ? ts_ns - o->start_ns : 0;
+	fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-16s %4" PRId64 "  ", since_ns / 1000000000,
+		since_ns / 1000 % 1000000, cpu, vm, vcpu);
+}
+
+static void put_us(FILE *f, const char *what, uint64_t ns)
+{
+	fprintf(f, "%s%" PRIu64 ".%" PRIu64 " us", what, ns / 1000, ns / 100 % 10);
+}
+
+/* "  -> hlt blocked, ran again after 180.2 us, off CPU 170.0 us, ready 4.1 us, CPU 3 to 5" */
+static void write_table_outcome(struct output *o, const struct outcome_event *e)
+{
+	static const char *const ends[OUTCOME_ENDS] = {
+		", ran again after ", ", went to user space after ", ", its thread ended after ", ", not seen what followed",
+	};
+	char number[16];
+	FILE *f = o->file;
+
+	write_table_head(o, e->ts_ns, e->cpu, vm_text(e->vm, e->pid, number, sizeof(number)), e->vcpu);
+	fprintf(f, "-> %s", *e->event ? e->event : "(lost wait)");
+	if (e->end == OUTCOME_UNSEEN) {
+		fprintf(f, "%s\n", ends[e->end]);
+		return;
+	}
+	if (is_halt(e))
+		fprintf(f, " %s", e->halt == HALT_NONE ? "not waited for" : halt_names[e->halt]);
+	put_us(f, ends[e->end], e->ts_ns - e->wait_ns);
+	put_us(f, ", off CPU ", e->off_ns);
+	put_us(f, ", ready ", e->ready_ns);
+	if (e->boosted >= 0)
+		fprintf(f, ", boosted vCPU %" PRId64, e->boosted);
+	else if (e->boosted_tid)
+		fprintf(f, ", boosted thread %" PRIu32, e->boosted_tid);
+	if (e->cpu != e->cpu_before)
+		fprintf(f, ", CPU %" PRIu32 " to %" PRIu32, e->cpu_before, e->cpu);
+	putc('\n', f);
+}
+
 static void write_table(struct output *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
@@ -87,21 +166,17 @@ static void write_table(struct output *o, const struct record *r)
 		o->start_ns = (uint64_t)json_integer_value(
 			json_object_get(json_object_get(r->object, "clock"), "boottime"));
 		return;
-	case RECORD_WAIT: {
-		uint64_t since_ns;
-
-		if (!o->start_ns)
-			o->start_ns = w->ts_ns;
-		/* an event may precede the snapshot of the clock by a hair */
-		since_ns = w->ts_ns > o->start_ns ? w->ts_ns - o->start_ns : 0;
-		fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-16s %4" PRId64 "  %-9s %-7s ", since_ns / 1000000000,
-			since_ns / 1000 % 1000000, w->cpu, vm_text(w, number, sizeof(number)), w->vcpu, w->event, w->source);
+	case RECORD_WAIT:
+		write_table_head(o, w->ts_ns, w->cpu, vm_text(w->vm, w->pid, number, sizeof(number)), w->vcpu);
+		fprintf(o->file, "%-9s %-7s ", w->event, w->source);
 		if (w->target == -1)
 			fputs("     -\n", o->file);
 		else
 			fprintf(o->file, "%6" PRId64 "\n", w->target);
 		return;
-	}
+	case RECORD_OUTCOME:
+		write_table_outcome(o, &r->outcome);
+		return;
 	case RECORD_LOST:
 		fprintf(o->file, "lost %" JSON_INTEGER_FORMAT " events\n", json_integer_value(json_object_get(r->object, "lost")));
 		return;
@@ -176,7 +251,7 @@ static void write_csv(struct output *o, const struct record *r)
 	fprintf(o->file, "%" PRIu64 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",", w->ts_ns, w->cpu, w->pid, w->tid);
 	put_csv_text(o->file, comm);
 	putc(',', o->file);
-	put_csv_text(o->file, vm_text(w, number, sizeof(number)));
+	put_csv_text(o->file, vm_text(w->vm, w->pid, number, sizeof(number)));
 	fprintf(o->file, ",%" PRId64 ",%s,%s,%" PRId64 "\n", w->vcpu, w->event, w->source, w->target);
 }
 

@@ -58,7 +58,8 @@ void say_no_script(const struct plan *plan)
 {
 	fprintf(stderr, "kvmwait: no script fits kernel %s:\n", plan->kernel->release);
 	for (size_t i = 0; i < plan->n_verdicts; i++)
-		fprintf(stderr, "  %-20s %s\n", plan->verdicts[i].script->name, plan->verdicts[i].reason);
+		if (!plan->verdicts[i].script->part)
+			fprintf(stderr, "  %-20s %s\n", plan->verdicts[i].script->name, plan->verdicts[i].reason);
 	fputs("'kvmwait check' says what is in the way.\n", stderr);
 }
 
@@ -103,14 +104,14 @@ static json_t *source_json(const struct source_result *s)
 			 "why", s->why);
 }
 
-static json_t *verdict_json(const struct plan *plan, const struct verdict *v)
+static json_t *verdict_json(const struct verdict *v)
 {
 	json_t *sources = json_array();
 
 	for (size_t i = 0; i < v->n_sources; i++)
 		json_array_append_new(sources, source_json(&v->sources[i]));
-	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:s?, s:o}", "script", v->script->name, "sha256", v->script->sha256, "range",
-			 v->script->range, "chosen", v == plan->chosen, "in_range", v->in_range, "reason", v->reason, "sources",
+	return json_pack("{s:s, s:s, s:s?, s:s, s:b, s:b, s:s?, s:o}", "script", v->script->name, "sha256", v->script->sha256, "part",
+			 v->script->part, "range", v->script->range, "chosen", v->chosen, "in_range", v->in_range, "reason", v->reason, "sources",
 			 sources);
 }
 
@@ -120,7 +121,7 @@ json_t *plan_json(const struct plan *plan)
 	const struct kernel *k = plan->kernel;
 
 	for (size_t i = 0; i < plan->n_verdicts; i++)
-		json_array_append_new(verdicts, verdict_json(plan, &plan->verdicts[i]));
+		json_array_append_new(verdicts, verdict_json(&plan->verdicts[i]));
 	for (size_t i = 0; i < n_event_kinds; i++)
 		json_object_set_new(events, event_kinds[i].name,
 				    json_string(fidelity_name(plan->chosen ? plan_event_fidelity(plan->chosen, event_kinds[i].name)

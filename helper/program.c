@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program that bpftrace is given: a script fitted to one kernel, and its numeric parameters.
+// The program that bpftrace is given: a script fitted to one kernel, with the parts that were asked for, and its
+// numeric parameters.
 //
 // The form of a script that this rests on: a clause begins in the first column with its attach points, one a
 // line, and ends with a brace in the first column. "//@ only: NEED" above a clause names the one need it is
 // there for; its other attach points then only keep the clause attachable when the script is run by hand.
+// An event is a line printf("w ...") and the line "@counted = count();" below it. A part has clauses of its own;
+// what its BEGIN and END hold goes to the end of the script's, and what its WAIT holds below each event.
 #include "program.h"
 
 #include "event.h"
@@ -16,10 +19,16 @@
 #include <string.h>
 
 #define ONLY_MARK "//@ only: "
+#define EVENT_MARK "printf(\"w "
+#define COUNTED_MARK "@counted = count();"
+#define NUMBER_MARK "WAIT"
 
 struct renderer {
-	const struct verdict *v;
+	const struct verdict *v; /* of the script or part whose clauses are being written */
 	const bool *needed;
+	const struct verdict *const *parts;
+	size_t n_parts;
+	size_t n_waits; /* event lines seen so far */
 	FILE *out;
 };
 
@@ -36,7 +45,7 @@ static bool *needs_in_use(const struct verdict *v, const struct filter *filter)
 	for (size_t i = 0; i < v->n_sources; i++) {
 		const struct claim *claim = v->sources[i].claim;
 
-		if (!claim || !wants_event(filter, claim->event))
+		if (!claim || (!v->script->part && !wants_event(filter, claim->event)))
 			continue;
 		for (size_t j = 0; j < claim->n_needs; j++)
 			needed[claim->needs[j]] = true;
@@ -70,10 +79,15 @@ static void fit_attach_point(const struct renderer *r, const char *point, const 
 	size_t type_n = strcspn(point, ":") + 1;
 	CLEANUP_FREE char *type = xstrndup(point, type_n);
 	CLEANUP_FREE char *pattern = xstrndup(point + type_n, strcspn(point + type_n, ",\n"));
-	enum need_kind kind = strcmp(type, "kprobe:") ? NEED_TRACEPOINT : NEED_FUNC;
-	const struct need *need = need_of(r->v->script, kind, pattern);
+	const struct need *need = need_of(r->v->script, strcmp(type, "tracepoint:") ? NEED_FUNC : NEED_TRACEPOINT, pattern);
 	const struct need_result *result;
 
+	if (!strcmp(type, "interval:")) {
+		CLEANUP_FREE char *whole = xasprintf("%s%s", type, pattern);
+
+		strings_add(fitted, whole);
+		return;
+	}
 	if (!need || (only && strcmp(need->id, only)) || !is_probed(r, need))
 		return;
 	result = &r->v->needs[need - r->v->script->needs];
@@ -91,8 +105,93 @@ static size_t line_length(const char *p)
 	return n + (p[n] == '\n');
 }
 
+/* What stands in the clause of that name, BEGIN, END or WAIT: its text and length; 0 where there is none. */
+static size_t find_body(const char *text, const char *name, const char **ret_body)
+{
+	CLEANUP_FREE char *head = xasprintf("\n%s\n{\n", name);
+	const char *found = strstr(text, head), *end;
+
+	if (!found)
+		return 0;
+	*ret_body = found + strlen(head);
+	end = strstr(*ret_body, "\n}\n");
+	return end ? (size_t)(end + 1 - *ret_body) : 0;
+}
+
+/* Writes one line of what a part does at each event: further in, and with the number of the event line. */
+static void write_wait_line(const struct renderer *r, const char *line, size_t n, int indent)
+{
+	const char *mark = memmem(line, n, NUMBER_MARK, strlen(NUMBER_MARK));
+
+	for (int i = 0; i < indent; i++)
+		putc('\t', r->out);
+	if (!mark) {
+		fwrite(line, 1, n, r->out);
+		return;
+	}
+	fwrite(line, 1, (size_t)(mark - line), r->out);
+	fprintf(r->out, "%zu", r->n_waits - 1);
+	mark += strlen(NUMBER_MARK);
+	fwrite(mark, 1, (size_t)(line + n - mark), r->out);
+}
+
+static void write_wait(const struct renderer *r, int indent)
+{
+	for (size_t i = 0; i < r->n_parts; i++) {
+		const char *body;
+		size_t size = find_body(r->parts[i]->script->text, "WAIT", &body);
+
+		for (const char *p = body; size && p < body + size; p += line_length(p))
+			write_wait_line(r, p, line_length(p), indent);
+	}
+}
+
+static void write_bodies(const struct renderer *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_parts; i++) {
+		const char *body;
+		size_t size = find_body(r->parts[i]->script->text, name, &body);
+
+		if (size)
+			fwrite(body, 1, size, r->out);
+	}
+}
+
+static bool prints_events(const struct renderer *r)
+{
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i]->script->lines_none)
+			return false;
+	return true;
+}
+
+/* Writes one line of a clause of the script; at an event what the parts do goes with it. */
+static void write_clause_line(struct renderer *r, const char *p, size_t n)
+{
+	int indent = (int)strspn(p, "\t");
+
+	if (starts_with(p + indent, EVENT_MARK)) {
+		r->n_waits++;
+		if (prints_events(r))
+			fwrite(p, 1, n, r->out);
+		return;
+	}
+	fwrite(p, 1, n, r->out);
+	if (starts_with(p + indent, COUNTED_MARK) && !r->v->script->part)
+		write_wait(r, indent - 1);
+}
+
+static size_t count_event_lines(const char *p, size_t n)
+{
+	size_t count = 0;
+
+	for (const char *end = p + n; (p = memmem(p, (size_t)(end - p), EVENT_MARK, strlen(EVENT_MARK))); p++)
+		count++;
+	return count;
+}
+
 /* Writes the clause that begins at p, or leaves it out; returns its length. */
-static size_t render_clause(const struct renderer *r, const char *p, const char *only)
+static size_t render_clause(struct renderer *r, const char *p, const char *only)
 {
 	const char *start = p;
 	struct strings fitted = { 0 };
@@ -114,7 +213,9 @@ static size_t render_clause(const struct renderer *r, const char *p, const char 
 		size_t n = line_length(p);
 
 		if (fitted.n)
-			fwrite(p, 1, n, r->out);
+			write_clause_line(r, p, n);
+		else
+			r->n_waits += count_event_lines(p, n);
 		p += n;
 		if (starts_with(p - n, "}"))
 			break;
@@ -125,35 +226,105 @@ static size_t render_clause(const struct renderer *r, const char *p, const char 
 
 static bool begins_clause(const char *p)
 {
-	return starts_with(p, "kprobe:") || starts_with(p, "tracepoint:");
+	return starts_with(p, "kprobe:") || starts_with(p, "kretprobe:") || starts_with(p, "tracepoint:") || starts_with(p, "interval:");
 }
 
-char *program_render(const struct verdict *v, const struct filter *filter)
+/* "BEGIN" or "END" where that clause begins at p, else NULL. */
+static const char *named_clause(const char *p)
+{
+	return starts_with(p, "BEGIN\n") ? "BEGIN" : starts_with(p, "END\n") ? "END" : starts_with(p, "WAIT\n") ? "WAIT" : NULL;
+}
+
+/* BEGIN and END of the script pass with what the parts add to them; those of a part have gone there. */
+static size_t render_named(const struct renderer *r, const char *p, const char *name)
+{
+	const char *start = p;
+
+	for (; *p && !starts_with(p, "}"); p += line_length(p))
+		if (!r->v->script->part)
+			fwrite(p, 1, line_length(p), r->out);
+	if (!r->v->script->part) {
+		write_bodies(r, name);
+		fwrite(p, 1, line_length(p), r->out);
+	}
+	return (size_t)(p - start) + line_length(p);
+}
+
+static void render_script(struct renderer *r, const struct verdict *v, const struct filter *filter)
 {
 	CLEANUP_FREE bool *needed = needs_in_use(v, filter);
 	CLEANUP_FREE char *only = NULL;
-	char *text = NULL;
-	size_t size;
-	struct renderer r = { .v = v, .needed = needed, .out = open_memstream(&text, &size) };
+	const char *name;
 
-	if (!r.out)
-		abort();
+	r->v = v;
+	r->needed = needed;
 	for (const char *p = v->script->text; *p;) {
 		size_t n = line_length(p);
 
 		if (begins_clause(p)) {
-			n = render_clause(&r, p, only);
+			n = render_clause(r, p, only);
 			free(only);
 			only = NULL;
+		} else if ((name = named_clause(p))) {
+			n = render_named(r, p, name);
 		} else {
 			if (starts_with(p, ONLY_MARK))
 				only = xstrndup(p + strlen(ONLY_MARK), strcspn(p + strlen(ONLY_MARK), " \n"));
-			fwrite(p, 1, n, r.out);
+			fwrite(p, 1, n, r->out);
 		}
 		p += n;
 	}
+}
+
+bool program_has_part(const struct program *program, const char *part)
+{
+	for (size_t i = 0; i < program->n_parts; i++)
+		if (!strcmp(program->parts[i]->script->part, part))
+			return true;
+	return false;
+}
+
+char *program_render(const struct program *program)
+{
+	char *text = NULL;
+	size_t size;
+	struct renderer r = { .parts = program->parts, .n_parts = program->n_parts, .out = open_memstream(&text, &size) };
+
+	if (!r.out)
+		abort();
+	render_script(&r, program->script, &program->filter);
+	for (size_t i = 0; i < program->n_parts; i++)
+		render_script(&r, program->parts[i], &program->filter);
 	fclose(r.out);
 	return text;
+}
+
+/* The word at p; returns where the next one begins. */
+static const char *take_word(const char *p, char *word)
+{
+	size_t n = strcspn(p, " ");
+
+	snprintf(word, NAME_BYTES, "%.*s", (int)n, p);
+	return p + n + (p[n] == ' ');
+}
+
+size_t program_waits(const struct script *script, struct wait_name **ret)
+{
+	struct wait_name *waits = NULL;
+	size_t n = 0;
+
+	for (const char *p = script->text; (p = strstr(p, EVENT_MARK)); p++) {
+		const char *word = p + strlen(EVENT_MARK);
+		char skipped[NAME_BYTES];
+
+		waits = xrealloc(waits, n + 1, sizeof(*waits));
+		for (int i = 0; i < 5; i++) /* TS CPU PID TID VCPU */
+			word = take_word(word, skipped);
+		take_word(take_word(word, waits[n].event), waits[n].source);
+		n++;
+	}
+	*ret = waits;
+	return n;
 }
 
 static void add_number(struct strings *list, uint64_t number)

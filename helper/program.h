@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program that bpftrace is given: a script fitted to one kernel, and its numeric parameters.
+// The program that bpftrace is given: a script fitted to one kernel, with the parts that were asked for, and its
+// numeric parameters.
 #ifndef KVMWAIT_PROGRAM_H
 #define KVMWAIT_PROGRAM_H
 
+#include "event.h"
 #include "select.h"
 
 #define PROGRAM_MAX_TGIDS 8
@@ -18,12 +20,30 @@ struct filter {
 	uint64_t vcpu_mask;
 };
 
+#define PROGRAM_MAX_PARTS 4
+
+struct program {
+	const struct verdict *script;
+	const struct verdict *parts[PROGRAM_MAX_PARTS];
+	size_t n_parts;
+	struct filter filter;
+};
+
+bool program_has_part(const struct program *program, const char *part);
+
 /*
- * The text of the chosen script with each function probe on the functions it was resolved to. Clauses that
- * serve nothing the kernel has, or no event that is wanted, are left out; nothing else is changed.
+ * The text of the script with each function probe on the functions it was resolved to. Clauses that serve nothing
+ * the kernel has, or no event that is wanted, are left out; the parts are put in; nothing else is changed.
  * Only names that came from the kernel's own symbol table are put in. The caller frees.
  */
-char *program_render(const struct verdict *v, const struct filter *filter);
+char *program_render(const struct program *program);
+
+/* An event line of a script. Parts know it by its number: the first one in the text is 0. */
+struct wait_name {
+	char event[NAME_BYTES], source[NAME_BYTES];
+};
+/* All event lines of a script in that order; the caller frees. Returns how many. */
+size_t program_waits(const struct script *script, struct wait_name **ret);
 
 /*
  * The positional parameters $1 to $8 as text; the caller frees with strings_done(). When the thread `stopper` ends,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bpftrace script and what its header says: which kernel it is for, what it needs, what it gives.
+// A bpftrace script, or a part that goes with one, and what its header says: which kernel it is for, what it
+// needs, what it gives.
 #include "script.h"
 
 #include "event.h"
@@ -117,6 +118,14 @@ static int parse_range(struct script *s, const char *value)
 	return version_compare(s->from, s->until) < 0 ? 0 : -EINVAL;
 }
 
+static int parse_archs(struct script *s, const char *value)
+{
+	if (s->archs.n)
+		return -EINVAL;
+	strings_split(&s->archs, value, " ");
+	return s->archs.n ? 0 : -EINVAL;
+}
+
 static int parse_vendor(struct script *s, const char *id, const char *value)
 {
 	if (!id || !is_identifier(id) || !is_identifier(value))
@@ -126,7 +135,7 @@ static int parse_vendor(struct script *s, const char *id, const char *value)
 	return 0;
 }
 
-/* name|alternative(arguments) if marker */
+/* name|alternative(arguments) in vmlinux if marker */
 static int parse_func(struct need *need, char *value)
 {
 	char *open = strchr(value, '('), *close = strchr(value, ')');
@@ -137,6 +146,12 @@ static int parse_func(struct need *need, char *value)
 			return -EINVAL;
 		need->args = xstrndup(open + 1, (size_t)(close - open - 1));
 		rest = close + 1;
+	}
+	if (starts_with(skip_space(rest), "in vmlinux")) {
+		rest = strstr(rest, "vmlinux") + strlen("vmlinux");
+		if (*rest && *rest != ' ')
+			return -EINVAL;
+		need->in_kernel = true;
 	}
 	if (*rest) {
 		const char *marker = skip_space(rest);
@@ -262,7 +277,7 @@ static int parse_claim(struct script *s, enum fidelity fidelity, const char *wha
 			err = -EINVAL;
 	if (fidelity == FIDELITY_INFERRED && !claim->note)
 		err = -EINVAL;
-	if (!err && !event_bit(claim->event))
+	if (!err && !s->part && !event_bit(claim->event))
 		err = -EINVAL;
 	strings_done(&ids);
 	strings_done(&words);
@@ -298,7 +313,11 @@ static int parse_line(struct script *s, char *line)
 	if (!strcmp(line, "wire"))
 		return parse_number(value, SCRIPT_WIRE);
 	if (!strcmp(line, "arch"))
-		return parse_text(&s->arch, value);
+		return parse_archs(s, value);
+	if (!strcmp(line, "part"))
+		return is_identifier(value) && !s->n_claims ? parse_text(&s->part, value) : -EINVAL;
+	if (!strcmp(line, "lines"))
+		return s->part && !strcmp(value, "none") ? (s->lines_none = true, 0) : -EINVAL;
 	if (!strcmp(line, "range"))
 		return parse_range(s, value);
 	if (!strcmp(line, "module"))
@@ -334,17 +353,21 @@ static void note_purpose(struct script *s, const char *line)
 
 static int check_complete(const struct script *s, char **ret_error)
 {
-	const char *missing = !s->arch	   ? "arch"
+	const char *missing = !s->archs.n  ? "arch"
 			      : !s->range  ? "range"
 			      : !s->module ? "module"
 			      : !s->cost   ? "cost"
 			      : !s->n_claims ? "exact or inferred"
 					     : NULL;
 
-	if (!missing)
-		return 0;
-	*ret_error = xasprintf("'%s': the header has no key '%s'", s->name, missing);
-	return -EINVAL;
+	const char *suffix = strrchr(s->name, '.');
+	bool is_part = suffix && !strcmp(suffix, ".part");
+
+	if (missing)
+		*ret_error = xasprintf("'%s': the header has no key '%s'", s->name, missing);
+	else if (is_part != (s->part != NULL))
+		*ret_error = xasprintf("'%s': a file *.part has the key 'part', and no other file has", s->name);
+	return *ret_error ? -EINVAL : 0;
 }
 
 int script_parse(const char *name, const char *text, size_t size, struct script *ret, char **ret_error)
@@ -416,7 +439,8 @@ void script_done(struct script *s)
 	free(s->name);
 	free(s->text);
 	free(s->purpose);
-	free(s->arch);
+	free(s->part);
+	strings_done(&s->archs);
 	free(s->range);
 	free(s->module);
 	free(s->cost);
@@ -425,9 +449,9 @@ void script_done(struct script *s)
 
 static int is_script(const struct dirent *entry)
 {
-	size_t n = strlen(entry->d_name);
+	const char *suffix = strrchr(entry->d_name, '.');
 
-	return entry->d_name[0] != '.' && n > 3 && !strcmp(entry->d_name + n - 3, ".bt");
+	return suffix && suffix != entry->d_name && *entry->d_name != '.' && (!strcmp(suffix, ".bt") || !strcmp(suffix, ".part"));
 }
 
 int scripts_load(const char *directory, struct script **ret_scripts, size_t *ret_n, char **ret_error)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bpftrace script and what its header says: which kernel it is for, what it needs, what it gives.
+// A bpftrace script, or a part that goes with one, and what its header says: which kernel it is for, what it
+// needs, what it gives.
 // The grammar of the header is in kvmwait-scripts(5).
 #ifndef KVMWAIT_SCRIPT_H
 #define KVMWAIT_SCRIPT_H
@@ -38,6 +39,7 @@ struct need {
 	struct strings names; /* functions: alternatives, the first that exists; else the one object */
 	char *args;	      /* functions: "foo *, bool", or NULL where any will do */
 	char *marker;	      /* the need applies only to kernels that have this function; or NULL */
+	bool in_kernel;	      /* functions: in the kernel itself, not in the script's module */
 	struct strings fields; /* tracepoints */
 };
 
@@ -62,7 +64,9 @@ struct script {
 	size_t size;
 	char sha256[65];
 	char *purpose;
-	char *arch;
+	char *part;	/* what it adds to another script that is run, "outcome"; NULL: it is run by itself */
+	bool lines_none; /* of a part: with it, events are counted and no line is printed for them */
+	struct strings archs;
 	char *range; /* as it stands in the header */
 	struct version from, until;
 	bool has_until;
@@ -83,7 +87,7 @@ struct script {
 int script_parse(const char *name, const char *text, size_t size, struct script *ret, char **ret_error);
 void script_done(struct script *s);
 
-/* The scripts (*.bt) of a directory, sorted by name; a script that cannot be read is an error. */
+/* The scripts (*.bt) and parts (*.part) of a directory, sorted by name; one that cannot be read is an error. */
 int scripts_load(const char *directory, struct script **ret_scripts, size_t *ret_n, char **ret_error);
 void scripts_free(struct script *scripts, size_t n);
 

@@ -10,21 +10,30 @@ static bool release_in_range(const struct script *s, struct version v)
 	return version_compare(v, s->from) >= 0 && (!s->has_until || version_compare(v, s->until) < 0);
 }
 
-/* A symbol counts where the script's module is, or in the kernel itself where the module is built in. */
-static bool symbol_is_here(const struct kernel *k, const struct script *s, const struct symbol *symbol)
+/* Where functions are looked for: in the script's module, or in the kernel itself where the module is built in. */
+struct place {
+	const struct kernel *k;
+	const char *module; /* "" for the kernel itself */
+};
+
+static struct place place_of(const struct kernel *k, const struct script *s, bool in_kernel)
 {
-	return !strcmp(symbol->module, kernel_has_module(k, s->module) ? s->module : "");
+	return (struct place){ k, !in_kernel && kernel_has_module(k, s->module) ? s->module : "" };
 }
 
-static size_t count_symbols(const struct kernel *k, const struct script *s, const char *name, bool clones,
-			    const struct symbol **ret_last)
+static bool symbol_is_here(struct place at, const struct symbol *symbol)
+{
+	return !strcmp(symbol->module, at.module);
+}
+
+static size_t count_symbols(struct place at, const char *name, bool clones, const struct symbol **ret_last)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < k->symbols.n; i++) {
-		const struct symbol *symbol = &k->symbols.items[i];
+	for (size_t i = 0; i < at.k->symbols.n; i++) {
+		const struct symbol *symbol = &at.k->symbols.items[i];
 
-		if (strcmp(symbol->base, name) || (symbol->clone != CLONE_NONE) != clones || !symbol_is_here(k, s, symbol))
+		if (strcmp(symbol->base, name) || (symbol->clone != CLONE_NONE) != clones || !symbol_is_here(at, symbol))
 			continue;
 		*ret_last = symbol;
 		n++;
@@ -33,23 +42,23 @@ static size_t count_symbols(const struct kernel *k, const struct script *s, cons
 }
 
 /* Is this name in use elsewhere, so that a probe by name may land on the wrong function? */
-static const struct symbol *find_namesake(const struct kernel *k, const struct script *s, const char *name)
+static const struct symbol *find_namesake(struct place at, const char *name)
 {
-	for (size_t i = 0; i < k->symbols.n; i++)
-		if (!strcmp(k->symbols.items[i].name, name) && !symbol_is_here(k, s, &k->symbols.items[i]))
-			return &k->symbols.items[i];
+	for (size_t i = 0; i < at.k->symbols.n; i++)
+		if (!strcmp(at.k->symbols.items[i].name, name) && !symbol_is_here(at, &at.k->symbols.items[i]))
+			return &at.k->symbols.items[i];
 	return NULL;
 }
 
 /* The function and each clone of it have to take a probe, or else none does; NULL, or why not. */
-static char *why_not_probed(const struct kernel *k, const struct script *s, const char *name)
+static char *why_not_probed(struct place at, const char *name)
 {
-	for (size_t i = 0; i < k->symbols.n; i++) {
-		const struct symbol *symbol = &k->symbols.items[i], *namesake;
+	for (size_t i = 0; i < at.k->symbols.n; i++) {
+		const struct symbol *symbol = &at.k->symbols.items[i], *namesake;
 
-		if (strcmp(symbol->base, name) || !symbol_is_here(k, s, symbol))
+		if (strcmp(symbol->base, name) || !symbol_is_here(at, symbol))
 			continue;
-		namesake = find_namesake(k, s, symbol->name);
+		namesake = find_namesake(at, symbol->name);
 		if (namesake)
 			return xasprintf("%s exists in %s as well: a probe may land there", symbol->name,
 					 *namesake->module ? namesake->module : "the kernel itself");
@@ -59,11 +68,11 @@ static char *why_not_probed(const struct kernel *k, const struct script *s, cons
 	return NULL;
 }
 
-static bool has_function(const struct kernel *k, const struct script *s, const char *name)
+static bool has_function(struct place at, const char *name)
 {
 	const struct symbol *last;
 
-	return count_symbols(k, s, name, false, &last) || count_symbols(k, s, name, true, &last);
+	return count_symbols(at, name, false, &last) || count_symbols(at, name, true, &last);
 }
 
 static void weaken(struct need_result *r, char *why)
@@ -77,7 +86,7 @@ static void weaken(struct need_result *r, char *why)
 static bool arguments_fit(const struct kernel *k, const struct script *s, const struct need *need, const char *name,
 			  struct need_result *r)
 {
-	CLEANUP_FREE char *found = kernel_arguments(k, s->module, name);
+	CLEANUP_FREE char *found = kernel_arguments(k, need->in_kernel ? "vmlinux" : s->module, name);
 
 	if (!need->args)
 		return true;
@@ -99,9 +108,10 @@ static bool arguments_fit(const struct kernel *k, const struct script *s, const 
 static bool resolve_name(const struct kernel *k, const struct script *s, const struct need *need, const char *name,
 			 struct need_result *r)
 {
+	struct place at = place_of(k, s, need->in_kernel);
 	const struct symbol *whole = NULL, *clone = NULL;
-	bool loaded = kernel_has_module(k, s->module);
-	size_t n_whole = count_symbols(k, s, name, false, &whole), n_clones = count_symbols(k, s, name, true, &clone);
+	bool loaded = need->in_kernel || kernel_has_module(k, s->module);
+	size_t n_whole = count_symbols(at, name, false, &whole), n_clones = count_symbols(at, name, true, &clone);
 
 	if (!n_whole && !n_clones) {
 		r->why = xasprintf("there is no function %s%s%s%s", name, loaded ? "" : " (module ", loaded ? "" : s->module,
@@ -112,7 +122,7 @@ static bool resolve_name(const struct kernel *k, const struct script *s, const s
 		r->why = xasprintf("there are %zu functions %s", n_whole, name);
 		return false;
 	}
-	r->why = why_not_probed(k, s, name);
+	r->why = why_not_probed(at, name);
 	if (r->why)
 		return false;
 	if (!k->have_kprobes) {
@@ -127,7 +137,7 @@ static bool resolve_name(const struct kernel *k, const struct script *s, const s
 	for (size_t i = 0; i < k->symbols.n; i++) {
 		const struct symbol *symbol = &k->symbols.items[i];
 
-		if (strcmp(symbol->base, name) || symbol->clone == CLONE_NONE || !symbol_is_here(k, s, symbol))
+		if (strcmp(symbol->base, name) || symbol->clone == CLONE_NONE || !symbol_is_here(at, symbol))
 			continue;
 		strings_add(&r->functions, symbol->name);
 		weaken(r, symbol->clone == CLONE_PART
@@ -139,7 +149,7 @@ static bool resolve_name(const struct kernel *k, const struct script *s, const s
 
 static void resolve_function(const struct kernel *k, const struct script *s, const struct need *need, struct need_result *r)
 {
-	if (need->marker && !has_function(k, s, need->marker)) {
+	if (need->marker && !has_function(place_of(k, s, need->in_kernel), need->marker)) {
 		r->state = NEED_NOT_APPLICABLE;
 		r->why = xasprintf("this kernel has no %s: built without it", need->marker);
 		return;
@@ -163,7 +173,7 @@ static void resolve_need(const struct kernel *k, const struct script *s, const s
 		resolve_function(k, s, need, r);
 		return;
 	case NEED_NO_FUNC:
-		if (has_function(k, s, object))
+		if (has_function(place_of(k, s, false), object))
 			r->why = xasprintf("there is %s: the kernel is of another range", object);
 		else
 			r->state = NEED_MET;
@@ -288,8 +298,10 @@ static void judge_script(const struct kernel *k, const struct script *s, struct 
 
 	*v = (struct verdict){ .script = s, .in_range = release_in_range(s, k->version) };
 	v->needs = xcalloc(s->n_needs, sizeof(*v->needs));
-	if (strcmp(s->arch, k->arch)) {
-		v->reason = xasprintf("made for %s, the kernel is %s", s->arch, k->arch);
+	if (!strings_have(&s->archs, k->arch)) {
+		CLEANUP_FREE char *archs = strings_join(&s->archs, ", ");
+
+		v->reason = xasprintf("made for %s, the kernel is %s", archs, k->arch);
 		return;
 	}
 	for (size_t i = 0; i < s->n_needs; i++)
@@ -318,6 +330,12 @@ static bool is_better(const struct verdict *a, const struct verdict *b)
 	return version_compare(a->script->from, b->script->from) > 0;
 }
 
+/* NULL: is it a script that is run by itself? */
+static bool is_part(const struct script *s, const char *part)
+{
+	return part ? s->part && !strcmp(s->part, part) : !s->part;
+}
+
 static char *losing_reason(const struct verdict *loser, const struct verdict *winner)
 {
 	for (size_t i = 0; i < loser->n_sources; i++)
@@ -328,34 +346,58 @@ static char *losing_reason(const struct verdict *loser, const struct verdict *wi
 	return xasprintf("%s gives as much and its range is nearer", winner->script->name);
 }
 
+/* Chooses among the scripts, or among the parts of one name, and gives each of them its reason. */
+static const struct verdict *choose(const struct kernel *kernel, struct verdict *verdicts, size_t n, const char *part)
+{
+	struct verdict *best = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (verdicts[i].fits && is_part(verdicts[i].script, part) && (!best || is_better(&verdicts[i], best)))
+			best = &verdicts[i];
+	if (!best)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (verdicts[i].fits && is_part(verdicts[i].script, part) && &verdicts[i] != best)
+			verdicts[i].reason = losing_reason(&verdicts[i], best);
+	best->chosen = true;
+	best->reason = best->in_range ? xasprintf("the functions and types fit, and %s is in its range %s", kernel->release,
+						   best->script->range)
+				      : xasprintf("the functions and types fit, though %s is out of its range %s", kernel->release,
+						   best->script->range);
+	return best;
+}
+
 void plan_make(const struct kernel *kernel, const struct script *scripts, size_t n_scripts, struct plan *ret)
 {
 	struct plan plan = { .kernel = kernel, .n_verdicts = n_scripts };
-	struct verdict *best = NULL;
 
 	plan.verdicts = xcalloc(n_scripts, sizeof(*plan.verdicts));
 	for (size_t i = 0; i < n_scripts; i++) {
-		struct verdict *v = &plan.verdicts[i];
-
-		judge_script(kernel, &scripts[i], v);
-		if (!plan.vendor && !strcmp(scripts[i].arch, kernel->arch))
+		judge_script(kernel, &scripts[i], &plan.verdicts[i]);
+		if (!plan.vendor && strings_have(&scripts[i].archs, kernel->arch))
 			plan.vendor = loaded_vendor(kernel, &scripts[i]);
-		if (v->fits && (!best || is_better(v, best)))
-			best = v;
 	}
-	for (size_t i = 0; i < n_scripts; i++) {
-		struct verdict *v = &plan.verdicts[i];
-
-		if (v->fits && v != best)
-			v->reason = losing_reason(v, best);
-	}
-	if (best)
-		best->reason = best->in_range ? xasprintf("the functions and types fit, and %s is in its range %s", kernel->release,
-							   best->script->range)
-					      : xasprintf("the functions and types fit, though %s is out of its range %s",
-							   kernel->release, best->script->range);
-	plan.chosen = best;
+	plan.chosen = choose(kernel, plan.verdicts, n_scripts, NULL);
+	for (size_t i = 0; i < n_scripts; i++)
+		if (scripts[i].part && plan.verdicts[i].fits && !plan.verdicts[i].reason)
+			choose(kernel, plan.verdicts, n_scripts, scripts[i].part);
 	*ret = plan;
+}
+
+const struct verdict *plan_find_part(const struct plan *plan, const char *part)
+{
+	for (size_t i = 0; i < plan->n_verdicts; i++)
+		if (plan->verdicts[i].chosen && is_part(plan->verdicts[i].script, part))
+			return &plan->verdicts[i];
+	return NULL;
+}
+
+const char *plan_why_no_part(const struct plan *plan, const char *part)
+{
+	for (size_t i = 0; i < plan->n_verdicts; i++)
+		if (is_part(plan->verdicts[i].script, part))
+			return plan->verdicts[i].reason;
+	return "there is no such part among the scripts";
 }
 
 void plan_done(struct plan *plan)

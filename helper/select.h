@@ -36,6 +36,7 @@ struct verdict {
 	const struct script *script;
 	bool fits;
 	bool in_range;
+	bool chosen; /* as the script, or as the part of its name */
 	char *reason; /* why it was chosen, or not */
 	struct need_result *needs;
 	struct source_result *sources;
@@ -52,6 +53,10 @@ struct plan {
 
 void plan_make(const struct kernel *kernel, const struct script *scripts, size_t n_scripts, struct plan *ret);
 void plan_done(struct plan *plan);
+
+/* The chosen part of that name, or NULL; then the reason (borrowed) is that of its first candidate. */
+const struct verdict *plan_find_part(const struct plan *plan, const char *part);
+const char *plan_why_no_part(const struct plan *plan, const char *part);
 
 /* The fidelity of an event over the sources that the kernel can produce; ABSENT where there is none. */
 enum fidelity plan_event_fidelity(const struct verdict *v, const char *event);

@@ -4,6 +4,7 @@
 
 #include "child.h"
 #include "order.h"
+#include "outcome.h"
 #include "vmname.h"
 #include "wire.h"
 
@@ -48,6 +49,7 @@ struct trace {
 	bool bpftrace_gone, command_gone;
 	struct line_reader out, err;
 	struct order order;
+	struct outcomes *outcomes; /* NULL: not asked for */
 	struct vmnames *names;
 	char *version;
 	char *tail[TAIL_LINES]; /* what bpftrace said last */
@@ -105,18 +107,34 @@ static void flush(struct trace *t)
 		t->result.take_error = err;
 }
 
-static void release(struct trace *t, uint64_t before_ns)
+static void give_outcome(struct trace *t, const struct outcome_event *e)
 {
-	struct record r = { .type = RECORD_WAIT };
-
-	while (order_pop(&t->order, before_ns, &r.wait))
-		give(t, &r);
+	give(t, &(struct record){ .type = RECORD_OUTCOME, .outcome = *e });
 }
 
-static json_t *probes_json(const struct verdict *v)
+static void release(struct trace *t, uint64_t before_ns)
 {
-	json_t *probes = json_array();
+	struct outcome_event unseen;
+	struct record r;
 
+	while (order_pop(&t->order, before_ns, &r)) {
+		if (t->outcomes && outcomes_take(t->outcomes, &r, &unseen))
+			give_outcome(t, &unseen);
+		give(t, &r);
+	}
+}
+
+/* At the end: waits whose outcome never came. */
+static void give_rest(struct trace *t)
+{
+	struct outcome_event unseen;
+
+	while (t->outcomes && outcomes_take_rest(t->outcomes, t->order.newest_ns, &unseen))
+		give_outcome(t, &unseen);
+}
+
+static void add_probes(json_t *probes, const struct verdict *v)
+{
 	for (size_t i = 0; i < v->n_sources; i++) {
 		const struct source_result *s = &v->sources[i];
 		json_t *probe = json_pack("{s:s, s:s, s:s, s:o}", "event", s->event, "source", s->source, "fidelity",
@@ -126,7 +144,26 @@ static json_t *probes_json(const struct verdict *v)
 			json_object_set_new(probe, "why", json_string(s->why));
 		json_array_append_new(probes, probe);
 	}
+}
+
+static json_t *probes_json(const struct program *program)
+{
+	json_t *probes = json_array();
+
+	add_probes(probes, program->script);
+	for (size_t i = 0; i < program->n_parts; i++)
+		add_probes(probes, program->parts[i]);
 	return probes;
+}
+
+static json_t *parts_json(const struct program *program)
+{
+	json_t *parts = json_array();
+
+	for (size_t i = 0; i < program->n_parts; i++)
+		json_array_append_new(parts, json_pack("{s:s, s:s}", "script", program->parts[i]->script->name, "sha256",
+						       program->parts[i]->script->sha256));
+	return parts;
 }
 
 static json_t *filters_json(const struct filter *f)
@@ -147,7 +184,7 @@ static json_t *filters_json(const struct filter *f)
 static void give_meta(struct trace *t)
 {
 	const struct plan *plan = t->options->plan;
-	const struct script *script = plan->chosen->script;
+	const struct script *script = t->options->program.script->script;
 	json_t *meta = json_pack("{s:s, s:i, s:s, s:s, s:s}", "type", "meta", "schema", SCHEMA_VERSION, "kvmwait",
 				 KVMWAIT_VERSION, "kernel", plan->kernel->release, "arch", plan->kernel->arch);
 
@@ -155,9 +192,11 @@ static void give_meta(struct trace *t)
 		json_object_set_new(meta, "vendor", json_string(plan->vendor));
 	json_object_set_new(meta, "script", json_string(script->name));
 	json_object_set_new(meta, "script_sha256", json_string(script->sha256));
+	if (t->options->program.n_parts)
+		json_object_set_new(meta, "parts", parts_json(&t->options->program));
 	json_object_set_new(meta, "bpftrace", json_string(t->version));
-	json_object_set_new(meta, "probes", probes_json(plan->chosen));
-	json_object_set_new(meta, "filters", filters_json(&t->options->filter));
+	json_object_set_new(meta, "probes", probes_json(&t->options->program));
+	json_object_set_new(meta, "filters", filters_json(&t->options->program.filter));
 	json_object_set_new(meta, "clock", clock_json());
 	give_object(t, RECORD_META, meta);
 }
@@ -244,11 +283,16 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 	wire_parse(line, n, &wire);
 	switch (wire.kind) {
 	case WIRE_WAIT:
+	case WIRE_OUTCOME:
 		if (!from_stdout)
 			break;
-		wire.wait.vm = vmnames_get(t->names, wire.wait.pid);
-		order_push(&t->order, &wire.wait);
+		if (wire.kind == WIRE_WAIT)
+			wire.record.wait.vm = vmnames_get(t->names, wire.record.wait.pid);
+		else
+			wire.record.outcome.vm = vmnames_get(t->names, wire.record.outcome.pid);
+		order_push(&t->order, &wire.record);
 		t->result.balance.received++;
+		t->result.balance.outcomes += wire.kind == WIRE_OUTCOME;
 		t->wait_ns = clock_ns(CLOCK_MONOTONIC);
 		return;
 	case WIRE_COUNTED:
@@ -264,8 +308,11 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 		remember(t, line, n);
 		return;
 	case WIRE_BEGIN:
+	case WIRE_PART:
 		return;
 	case WIRE_NOTHING:
+		if (from_stdout && t->options->take_line && t->options->take_line(t->options->context, line, n))
+			return;
 		break;
 	}
 	if (n && *line != '#')
@@ -284,7 +331,7 @@ static void take_lines(struct trace *t, struct line_reader *r, bool at_end)
 	}
 	if ((at_end && p < end) || (size_t)(end - p) >= LINE_LIMIT_BYTES) {
 		/* cut short, or no line of ours */
-		if (r == &t->out && !r->skipping && starts_with(p, "w "))
+		if (r == &t->out && !r->skipping && (starts_with(p, "w ") || starts_with(p, "o ")))
 			t->result.balance.malformed++;
 		remember(t, p, (size_t)(end - p) < 200 ? (size_t)(end - p) : 200);
 		r->skipping = !at_end;
@@ -479,8 +526,11 @@ static unsigned int buffer_pages(const char *version)
 
 static int start(struct trace *t, char **ret_error)
 {
-	CLEANUP_FREE char *program = program_render(t->options->plan->chosen, &t->options->filter);
-	struct bpftrace_settings settings = { .kernel_btf_only = t->options->plan->kernel->n_btfs == 1 };
+	CLEANUP_FREE char *program = program_render(&t->options->program);
+	struct bpftrace_settings settings = {
+		.kernel_btf_only = t->options->plan->kernel->n_btfs == 1,
+		.map_keys = t->options->map_keys,
+	};
 	struct strings params = { 0 };
 	CLEANUP_FREE char *why = NULL;
 	int err;
@@ -495,7 +545,7 @@ static int start(struct trace *t, char **ret_error)
 		*ret_error = xasprintf("a process cannot be started: %s", strerror(-err));
 		return err;
 	}
-	program_params(&t->options->filter, (uint32_t)t->stopper.pid, &params);
+	program_params(&t->options->program.filter, (uint32_t)t->stopper.pid, &params);
 	settings.buffer_pages = buffer_pages(t->version);
 	err = bpftrace_start(t->options->bpftrace, program, &params, &settings, &t->bpftrace, ret_error);
 	strings_done(&params);
@@ -514,6 +564,7 @@ static void trace_free(struct trace *t)
 	free(t->err.buffer);
 	free(t->version);
 	order_done(&t->order);
+	outcomes_free(t->outcomes);
 	vmnames_free(t->names);
 }
 
@@ -535,12 +586,15 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 	t.out = (struct line_reader){ .fd = &t.bpftrace.out_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
 	t.err = (struct line_reader){ .fd = &t.bpftrace.err_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
 	order_init(&t.order);
+	if (program_has_part(&options->program, "outcome"))
+		t.outcomes = outcomes_new();
 	err = start(&t, ret_error);
 	if (!err) {
 		run_loop(&t, signal_fd);
 		collect(&t);
 		if (t.running_ns) {
 			release(&t, UINT64_MAX);
+			give_rest(&t);
 			give_end(&t);
 			flush(&t);
 		} else {

@@ -8,16 +8,19 @@
 #include "select.h"
 
 struct trace_options {
-	const struct plan *plan; /* with a chosen script */
-	struct filter filter;
-	const char *bpftrace; /* path */
+	const struct plan *plan;
+	struct program program; /* what of the plan is run */
+	char *bpftrace; /* path */
 	uint64_t duration_ns; /* 0: until the command ends or a signal comes */
 	char *const *command; /* NULL: none */
 	int command_stdout;   /* where its output goes */
 	bool verbose;	      /* bpftrace's own words go to stderr */
 	bool progress;	      /* say on stderr that it is attaching */
+	unsigned int map_keys; /* room in each map; 0: as bpftrace has it */
 	/* Takes each record in turn (borrowed). Not 0 (-errno) ends the trace. */
 	int (*take)(void *context, const struct record *r);
+	/* Takes a line of a part that is none of the wire's, without its newline; false: it is none of his. May be NULL. */
+	bool (*take_line)(void *context, const char *line, size_t n);
 	/* After each batch of records; may be NULL. Not 0 ends the trace. */
 	int (*flush)(void *context);
 	void *context;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define BEGIN_MARK "kvmwait-wire "
+#define PART_MARK "kvmwait-part "
 #define COUNTED_MARK "@counted: "
 
 struct cursor {
@@ -104,6 +105,37 @@ static bool take_wait(struct cursor *c, struct wait_event *w)
 	       take_comm(c, w->comm) && event_bit(w->event) && w->ts_ns <= INT64_MAX && w->vcpu >= 0;
 }
 
+/* How a wait ended; only the ends that a script can see. */
+static bool take_end(struct cursor *c, enum outcome_end *ret)
+{
+	char name[NAME_BYTES];
+
+	if (!take_name(c, name))
+		return false;
+	for (int i = 0; i < OUTCOME_UNSEEN; i++) {
+		if (strcmp(outcome_end_names[i], name))
+			continue;
+		*ret = (enum outcome_end)i;
+		return true;
+	}
+	return false;
+}
+
+static bool take_outcome(struct cursor *c, struct outcome_event *o)
+{
+	uint32_t halt;
+
+	*o = (struct outcome_event){ 0 };
+	if (!take_u64(c, &o->ts_ns) || !take_u64(c, &o->wait_ns) || !take_u32(c, &o->cpu) || !take_u32(c, &o->pid) ||
+	    !take_u32(c, &o->tid) || !take_i64(c, &o->vcpu) || !take_end(c, &o->end) || !take_u32(c, &halt) ||
+	    !take_u64(c, &o->halt_ns) || !take_i64(c, &o->boosted) || !take_u32(c, &o->boosted_tid) || !take_u64(c, &o->off_ns) ||
+	    !take_u64(c, &o->ready_ns) || !take_u32(c, &o->cpu_before) || c->p != c->end || c->end[-1] == ' ' || halt >= HALT_KINDS)
+		return false;
+	o->halt = (enum halt_kind)halt;
+	return o->vcpu >= 0 && o->ts_ns <= INT64_MAX && o->wait_ns <= o->ts_ns && o->halt_ns <= INT64_MAX && o->off_ns <= INT64_MAX &&
+	       o->ready_ns <= INT64_MAX;
+}
+
 static bool take_mark(struct cursor *c, const char *mark)
 {
 	size_t n = strlen(mark);
@@ -114,19 +146,23 @@ static bool take_mark(struct cursor *c, const char *mark)
 	return true;
 }
 
+/* The rest of the line. */
+static bool take_rest(struct cursor *c, char *ret, size_t size)
+{
+	size_t n = (size_t)(c->end - c->p);
+
+	if (!n || n >= size)
+		return false;
+	memcpy(ret, c->p, n);
+	ret[n] = '\0';
+	return true;
+}
+
 static bool take_begin(struct cursor *c, char *script, size_t size)
 {
 	uint64_t wire;
-	size_t n;
 
-	if (!take_u64(c, &wire) || wire != 1)
-		return false;
-	n = (size_t)(c->end - c->p);
-	if (!n || n >= size)
-		return false;
-	memcpy(script, c->p, n);
-	script[n] = '\0';
-	return true;
+	return take_u64(c, &wire) && wire == 1 && take_rest(c, script, size);
 }
 
 /* The number and nothing behind it; less the first line, which is counted as well. */
@@ -153,9 +189,15 @@ void wire_parse(const char *line, size_t n, struct wire_line *ret)
 
 	ret->kind = WIRE_NOTHING;
 	if (take_mark(&c, "w ")) {
-		ret->kind = take_wait(&c, &ret->wait) ? WIRE_WAIT : WIRE_MALFORMED;
+		ret->record.type = RECORD_WAIT;
+		ret->kind = take_wait(&c, &ret->record.wait) ? WIRE_WAIT : WIRE_MALFORMED;
+	} else if (take_mark(&c, "o ")) {
+		ret->record.type = RECORD_OUTCOME;
+		ret->kind = take_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
 	} else if (take_mark(&c, BEGIN_MARK)) {
-		ret->kind = take_begin(&c, ret->script, sizeof(ret->script)) ? WIRE_BEGIN : WIRE_MALFORMED;
+		ret->kind = take_begin(&c, ret->name, sizeof(ret->name)) ? WIRE_BEGIN : WIRE_MALFORMED;
+	} else if (take_mark(&c, PART_MARK)) {
+		ret->kind = take_rest(&c, ret->name, sizeof(ret->name)) ? WIRE_PART : WIRE_MALFORMED;
 	} else if (take_mark(&c, COUNTED_MARK)) {
 		ret->kind = take_counted(&c, &ret->number) ? WIRE_COUNTED : WIRE_MALFORMED;
 	} else if (take_lost(&c, &ret->number)) {

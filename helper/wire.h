@@ -2,8 +2,11 @@
 // The lines that every script prints, and bpftrace's own among them.
 //
 //   kvmwait-wire 1 SCRIPT                                   first
+//   kvmwait-part PART                                       next, for each part that goes with it
 //   w TS CPU PID TID VCPU EVENT SOURCE TARGET COMM          an event; COMM is 16 bytes in hex
-//   @counted: N                                             events counted in the kernel, and the first line
+//   o TS WAIT_TS CPU PID TID VCPU END HALT HALT_NS BOOSTED BOOSTED_TID OFF_NS READY_NS CPU_BEFORE
+//                                                           what followed; END by name, HALT by number
+//   @counted: N                                             such lines counted in the kernel, and the first line
 #ifndef KVMWAIT_WIRE_H
 #define KVMWAIT_WIRE_H
 
@@ -11,9 +14,11 @@
 
 enum wire_kind {
 	WIRE_NOTHING, /* blank, a comment, or bpftrace's talk */
-	WIRE_BEGIN,
+	WIRE_BEGIN, /* name: of the script */
+	WIRE_PART,  /* name: of the part */
 	WIRE_WAIT,
-	WIRE_COUNTED, /* number: events, without the first line */
+	WIRE_OUTCOME,
+	WIRE_COUNTED, /* number: events and outcomes, without the first line */
 	WIRE_LOST,    /* number: lines that bpftrace says it lost */
 	WIRE_MALFORMED,
 };
@@ -21,8 +26,8 @@ enum wire_kind {
 struct wire_line {
 	enum wire_kind kind;
 	uint64_t number;
-	struct wait_event wait;
-	char script[64]; /* of the first line */
+	struct record record; /* the wait or outcome */
+	char name[64];
 };
 
 /* Reads one line (without its newline; it is not changed). Only a whole, well-formed line is an event. */

@@ -265,6 +265,9 @@ static void check_object(json_t *s, const struct field *fields, size_t n_more)
 		case FIELD_INTEGER:
 			CHECK_STR(type_of(p), "integer");
 			break;
+		case FIELD_BOOLEAN:
+			CHECK_STR(type_of(p), "boolean");
+			break;
 		case FIELD_INTEGERS:
 			CHECK_STR(type_of(p), "array");
 			CHECK_STR(type_of(items), "integer");

@@ -9,29 +9,34 @@
 /* An event of that time; its tid says as which it came. */
 static void push(struct order *o, uint64_t ts_ns, uint32_t tid)
 {
-	struct wait_event w = { .ts_ns = ts_ns, .tid = tid, .cpu = tid % 7, .target = -(int64_t)tid, .event = "hlt", .source = "kvm" };
+	struct record r = {
+		.type = RECORD_WAIT,
+		.wait = { .ts_ns = ts_ns, .tid = tid, .cpu = tid % 7, .target = -(int64_t)tid, .event = "hlt", .source = "kvm" },
+	};
 
-	order_push(o, &w);
+	order_push(o, &r);
 }
 
 static void check_pop(struct order *o, uint64_t before_ns, uint64_t ts_ns, uint32_t tid)
 {
-	struct wait_event w;
+	struct record r;
+	const struct wait_event *w = &r.wait;
 
-	CHECK(order_pop(o, before_ns, &w));
-	CHECK_U64(w.ts_ns, ts_ns);
-	CHECK_U64(w.tid, tid);
-	CHECK_U64(w.cpu, tid % 7);
-	CHECK_INT(w.target, -(int64_t)tid);
-	CHECK_STR(w.event, "hlt");
+	CHECK(order_pop(o, before_ns, &r));
+	CHECK_INT(r.type, RECORD_WAIT);
+	CHECK_U64(w->ts_ns, ts_ns);
+	CHECK_U64(w->tid, tid);
+	CHECK_U64(w->cpu, tid % 7);
+	CHECK_INT(w->target, -(int64_t)tid);
+	CHECK_STR(w->event, "hlt");
 }
 
 static void check_none(struct order *o, uint64_t before_ns)
 {
-	struct wait_event w = { .ts_ns = 77 };
+	struct record r = { .ts_ns = 77 };
 
-	CHECK(!order_pop(o, before_ns, &w));
-	CHECK_U64(w.ts_ns, 77);
+	CHECK(!order_pop(o, before_ns, &r));
+	CHECK_U64(r.ts_ns, 77);
 }
 
 static void reversed(void)
@@ -191,7 +196,8 @@ static void random_times(void)
 static void stream(void)
 {
 	struct order o;
-	struct wait_event w;
+	struct record r;
+	const struct wait_event *w = &r.wait;
 	uint64_t last_ns = 0, sum_in = 0, sum_out = 0, now_ns = ORDER_WINDOW_NS;
 	size_t n_in = 0, n_out = 0;
 
@@ -204,18 +210,18 @@ static void stream(void)
 		ts_ns = now_ns - unit_random(ORDER_WINDOW_NS);
 		sum_in += ts_ns;
 		push(&o, ts_ns, (uint32_t)n_in);
-		while (order_pop(&o, 0, &w)) {
-			CHECK(w.ts_ns >= last_ns);
-			last_ns = w.ts_ns;
-			sum_out += w.ts_ns;
+		while (order_pop(&o, 0, &r)) {
+			CHECK(w->ts_ns >= last_ns);
+			last_ns = w->ts_ns;
+			sum_out += w->ts_ns;
 			n_out++;
 		}
 		CHECK(o.n < 20000);
 	}
-	while (order_pop(&o, UINT64_MAX, &w)) {
-		CHECK(w.ts_ns >= last_ns);
-		last_ns = w.ts_ns;
-		sum_out += w.ts_ns;
+	while (order_pop(&o, UINT64_MAX, &r)) {
+		CHECK(w->ts_ns >= last_ns);
+		last_ns = w->ts_ns;
+		sum_out += w->ts_ns;
 		n_out++;
 	}
 	CHECK_U64(n_out, n_in);

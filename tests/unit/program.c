@@ -39,7 +39,7 @@ static char *attach_points(const char *text)
 
 static void check_points(int line, const struct made *m, const struct filter *filter, const char *expected)
 {
-	CLEANUP_FREE char *text = program_render(m->plan.chosen, filter);
+	CLEANUP_FREE char *text = program_render(&(struct program){ .script = m->plan.chosen, .filter = *filter });
 	CLEANUP_FREE char *points = attach_points(text);
 
 	unit_check_str(__FILE__, line, "attach points", points, expected);
@@ -76,7 +76,7 @@ static void all_resolved(void)
 	CLEANUP_FREE char *text = NULL, *expected = NULL;
 
 	made_plan(&f, &m);
-	text = program_render(m.plan.chosen, &everything);
+	text = program_render(&(struct program){ .script = m.plan.chosen });
 	expected = replaced(script_text(&m, "x86-5.17.bt"), XEN_POINTS, "hypercal*l\n", "kprobe:kvm_xen_hypercall\n");
 	CHECK_STR(text, expected); /* nothing else is changed */
 	CHECK_POINTS(&m, &everything,
@@ -95,7 +95,7 @@ static void xen_not_applicable(void)
 	fake_drop(&f, "kvm_xen_hypercall");
 	fake_drop(&f, "kvm_xen_hvm_set_attr");
 	made_plan(&f, &m);
-	text = program_render(m.plan.chosen, &everything);
+	text = program_render(&(struct program){ .script = m.plan.chosen });
 	expected = replaced(script_text(&m, "x86-5.17.bt"), XEN_POINTS, "\n}\n", "");
 	CHECK_STR(text, expected);
 	CHECK_POINTS(&m, &everything,
@@ -135,7 +135,7 @@ static void some_events(void)
 
 	made_plan(&f, &m);
 	CHECK_POINTS(&m, &filter, "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip tracepoint:sched:sched_process_exit");
-	text = program_render(m.plan.chosen, &filter);
+	text = program_render(&(struct program){ .script = m.plan.chosen, .filter = filter });
 	check_frame(text, script_text(&m, "x86-5.17.bt"));
 	filter.events = event_bit("ple"); /* hypercalls have to be known to tell them from pause-loop exits */
 	CHECK_POINTS(&m, &filter,
@@ -146,9 +146,9 @@ static void some_events(void)
 		     "tracepoint:sched:sched_process_exit");
 	filter.events = event_bit("hlt") | event_bit("ple") | event_bit("pv_yield");
 	free(text);
-	text = program_render(m.plan.chosen, &filter);
+	text = program_render(&(struct program){ .script = m.plan.chosen, .filter = filter });
 	{
-		CLEANUP_FREE char *all = program_render(m.plan.chosen, &everything);
+		CLEANUP_FREE char *all = program_render(&(struct program){ .script = m.plan.chosen });
 
 		CHECK_STR(text, all);
 	}
@@ -165,7 +165,7 @@ static void clones(void)
 	*fake_find(&f, "kvm_sched_yield") = (struct fake_function){ .name = "kvm_sched_yield.isra.0", .module = "kvm" };
 	fake_add(&f, "kvm_sched_yield.part.1", "kvm", NULL);
 	made_plan(&f, &m);
-	text = program_render(m.plan.chosen, &everything);
+	text = program_render(&(struct program){ .script = m.plan.chosen });
 	CHECK_HAS(text, "\nkprobe:kvm_vcpu_on_spin,\nkprobe:kvm_vcpu_on_spin.constprop.0\n/($8 == 0");
 	CHECK_HAS(text, "\nkprobe:kvm_sched_yield.isra.0,\nkprobe:kvm_sched_yield.part.1\n/($8 == 0");
 	CHECK(!strstr(text, "kprobe:kvm_sched_yield\n"));
@@ -197,7 +197,7 @@ static void tracepoints(void)
 	f.no_kprobes = true;
 	made_plan(&f, &m);
 	CHECK_STR(m.plan.chosen->script->name, "x86-tracepoint.bt");
-	text = program_render(m.plan.chosen, &everything);
+	text = program_render(&(struct program){ .script = m.plan.chosen });
 	CHECK_STR(text, script_text(&m, "x86-tracepoint.bt"));
 	CHECK_POINTS(&m, &filter,
 		     "tracepoint:kvm:kvm_exit tracepoint:kvm:kvm_hypercall tracepoint:kvm:kvm_hv_hypercall "
@@ -224,7 +224,7 @@ static void only_names(void)
 		made_plan(&f, &m);
 		for (unsigned int events = 0; events < 8 && m.plan.chosen; events++) {
 			struct filter filter = { .events = events };
-			CLEANUP_FREE char *text = program_render(m.plan.chosen, &filter), *points = attach_points(text);
+			CLEANUP_FREE char *text = program_render(&(struct program){ .script = m.plan.chosen, .filter = filter }), *points = attach_points(text);
 			struct strings list = { 0 };
 
 			strings_split(&list, points, " ,");

@@ -32,16 +32,16 @@ static void event(void)
 
 	parse_n(line, strlen(line), &l);
 	CHECK_INT(l.kind, WIRE_WAIT);
-	CHECK_U64(l.wait.ts_ns, UINT64_C(123456789012345));
-	CHECK_U64(l.wait.cpu, 3);
-	CHECK_U64(l.wait.pid, 4321);
-	CHECK_U64(l.wait.tid, 4325);
-	CHECK_INT(l.wait.vcpu, 7);
-	CHECK_STR(l.wait.event, "pv_yield");
-	CHECK_STR(l.wait.source, "hyperv");
-	CHECK_INT(l.wait.target, -1);
-	CHECK_STR(l.wait.comm, "CPU 0/KVM");
-	CHECK(!l.wait.vm);
+	CHECK_U64(l.record.wait.ts_ns, UINT64_C(123456789012345));
+	CHECK_U64(l.record.wait.cpu, 3);
+	CHECK_U64(l.record.wait.pid, 4321);
+	CHECK_U64(l.record.wait.tid, 4325);
+	CHECK_INT(l.record.wait.vcpu, 7);
+	CHECK_STR(l.record.wait.event, "pv_yield");
+	CHECK_STR(l.record.wait.source, "hyperv");
+	CHECK_INT(l.record.wait.target, -1);
+	CHECK_STR(l.record.wait.comm, "CPU 0/KVM");
+	CHECK(!l.record.wait.vm);
 }
 
 static void every_event(void)
@@ -56,8 +56,8 @@ static void every_event(void)
 
 		parse_n(line, strlen(line), &l);
 		CHECK_INT(l.kind, WIRE_WAIT);
-		CHECK_STR(l.wait.event, sources[i][0]);
-		CHECK_STR(l.wait.source, sources[i][1]);
+		CHECK_STR(l.record.wait.event, sources[i][0]);
+		CHECK_STR(l.record.wait.source, sources[i][1]);
 	}
 }
 
@@ -86,7 +86,7 @@ static void targets(void)
 
 		parse_n(line, strlen(line), &l);
 		CHECK_INT(l.kind, WIRE_WAIT);
-		CHECK_INT(l.wait.target, good[i].value);
+		CHECK_INT(l.record.wait.target, good[i].value);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		CLEANUP_FREE char *line = xasprintf("w 1 2 3 4 5 pv_yield kvm %s " COMM_HEX, bad[i]);
@@ -102,11 +102,11 @@ static void number_limits(void)
 
 	parse_n(most, strlen(most), &l);
 	CHECK_INT(l.kind, WIRE_WAIT);
-	CHECK_U64(l.wait.ts_ns, INT64_MAX);
-	CHECK_U64(l.wait.cpu, UINT32_MAX);
-	CHECK_U64(l.wait.pid, UINT32_MAX);
-	CHECK_U64(l.wait.tid, UINT32_MAX);
-	CHECK_INT(l.wait.vcpu, INT64_MAX);
+	CHECK_U64(l.record.wait.ts_ns, INT64_MAX);
+	CHECK_U64(l.record.wait.cpu, UINT32_MAX);
+	CHECK_U64(l.record.wait.pid, UINT32_MAX);
+	CHECK_U64(l.record.wait.tid, UINT32_MAX);
+	CHECK_INT(l.record.wait.vcpu, INT64_MAX);
 	/* a number that no JSON integer holds, and a vCPU that cannot be */
 	CHECK_INT(kind_of("w 9223372036854775808 2 3 4 5 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
 	CHECK_INT(kind_of("w 1 2 3 4 -1 hlt kvm -1 " COMM_HEX), WIRE_MALFORMED);
@@ -236,11 +236,11 @@ static void comm_bytes(void)
 
 		parse_n(packed, strlen(packed), &l);
 		CHECK_INT(l.kind, WIRE_WAIT);
-		CHECK_INT((unsigned char)l.wait.comm[0], 'a');
-		CHECK_INT((unsigned char)l.wait.comm[1], byte);
-		CHECK_INT((unsigned char)l.wait.comm[2], 'b');
-		CHECK_INT((unsigned char)l.wait.comm[15], byte);
-		CHECK_INT(l.wait.comm[16], 0);
+		CHECK_INT((unsigned char)l.record.wait.comm[0], 'a');
+		CHECK_INT((unsigned char)l.record.wait.comm[1], byte);
+		CHECK_INT((unsigned char)l.record.wait.comm[2], 'b');
+		CHECK_INT((unsigned char)l.record.wait.comm[15], byte);
+		CHECK_INT(l.record.wait.comm[16], 0);
 	}
 }
 
@@ -259,7 +259,7 @@ static void comm_forms(void)
 
 		parse_n(line, strlen(line), &l);
 		CHECK_INT(l.kind, WIRE_WAIT);
-		CHECK_STR(l.wait.comm, "a\n\" \x7f\xff\\");
+		CHECK_STR(l.record.wait.comm, "a\n\" \x7f\xff\\");
 	}
 }
 
@@ -304,10 +304,10 @@ static void begin(void)
 
 	parse_n(line, strlen(line), &l);
 	CHECK_INT(l.kind, WIRE_BEGIN);
-	CHECK_STR(l.script, "x86-5.17");
+	CHECK_STR(l.name, "x86-5.17");
 	parse_n(longest, strlen(longest), &l);
 	CHECK_INT(l.kind, WIRE_BEGIN);
-	CHECK_STR(l.script, longest + 15);
+	CHECK_STR(l.name, longest + 15);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		if (kind_of(bad[i]) != WIRE_MALFORMED)
 			unit_fail(__FILE__, __LINE__, "not malformed: <%s>", bad[i]);
@@ -384,10 +384,10 @@ static void changed_bytes(void)
 				continue;
 			CHECK_INT(l.kind, WIRE_WAIT);
 			for (size_t k = 0; k < 16; k++)
-				snprintf(comm + 2 * k, 3, "%02x", (unsigned char)l.wait.comm[k]);
+				snprintf(comm + 2 * k, 3, "%02x", (unsigned char)l.record.wait.comm[k]);
 			again = xasprintf("w %02" PRIu64 " %02" PRIu32 " %02" PRIu32 " %02" PRIu32 " %" PRId64 " %s %s %02" PRId64 " %s",
-					  l.wait.ts_ns, l.wait.cpu, l.wait.pid, l.wait.tid, l.wait.vcpu, l.wait.event, l.wait.source,
-					  l.wait.target, comm);
+					  l.record.wait.ts_ns, l.record.wait.cpu, l.record.wait.pid, l.record.wait.tid, l.record.wait.vcpu, l.record.wait.event, l.record.wait.source,
+					  l.record.wait.target, comm);
 			n_events++;
 			if (n != strlen(again) || strncasecmp(again, copy, n))
 				unit_fail(__FILE__, __LINE__, "<%.*s> is read as <%s>", (int)n, copy, again);

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands that trace have in common: filters and other options, what a host has to have, how it ends.
+#include "tracing.h"
+
+#include "child.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int parse_seconds(const char *text, uint64_t *ret_ns)
+{
+	size_t whole = strspn(text, "0123456789");
+	CLEANUP_FREE char *seconds = xstrndup(text, whole);
+	uint64_t s, ns = 0, scale = 100000000;
+
+	if (!whole && *text == '.')
+		s = 0;
+	else if (parse_u64(seconds, &s) || s > 1000000000)
+		return -EINVAL;
+	if (text[whole] == '.') {
+		for (text += whole + 1; *text >= '0' && *text <= '9'; text++, scale /= 10)
+			ns += (uint64_t)(*text - '0') * scale;
+		whole = 0;
+	}
+	if (text[whole] || !(s * 1000000000 + ns))
+		return -EINVAL;
+	*ret_ns = s * 1000000000 + ns;
+	return 0;
+}
+
+static int add_tgid(struct filter *f, const char *text)
+{
+	uint64_t value;
+
+	if (parse_u64(text, &value) || !value || value > INT32_MAX)
+		return fail(EXIT_USAGE, "no TGID: '%s'", text);
+	if (f->n_tgids == PROGRAM_MAX_TGIDS)
+		return fail(EXIT_USAGE, "more than %d TGIDs: leave -p out and filter the output by pid", PROGRAM_MAX_TGIDS);
+	f->tgids[f->n_tgids++] = (uint32_t)value;
+	return EXIT_OK;
+}
+
+static int add_vcpu(struct filter *f, const char *text)
+{
+	uint64_t value;
+
+	if (parse_u64(text, &value) || value > 65535)
+		return fail(EXIT_USAGE, "no vCPU id: '%s'", text);
+	if (filter_add_vcpu(f, (uint32_t)value))
+		return fail(EXIT_USAGE, "the vCPU ids lie too far apart at '%s': they have to be within %d of each other", text,
+			    PROGRAM_VCPU_SPAN);
+	return EXIT_OK;
+}
+
+static int add_event(struct filter *f, const char *text)
+{
+	if (!event_bit(text))
+		return fail(EXIT_USAGE, "no such event: '%s'; there are ple, hlt, pv_yield", text);
+	f->events |= event_bit(text);
+	return EXIT_OK;
+}
+
+static int add_list(struct filter *f, const char *text, int (*add)(struct filter *, const char *))
+{
+	struct strings words = { 0 };
+	int code = EXIT_OK;
+
+	strings_split(&words, text, ",");
+	if (!words.n)
+		code = fail(EXIT_USAGE, "an empty list");
+	for (size_t i = 0; i < words.n && !code; i++)
+		code = add(f, words.items[i]);
+	strings_done(&words);
+	return code;
+}
+
+int tracing_take_option(struct tracing *t, int id)
+{
+	int code = EXIT_OK;
+
+	switch (id) {
+	case 'd':
+		if (parse_seconds(optarg, &t->duration_ns))
+			code = fail(EXIT_USAGE, "no duration in seconds: '%s'", optarg);
+		break;
+	case 'p':
+		code = add_list(&t->filter, optarg, add_tgid);
+		break;
+	case OPT_VCPU:
+		code = add_list(&t->filter, optarg, add_vcpu);
+		break;
+	case 'e':
+		code = add_list(&t->filter, optarg, add_event);
+		break;
+	case OPT_BPFTRACE:
+		t->bpftrace = optarg;
+		break;
+	case 'v':
+		t->verbose = true;
+		break;
+	default:
+		return OPTION_OTHER;
+	}
+	return code ? code : OPTION_TAKEN;
+}
+
+static int add_parts(const struct plan *plan, const char *const *parts, size_t n_parts, struct program *program)
+{
+	for (size_t i = 0; i < n_parts; i++) {
+		const struct verdict *v = plan_find_part(plan, parts[i]);
+
+		if (!v)
+			return fail(EXIT_NO_SCRIPT, "this kernel does not give the part '%s': %s; 'kvmwait plan' says more", parts[i],
+				    plan_why_no_part(plan, parts[i]));
+		program->parts[program->n_parts++] = v;
+	}
+	return EXIT_OK;
+}
+
+int tracing_prepare(const struct tracing *t, const struct plan *plan, const char *const *parts, size_t n_parts,
+		    struct trace_options *ret_options)
+{
+	struct trace_options options = {
+		.plan = plan,
+		.program = { .script = plan->chosen, .filter = t->filter },
+		.duration_ns = t->duration_ns,
+		.command_stdout = STDERR_FILENO,
+		.verbose = t->verbose,
+		.progress = isatty(STDERR_FILENO) && !t->verbose,
+	};
+	int code;
+
+	if (!plan->chosen) {
+		say_no_script(plan);
+		return EXIT_NO_SCRIPT;
+	}
+	code = add_parts(plan, parts, n_parts, &options.program);
+	if (code)
+		return code;
+	options.bpftrace = bpftrace_find(t->bpftrace);
+	if (!options.bpftrace)
+		return fail(EXIT_LACKING, "bpftrace is missing: '%s': install the package bpftrace, or say where it is with --bpftrace",
+			    t->bpftrace ? t->bpftrace : "/usr/bin/bpftrace");
+	if (geteuid()) {
+		free(options.bpftrace);
+		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo");
+	}
+	*ret_options = options;
+	return EXIT_OK;
+}
+
+int tracing_run(const struct trace_options *options, struct trace_result *ret)
+{
+	CLEANUP_FREE char *why = NULL;
+	int err = trace_run(options, ret, &why);
+
+	if (err == -EINTR)
+		return fail(EXIT_FAILED, "%s", why);
+	if (err == -ENOEXEC || err == -ENOENT || err == -EACCES)
+		return fail(EXIT_LACKING, "bpftrace cannot be used: %s; 'kvmwait check' says more", why);
+	if (err)
+		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
+	return EXIT_OK;
+}
+
+int tracing_end_code(const struct trace_result *r, const char *output)
+{
+	if (r->take_error == -EPIPE)
+		return EXIT_OK; /* whoever read has seen enough */
+	if (r->take_error)
+		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s; it ends early",
+			    output ? output : "standard output", strerror(-r->take_error));
+	if (!r->balance.have_counted)
+		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s; bpftrace ended with %d): whether events were lost cannot be said",
+			    r->why, r->bpftrace_status);
+	if (!trace_balances(r))
+		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64 ", %" PRIu64 " lines malformed",
+			    r->balance.received, r->balance.lost, r->balance.counted, r->balance.malformed);
+	if (r->command_status == 127 && !strcmp(r->why, "the command could not be run"))
+		return EXIT_FAILED;
+	return EXIT_OK;
+}

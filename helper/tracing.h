@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands that trace have in common: filters and other options, what a host has to have, how it ends.
+#ifndef KVMWAIT_TRACING_H
+#define KVMWAIT_TRACING_H
+
+#include "command.h"
+#include "trace.h"
+
+enum {
+	OPT_VCPU = 256,
+	OPT_BPFTRACE,
+	OPT_FIRST, /* of the options that a command has for itself */
+};
+
+/* Rows for the table of options of a command; ids as tracing_take_option() takes them. */
+#define OPTION_DURATION { 'd', "duration", "SEC", "end after so many seconds (fractions too)", 'd' }
+#define OPTION_PID { 'p', "pid", "TGID", "only this process (repeatable, or a list with commas; 8 at most)", 'p' }
+#define OPTION_VCPU { 0, "vcpu", "N", "only this vCPU (repeatable, or a list with commas; within 63 ids)", OPT_VCPU }
+#define OPTION_EVENT { 'e', "event", "LIST", "only these events: ple, hlt, pv_yield", 'e' }
+#define OPTION_BPFTRACE { 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE }
+#define OPTION_VERBOSE { 'v', "verbose", NULL, "let bpftrace's own words through to standard error", 'v' }
+
+struct tracing {
+	struct filter filter;
+	uint64_t duration_ns;
+	const char *bpftrace; /* as given */
+	bool verbose;
+};
+
+#define OPTION_TAKEN (-1)
+#define OPTION_OTHER (-2)
+/* Takes one of the options above from optarg: OPTION_TAKEN, OPTION_OTHER where it is none of them, or an exit code. */
+int tracing_take_option(struct tracing *t, int id);
+
+/* "1.5" seconds as ns. 0 or -EINVAL. */
+int parse_seconds(const char *text, uint64_t *ret_ns);
+
+/*
+ * Sees that the host can trace this plan, with these parts, and prepares it: program, bpftrace, duration, verbosity,
+ * progress. 0, or an exit code with the message said. ret_options->bpftrace is the caller's to free.
+ */
+int tracing_prepare(const struct tracing *t, const struct plan *plan, const char *const *parts, size_t n_parts,
+		    struct trace_options *ret_options);
+
+/* trace_run(), with what went wrong said: 0, or an exit code. */
+int tracing_run(const struct trace_options *options, struct trace_result *ret);
+
+/* The exit code of a trace that came to run, with what is wrong said; the output's name is for the message. */
+int tracing_end_code(const struct trace_result *r, const char *output);
+
+#endif
