@@ -71,7 +71,7 @@ check-quick: all units
 	@tests/run quick
 .PHONY: check-quick
 
-## every kernel with every bpftrace (half an hour); writes share/doc/MATRIX.md; goes on where it was interrupted
+## every kernel with every bpftrace, Intel and arm64 hosts too (half an hour); writes share/doc/MATRIX.md; goes on where it was interrupted
 check-matrix:
 	@share/setup check
 	@$(MAKE) --no-print-directory all

@@ -17,6 +17,7 @@ enum {
 const struct option_help trace_options[] = {
 	OPTION_DURATION,
 	OPTION_PID,
+	OPTION_VM,
 	OPTION_VCPU,
 	OPTION_EVENT,
 	{ 0, "outcome", NULL, "say what followed each wait: how long, off the CPU, runnable, who was boosted", OPT_OUTCOME },

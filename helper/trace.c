@@ -576,7 +576,7 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 		.command = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.stopper = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.result.command_status = -1,
-		.names = vmnames_new(),
+		.names = vmnames_new(""),
 		.started_ns = clock_ns(CLOCK_MONOTONIC),
 	};
 	sigset_t old;

@@ -3,6 +3,7 @@
 #include "tracing.h"
 
 #include "child.h"
+#include "vmlist.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -40,6 +41,16 @@ static int add_tgid(struct filter *f, const char *text)
 	if (f->n_tgids == PROGRAM_MAX_TGIDS)
 		return fail(EXIT_USAGE, "more than %d TGIDs: leave -p out and filter the output by pid", PROGRAM_MAX_TGIDS);
 	f->tgids[f->n_tgids++] = (uint32_t)value;
+	return EXIT_OK;
+}
+
+static int add_vm(struct filter *f, const char *text)
+{
+	CLEANUP_FREE char *why = NULL;
+	int err = vmlist_resolve("", text, f->tgids, PROGRAM_MAX_TGIDS, &f->n_tgids, &why);
+
+	if (err)
+		return fail(err == -EACCES ? EXIT_LACKING : err == -ERANGE ? EXIT_USAGE : EXIT_FAILED, "%s", why);
 	return EXIT_OK;
 }
 
@@ -88,6 +99,9 @@ int tracing_take_option(struct tracing *t, int id)
 		break;
 	case 'p':
 		code = add_list(&t->filter, optarg, add_tgid);
+		break;
+	case OPT_VM:
+		code = add_list(&t->filter, optarg, add_vm);
 		break;
 	case OPT_VCPU:
 		code = add_list(&t->filter, optarg, add_vcpu);

@@ -8,6 +8,7 @@
 
 enum {
 	OPT_VCPU = 256,
+	OPT_VM,
 	OPT_BPFTRACE,
 	OPT_FIRST, /* of the options that a command has for itself */
 };
@@ -15,6 +16,7 @@ enum {
 /* Rows for the table of options of a command; ids as tracing_take_option() takes them. */
 #define OPTION_DURATION { 'd', "duration", "SEC", "end after so many seconds (fractions too)", 'd' }
 #define OPTION_PID { 'p', "pid", "TGID", "only this process (repeatable, or a list with commas; 8 at most)", 'p' }
+#define OPTION_VM { 0, "vm", "NAME", "only the running VMs of this name (repeatable, or a list with commas)", OPT_VM }
 #define OPTION_VCPU { 0, "vcpu", "N", "only this vCPU (repeatable, or a list with commas; within 63 ids)", OPT_VCPU }
 #define OPTION_EVENT { 'e', "event", "LIST", "only these events: ple, hlt, pv_yield", 'e' }
 #define OPTION_BPFTRACE { 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE }

@@ -6,6 +6,7 @@
 _kvmwait_table='
 trace -d,--duration none
 trace -p,--pid tgids
+trace --vm none
 trace --vcpu none
 trace -e,--event events
 trace -f,--format formats

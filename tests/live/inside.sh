@@ -175,6 +175,9 @@ check() {
 	grep sched_switch $T/trace | tail -n 20 >ftrace
 }
 
+# shellcheck source=/dev/null
+for f in /scenarios-*.sh; do . "$f"; done
+
 for s; do
 	name=${s%%:*} argument=${s#*:}
 	dir=/out/$(echo "$s" | tr : -)

@@ -15,14 +15,14 @@ compare() {
 # is_equal GUEST TRACE: they are equal, and there are some.
 is_equal() { case $(compare "$1" "$2") in equal*) ;; *) cat "$2.compared"; return 1 ;; esac; }
 
-# balanced TRACE: the end record says counted = received + lost, received is the number of wait records.
+# balanced TRACE: the end record says counted = received + lost, received is the number of waits and outcomes.
 balanced() {
-	jq -e -s '(map(select(.type == "wait")) | length) as $n | .[-1] |
+	jq -e -s '(map(select(.type == "wait" or (.type == "outcome" and .end != "unseen"))) | length) as $n | .[-1] |
 		.type == "end" and .received == $n and .counted == .received + .lost and .unbalanced == 0 and .malformed == 0' "$1" >/dev/null
 }
 
 lossless() { jq -e -s '.[-1] | .lost == 0 and .unreported == 0 and .late == 0' "$1" >/dev/null; }
-in_order() { jq -e -s 'map(select(.type == "wait") | .ts) | . == sort' "$1" >/dev/null; }
+in_order() { jq -e -s 'map(select(.type == "wait" or .type == "outcome") | .ts) | . == sort' "$1" >/dev/null; }
 starts_with_meta() { jq -e -s '.[0].type == "meta" and (map(select(.type == "meta")) | length) == 1' "$1" >/dev/null; }
 
 valid_schema() {

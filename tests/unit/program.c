@@ -240,6 +240,124 @@ static void only_names(void)
 	}
 }
 
+/* ---- parts ---- */
+
+static const char base_text[] =
+	"//@ format: 1\n//@ wire: 1\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
+	"//@ need halt: func halt\n//@ need spin: func spin\n//@ exact hlt kvm: halt\n//@ exact ple svm: spin\n"
+	"\nBEGIN\n{\n\t@a = 1;\n\t@counted = count();\n}\n"
+	"\nkprobe:halt\n{\n\tprintf(\"w %llu %u %u %u %lld hlt kvm -1 %rh\\n\", $ts);\n\t@counted = count();\n}\n"
+	"\nkprobe:spin\n{\n\tif (1) {\n\t\tprintf(\"w %llu %u %u %u %lld ple svm -1 %rh\\n\", $ts);\n\t\t@counted = count();\n\t}\n}\n"
+	"\nEND\n{\n\tclear(@a);\n}\n";
+static const char part_text[] =
+	"//@ format: 1\n//@ wire: 1\n//@ part: more\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
+	"//@ need enter: tracepoint kvm:enter\n//@ need leave: tracepoint kvm:leave\n//@ need load: func load\n"
+	"//@ exact time kvm: enter load\n//@ exact end kvm: leave\n"
+	"\nBEGIN\n{\n\t@m[0] = 0;\n}\n"
+	"\nWAIT\n{\n\t@m[WAIT] = $ts;\n\t@n = 1;\n}\n"
+	"\ntracepoint:kvm:enter\n{\n\tprintf(\"o\");\n\t@counted = count();\n}\n"
+	"\nkretprobe:load\n{\n\t@l = 1;\n}\n\ntracepoint:kvm:leave\n{\n\t@x = 1;\n}\n\ninterval:s:1\n{\n\t@i = 1;\n}\n"
+	"\nEND\n{\n\tclear(@m);\n}\n";
+
+/* A verdict of which each need is met, as the function or tracepoint that it names; but the last of a part is not. */
+static void verdict_of(const char *name, const char *text, struct script *s, struct verdict *v)
+{
+	CLEANUP_FREE char *error = NULL;
+
+	if (script_parse(name, text, strlen(text), s, &error))
+		unit_fail(__FILE__, __LINE__, "%s", error);
+	*v = (struct verdict){ .script = s, .fits = true, .n_sources = s->n_claims };
+	v->needs = xcalloc(s->n_needs, sizeof(*v->needs));
+	v->sources = xcalloc(s->n_claims, sizeof(*v->sources));
+	for (size_t i = 0; i < s->n_needs; i++) {
+		v->needs[i].state = strcmp(s->needs[i].id, "leave") ? NEED_MET : NEED_UNMET;
+		strings_add(&v->needs[i].functions, s->needs[i].names.items[0]);
+	}
+	for (size_t i = 0; i < s->n_claims; i++)
+		if (strcmp(s->claims[i].event, "end"))
+			v->sources[i].claim = &s->claims[i];
+}
+
+static void parts(void)
+{
+	struct script base, part;
+	struct verdict vb, vp;
+	struct program program = { .script = &vb, .parts = { &vp }, .n_parts = 1 };
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FREE char *silent = NULL;
+	CLEANUP_FREE char *alone = NULL;
+	CLEANUP_FREE char *only = NULL;
+	struct wait_name *waits;
+
+	verdict_of("base.bt", base_text, &base, &vb);
+	verdict_of("more.part", part_text, &part, &vp);
+	CHECK(program_has_part(&program, "more") && !program_has_part(&program, "less"));
+	text = program_render(&program);
+	CHECK_HAS(text, "\nBEGIN\n{\n\t@a = 1;\n\t@counted = count();\n\t@m[0] = 0;\n}\n");
+	CHECK_HAS(text, "hlt kvm -1 %rh\\n\", $ts);\n\t@counted = count();\n\t@m[0] = $ts;\n\t@n = 1;\n}\n");
+	CHECK_HAS(text, "\t\t@counted = count();\n\t\t@m[1] = $ts;\n\t\t@n = 1;\n\t}\n}\n");
+	CHECK_HAS(text, "\ntracepoint:kvm:enter\n{\n\tprintf(\"o\");\n\t@counted = count();\n}\n"); /* not an event */
+	CHECK_HAS(text, "\nkretprobe:load\n");
+	CHECK_HAS(text, "\ninterval:s:1\n");
+	CHECK(!strstr(text, "\ntracepoint:kvm:leave\n")); /* nothing rests on it */
+	CHECK(!strstr(text, "WAIT\n"));
+	CHECK_HAS(text, "\nEND\n{\n\tclear(@a);\n\tclear(@m);\n}\n");
+	CHECK(strstr(strstr(text, "\nEND\n") + 1, "\nEND\n") == NULL);
+	CHECK(strstr(strstr(text, "\nBEGIN\n") + 1, "\nBEGIN\n") == NULL);
+
+	/* numbers stay those of the text where clauses are left out */
+	program.filter.events = event_bit("ple");
+	only = program_render(&program);
+	CHECK(!strstr(only, "kprobe:halt"));
+	CHECK_HAS(only, "@m[1] = $ts;");
+	CHECK(!strstr(only, "@m[0] = $ts;"));
+
+	part.lines_none = true;
+	program.filter.events = 0;
+	silent = program_render(&program);
+	CHECK(!strstr(silent, "printf(\"w "));
+	CHECK_HAS(silent, "\nkprobe:halt\n{\n\t@counted = count();\n\t@m[0] = $ts;\n");
+
+	program.n_parts = 0;
+	alone = program_render(&program);
+	CHECK_STR(alone, base_text);
+	CHECK_INT(program_waits(&base, &waits), 2);
+	CHECK_STR(waits[0].event, "hlt");
+	CHECK_STR(waits[0].source, "kvm");
+	CHECK_STR(waits[1].event, "ple");
+	CHECK_STR(waits[1].source, "svm");
+	free(waits);
+}
+
+/* Every real script names its event lines so that a part can know them. */
+static void waits_of_scripts(void)
+{
+	CLEANUP_FREE char *error = NULL;
+	struct script *scripts;
+	size_t n;
+
+	CHECK_INT(scripts_load("scripts", &scripts, &n, &error), 0);
+	for (size_t i = 0; i < n; i++) {
+		struct wait_name *waits;
+		size_t n_waits = program_waits(&scripts[i], &waits);
+
+		CHECK(scripts[i].part ? !n_waits : n_waits >= 2);
+		for (size_t k = 0; k < n_waits; k++) {
+			bool claimed = false;
+
+			for (size_t c = 0; c < scripts[i].n_claims; c++)
+				claimed |= !strcmp(scripts[i].claims[c].event, waits[k].event) &&
+					   strings_have(&scripts[i].claims[c].sources, waits[k].source);
+			CHECK(claimed);
+		}
+		/* each is counted on the line below it */
+		for (const char *p = scripts[i].text; (p = strstr(p, "printf(\"w ")); p++)
+			CHECK(starts_with(skip_space(strchr(p, '\n')), "@counted = count();"));
+		free(waits);
+	}
+	scripts_free(scripts, n);
+}
+
 /* ---- parameters ---- */
 
 static void check_params(int line, const struct filter *filter, const char *expected)
@@ -353,6 +471,8 @@ static const struct unit_test tests[] = {
 	{ "not_met", not_met },
 	{ "tracepoints", tracepoints },
 	{ "only_names", only_names },
+	{ "parts", parts },
+	{ "waits_of_scripts", waits_of_scripts },
 	{ "params", params },
 	{ "vcpus", vcpus },
 	{ "vcpus_downwards", vcpus_downwards },

@@ -396,7 +396,74 @@ static void changed_bytes(void)
 	CHECK(n_events > n); /* each byte as it stands, and the digits that may change */
 }
 
+/* An outcome: thirteen numbers and how it ended. */
+static void outcome(void)
+{
+	static const char line[] = "o 12 5 1 2 3 4 user 2 6 -1 0 7 3 9";
+	struct wire_line l;
+
+	parse_n(line, strlen(line), &l);
+	CHECK_INT(l.kind, WIRE_OUTCOME);
+	CHECK_INT(l.record.type, RECORD_OUTCOME);
+	CHECK_U64(l.record.ts_ns, 12);
+	CHECK_U64(l.record.outcome.wait_ns, 5);
+	CHECK_U64(l.record.outcome.cpu, 1);
+	CHECK_U64(l.record.outcome.pid, 2);
+	CHECK_U64(l.record.outcome.tid, 3);
+	CHECK_INT(l.record.outcome.vcpu, 4);
+	CHECK_INT(l.record.outcome.end, OUTCOME_USER);
+	CHECK_INT(l.record.outcome.halt, HALT_BLOCKED);
+	CHECK_U64(l.record.outcome.halt_ns, 6);
+	CHECK_INT(l.record.outcome.boosted, -1);
+	CHECK_U64(l.record.outcome.boosted_tid, 0);
+	CHECK_U64(l.record.outcome.off_ns, 7);
+	CHECK_U64(l.record.outcome.ready_ns, 3);
+	CHECK_U64(l.record.outcome.cpu_before, 9);
+	CHECK_STR(l.record.outcome.event, "");
+	CHECK_INT(kind_of("o 12 12 1 2 3 4 run 0 0 5 77 0 0 0"), WIRE_OUTCOME);
+	CHECK_INT(kind_of("o 12 5 1 2 3 4 gone 1 6 -1 0 7 3 9"), WIRE_OUTCOME);
+}
+
+static void malformed_outcomes(void)
+{
+	static const char *const lines[] = {
+		"o ",
+		"o 12 5 1 2 3 4 unseen 2 6 -1 0 7 3 9", /* an end that no script can see */
+		"o 12 5 1 2 3 4 ran 2 6 -1 0 7 3 9",
+		"o 12 5 1 2 3 4 2 6 -1 0 7 3 9",
+		"o 12 13 1 2 3 4 run 2 6 -1 0 7 3 9", /* over before it began */
+		"o 12 5 1 2 3 -4 run 2 6 -1 0 7 3 9",
+		"o 12 5 1 2 3 4 run 3 6 -1 0 7 3 9", /* no kind of halt */
+		"o 12 5 1 2 3 4 run 2 -6 -1 0 7 3 9",
+		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3",
+		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3 ",
+		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3 9 ",
+		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3 9 1",
+		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3 4294967296",
+		"o 9223372036854775808 5 1 2 3 4 run 2 6 -1 0 7 3 9",
+		"o 12 5 1 2 3 4 run 2 9223372036854775808 -1 0 7 3 9",
+		"o 12 5 w 1 2 3 4 5 hlt kvm -1 " COMM_HEX,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (kind_of(lines[i]) != WIRE_MALFORMED)
+			unit_fail(__FILE__, __LINE__, "not malformed: <%s>", lines[i]);
+}
+
+static void part(void)
+{
+	struct wire_line l;
+
+	parse_n("kvmwait-part outcome", 20, &l);
+	CHECK_INT(l.kind, WIRE_PART);
+	CHECK_STR(l.name, "outcome");
+	CHECK_INT(kind_of("kvmwait-part "), WIRE_MALFORMED);
+}
+
 static const struct unit_test tests[] = {
+	{ "outcome", outcome },
+	{ "malformed_outcomes", malformed_outcomes },
+	{ "part", part },
 	{ "event", event },
 	{ "every_event", every_event },
 	{ "targets", targets },

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+# How outcomes are judged. Sourced by tests/live/suite.
+
+# outcomes TRACE FILTER: the outcomes that the jq filter holds for, as one array.
+outcomes() { jq -c -s "[.[] | select(.type == \"outcome\") | select($2)]" "$1"; }
+
+# holds TRACE EXPRESSION: of the whole trace as an array.
+holds() { jq -e -s "$2" "$1" >/dev/null || { jq -s -c '[.[] | select(.type == "outcome")] | group_by([.vm, .event, .end, .halt, .boosted]) | map([.[0].vm, .[0].event, .[0].end, .[0].halt, .[0].boosted, length])' "$1"; return 1; }; }
+
+every_wait_has_one() {
+	holds "$1" '([.[] | select(.type == "wait") | [.tid, .ts, .event, .source, .vcpu, .vm]] | sort) ==
+		([.[] | select(.type == "outcome") | [.tid, .wait_ts, .event, .source, .vcpu, .vm]] | sort)'
+}
+
+times_are_sound() {
+	holds "$1" '[.[] | select(.type == "outcome")] | length > 0 and
+		all(.ready_ns <= .off_ns and .off_ns <= .ns and .ns == .ts - .wait_ts and (.halt_ns // 0) <= .ns)'
+}
+
+# KVM's own words for each HLT of the VM: "wait time 12345 ns, polling valid" or "poll time ..."
+wakeups_agree() {
+	local told seen tids
+	tids=$(outcomes "$1/trace.ndjson" '.vm == "halts-kvm"' | jq -r '[.[].tid] | unique | join("|")')
+	told=$(sed -nE "s/.*-($tids) +\\[.*kvm_vcpu_wakeup: (wait|poll) time ([0-9]+) ns.*/\\2 \\3/p" "$1/wakeup" | sort)
+	seen=$(outcomes "$1/trace.ndjson" '.vm == "halts-kvm" and .halt != "none"' |
+		jq -r '.[] | "\({blocked: "wait", polled: "poll"}[.halt]) \(.halt_ns)"' | sort)
+	[ -n "$seen" ] && [ "$told" = "$seen" ] || { diff <(echo "$told") <(echo "$seen") | head; return 1; }
+}
+
+judge_outcome() {
+	local d=$1 boosted
+	test_that "$2 trace ends well" test "$(cat "$d/status")" = 0
+	judge_trace "$d/trace.ndjson" "$2"
+	test_that "$2 every wait has its outcome" every_wait_has_one "$d/trace.ndjson"
+	test_that "$2 0 <= ready <= off <= all the time" times_are_sound "$d/trace.ndjson"
+	test_that "$2 68 HLTs, and all 68 woken" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome" and .vm == "halts-kvm")] |
+		length == 68 and all(.event == "hlt" and .woken and .end == "run")'
+	test_that "$2 polled or blocked, and for how long, as KVM told it" wakeups_agree "$d"
+	test_that "$2 a HLT that blocked was off the CPU" holds "$d/trace.ndjson" '[.[] | select(.halt == "blocked")] | length > 0 and all(.off_ns > 0)'
+	test_that "$2 38 HLTs without a local APIC went to user space" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome" and .vm == "halts-noirqchip")] |
+		length == 38 and all(.end == "user" and .halt == "none" and .woken == false)'
+	test_that "$2 46 yields to nobody boosted nobody" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome" and .vm == "nobody-kvm")] |
+		length == 46 and all(.boosted == -1 and .boosted_tid == 0)'
+	test_that "$2 41 yields to a vCPU that could run boosted it" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome" and .vm == "runnable-kvm")] |
+		length == 41 and all(.boosted == 1 and .boosted_tid > 0 and .ready_ns > 0)'
+	if [ -s "$d/yielded.after" ]; then # from 5.13 on
+		boosted=$(outcomes "$d/trace.ndjson" '.source == "kvm" and .vm == "runnable-kvm" and .boosted >= 0' | jq length)
+		test_that "$2 as KVM's own counter has it" test "$(($(cat "$d/yielded.after") - $(cat "$d/yielded.before")))" = "$boosted"
+	fi
+	test_that "$2 the table says so" grep -qE -- '-> pv_yield, ran again after .*, boosted vCPU 1$' "$d/table"
+}
+
+judge_migrate() {
+	local d=$1
+	test_that "$2 trace ends well" test "$(cat "$d/status")" = 0
+	test_that "$2 received + lost = counted" balanced "$d/trace.ndjson"
+	test_that "$2 every wait has its outcome" every_wait_has_one "$d/trace.ndjson"
+	test_that "$2 0 <= ready <= off <= all the time" times_are_sound "$d/trace.ndjson"
+	test_that "$2 211 HLTs, some of which ended on another CPU" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome")] |
+		length == 211 and any(.cpu != .cpu_before) and all(.woken)'
+}
