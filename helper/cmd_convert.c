@@ -84,6 +84,7 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 		complain(c, "no whole line of a script");
 		break;
 	case WIRE_NOTHING:
+	case WIRE_FRAME: /* an address of a kernel that may be gone: nothing can be said of it */
 		return;
 	case WIRE_PART:
 		if (!strcmp(wire.name, "outcome") && !c->outcomes)
@@ -199,6 +200,7 @@ static int convert(const char *input, const struct output_format *format, FILE *
 	balance = c.error ? EXIT_OK : say_balance(&c);
 	order_done(&c.order);
 	outcomes_free(c.outcomes);
+	ndjson_done(&c.ndjson);
 	if (c.error && c.error != -EPIPE)
 		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s", out_name, strerror(-c.error));
 	return code ? code : balance;

@@ -12,6 +12,7 @@
 enum {
 	OPT_SCHEMA = OPT_FIRST,
 	OPT_OUTCOME,
+	OPT_CALLERS,
 };
 
 const struct option_help trace_options[] = {
@@ -21,6 +22,7 @@ const struct option_help trace_options[] = {
 	OPTION_VCPU,
 	OPTION_EVENT,
 	{ 0, "outcome", NULL, "say what followed each wait: how long, off the CPU, runnable, who was boosted", OPT_OUTCOME },
+	{ 0, "callers", NULL, "add the chain of callers in the kernel to each event", OPT_CALLERS },
 	{ 'f', "format", "FORMAT", "table, json, ftrace or csv", 'f' },
 	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
 	OPTION_BPFTRACE,
@@ -33,7 +35,7 @@ struct settings {
 	struct tracing tracing;
 	const struct output_format *format;
 	const char *output;
-	bool outcome, schema;
+	bool outcome, callers, schema;
 };
 
 /* An exit code, or -1 to go on. */
@@ -54,6 +56,9 @@ static int take_option(struct settings *s, int id)
 		break;
 	case OPT_OUTCOME:
 		s->outcome = true;
+		break;
+	case OPT_CALLERS:
+		s->callers = true;
 		break;
 	case OPT_SCHEMA:
 		s->schema = true;
@@ -105,12 +110,18 @@ static int run(const struct settings *s, struct trace_options *options, FILE *fi
 
 static int start(const struct settings *s, char **command, const struct plan *plan)
 {
-	static const char *const parts[] = { "outcome" };
+	const char *parts[2];
+	size_t n_parts = 0;
 	struct trace_options options;
 	CLEANUP_FREE char *bpftrace = NULL;
 	CLEANUP_FILE FILE *opened = NULL;
-	int code = tracing_prepare(&s->tracing, plan, parts, s->outcome, &options);
+	int code;
 
+	if (s->outcome)
+		parts[n_parts++] = "outcome";
+	if (s->callers)
+		parts[n_parts++] = "callers";
+	code = tracing_prepare(&s->tracing, plan, parts, n_parts, &options);
 	if (code)
 		return code;
 	bpftrace = options.bpftrace;

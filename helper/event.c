@@ -73,6 +73,7 @@ static const struct field wait_fields[] = {
 	{ "event", FIELD_STRING, NULL, "ple, hlt or pv_yield", false, NULL },
 	{ "source", FIELD_STRING, NULL, "the path in KVM", false, NULL },
 	{ "target", FIELD_INTEGER, NULL, "the guest's value, unchecked; -1 also where it gives none", false, NULL },
+	{ "callers", FIELD_STRINGS, NULL, "the probed function, its caller and so on, where asked for; empty: not had", true, NULL },
 	{ 0 },
 };
 

@@ -22,6 +22,7 @@ struct wait_event {
 	char event[NAME_BYTES];
 	char source[NAME_BYTES];
 	const char *vm; /* name of the VM, borrowed; NULL: the TGID stands for it */
+	const struct strings *callers; /* the probed function, its caller, and so on; borrowed; NULL: not asked for */
 };
 
 /* What KVM's own wake-up tracepoint told of a HLT. */

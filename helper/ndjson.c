@@ -2,9 +2,12 @@
 // Reads records back from NDJSON; the JSON itself is jansson's.
 #include "ndjson.h"
 
+#include "callers.h"
+
 #include <errno.h>
 #include <string.h>
 
+#define CALLER_BYTES 512 /* as long as the kernel makes a symbol */
 #define VM_BYTES 128 /* of a name before it is cleaned, as vmname takes it */
 
 static int complain(char **ret_error, const char *what, const char *field)
@@ -73,6 +76,26 @@ static int get_vm(struct ndjson *n, json_t *object, char **ret_error)
 	return 0;
 }
 
+/* Names of functions, or addresses; others would break the table. */
+static int get_callers(struct ndjson *n, json_t *list, char **ret_error)
+{
+	json_t *name;
+	size_t i;
+
+	strings_done(&n->callers);
+	if (!json_is_array(list) || json_array_size(list) > CALLERS_MAX)
+		return complain(ret_error, "no list of callers", "callers");
+	json_array_foreach(list, i, name) {
+		const char *s = json_string_value(name);
+
+		if (!s || !*s || strlen(s) != json_string_length(name) || strlen(s) > CALLER_BYTES ||
+		    s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$")])
+			return complain(ret_error, "no function", "callers");
+		strings_add(&n->callers, s);
+	}
+	return 0;
+}
+
 static int take_wait(struct ndjson *n, json_t *object, struct wait_event *w, char **ret_error)
 {
 	char comm[4 * COMM_BYTES + 1];
@@ -105,7 +128,11 @@ static int take_wait(struct ndjson *n, json_t *object, struct wait_event *w, cha
 	w->vcpu = vcpu;
 	w->target = target;
 	w->vm = n->vm;
-	return 0;
+	w->callers = NULL;
+	if (!json_object_get(object, "callers"))
+		return 0;
+	w->callers = &n->callers;
+	return get_callers(n, json_object_get(object, "callers"), ret_error);
 }
 
 /* A field that only some outcomes have; 0 where it is missing. */
@@ -221,6 +248,11 @@ static int take_object(struct ndjson *n, json_t *object, struct record *ret, cha
 	}
 	*ret_error = xstrdup("unknown type of record");
 	return -EINVAL;
+}
+
+void ndjson_done(struct ndjson *n)
+{
+	strings_done(&n->callers);
 }
 
 int ndjson_parse(struct ndjson *n, const char *line, size_t length, struct record *ret, char **ret_error)

@@ -5,10 +5,12 @@
 
 #include "event.h"
 
-/* Text of the last record's VM name, which its wait or outcome borrows. */
+/* What the last record borrows: the text of its VM's name, and its callers. */
 struct ndjson {
 	char vm[640];
+	struct strings callers;
 };
+void ndjson_done(struct ndjson *n);
 
 /*
  * Reads one line into a record. A record that is neither wait nor outcome holds its object: the caller drops it.

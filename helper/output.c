@@ -31,6 +31,17 @@ static void put_json_string(FILE *f, const char *s)
 	putc_unlocked('"', f);
 }
 
+static void put_json_callers(FILE *f, const struct strings *callers)
+{
+	fputs(",\"callers\":[", f);
+	for (size_t i = 0; i < callers->n; i++) {
+		if (i)
+			putc(',', f);
+		put_json_string(f, callers->items[i]);
+	}
+	putc(']', f);
+}
+
 static void write_json_wait(FILE *f, const struct wait_event *w)
 {
 	char comm[CLEAN_COMM_BYTES], number[16];
@@ -41,8 +52,11 @@ static void write_json_wait(FILE *f, const struct wait_event *w)
 	put_json_string(f, comm);
 	fputs(",\"vm\":", f);
 	put_json_string(f, vm_text(w->vm, w->pid, number, sizeof(number)));
-	fprintf(f, ",\"vcpu\":%" PRId64 ",\"event\":\"%s\",\"source\":\"%s\",\"target\":%" PRId64 "}\n", w->vcpu, w->event,
-		w->source, w->target);
+	fprintf(f, ",\"vcpu\":%" PRId64 ",\"event\":\"%s\",\"source\":\"%s\",\"target\":%" PRId64, w->vcpu, w->event, w->source,
+		w->target);
+	if (w->callers)
+		put_json_callers(f, w->callers);
+	fputs("}\n", f);
 }
 
 static bool is_halt(const struct outcome_event *o)
@@ -173,6 +187,11 @@ static void write_table(struct output *o, const struct record *r)
 			fputs("     -\n", o->file);
 		else
 			fprintf(o->file, "%6" PRId64 "\n", w->target);
+		if (w->callers && w->callers->n) {
+			CLEANUP_FREE char *chain = strings_join(w->callers, " <- ");
+
+			fprintf(o->file, "%40s%s\n", "", chain);
+		}
 		return;
 	case RECORD_OUTCOME:
 		write_table_outcome(o, &r->outcome);
@@ -221,7 +240,7 @@ static void begin_ftrace(struct output *o)
 
 static void begin_csv(struct output *o)
 {
-	for (const struct field *f = record_schemas[RECORD_WAIT].fields; f->name; f++)
+	for (const struct field *f = record_schemas[RECORD_WAIT].fields; f->name && !f->optional; f++)
 		fprintf(o->file, "%s%s", f == record_schemas[RECORD_WAIT].fields ? "" : ",", f->name);
 	fputs("\n", o->file);
 }

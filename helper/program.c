@@ -6,7 +6,8 @@
 // line, and ends with a brace in the first column. "//@ only: NEED" above a clause names the one need it is
 // there for; its other attach points then only keep the clause attachable when the script is run by hand.
 // An event is a line printf("w ...") and the line "@counted = count();" below it. A part has clauses of its own;
-// what its BEGIN and END hold goes to the end of the script's, and what its WAIT holds below each event.
+// what its BEGIN and END hold goes to the end of the script's, and what its WAIT holds below each event. The event
+// line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append one.
 #include "program.h"
 
 #include "event.h"
@@ -20,6 +21,8 @@
 
 #define ONLY_MARK "//@ only: "
 #define EVENT_MARK "printf(\"w "
+#define EVENT_TAIL "\\n\","
+#define ARGUMENTS_TAIL ");"
 #define COUNTED_MARK "@counted = count();"
 #define NUMBER_MARK "WAIT"
 
@@ -165,6 +168,30 @@ static bool prints_events(const struct renderer *r)
 	return true;
 }
 
+/* The line of an event, with what parts append to it. */
+static void write_event_line(const struct renderer *r, const char *p, size_t n)
+{
+	const char *tail = memmem(p, n, EVENT_TAIL, strlen(EVENT_TAIL)), *end = p + n;
+	const char *close = end - strlen(ARGUMENTS_TAIL "\n");
+	bool appends = false;
+
+	for (size_t i = 0; i < r->n_parts; i++)
+		appends |= r->parts[i]->script->append != NULL;
+	if (!appends || !tail || tail > close) {
+		fwrite(p, 1, n, r->out);
+		return;
+	}
+	fwrite(p, 1, (size_t)(tail - p), r->out);
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i]->script->append)
+			fputs("%s", r->out);
+	fwrite(tail, 1, (size_t)(close - tail), r->out);
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i]->script->append)
+			fprintf(r->out, ", %s", r->parts[i]->script->append);
+	fputs(ARGUMENTS_TAIL "\n", r->out);
+}
+
 /* Writes one line of a clause of the script; at an event what the parts do goes with it. */
 static void write_clause_line(struct renderer *r, const char *p, size_t n)
 {
@@ -173,7 +200,7 @@ static void write_clause_line(struct renderer *r, const char *p, size_t n)
 	if (starts_with(p + indent, EVENT_MARK)) {
 		r->n_waits++;
 		if (prints_events(r))
-			fwrite(p, 1, n, r->out);
+			write_event_line(r, p, n);
 		return;
 	}
 	fwrite(p, 1, n, r->out);

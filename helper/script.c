@@ -316,6 +316,8 @@ static int parse_line(struct script *s, char *line)
 		return parse_archs(s, value);
 	if (!strcmp(line, "part"))
 		return is_identifier(value) && !s->n_claims ? parse_text(&s->part, value) : -EINVAL;
+	if (!strcmp(line, "append"))
+		return s->part ? parse_text(&s->append, value) : -EINVAL;
 	if (!strcmp(line, "lines"))
 		return s->part && !strcmp(value, "none") ? (s->lines_none = true, 0) : -EINVAL;
 	if (!strcmp(line, "range"))
@@ -440,6 +442,7 @@ void script_done(struct script *s)
 	free(s->text);
 	free(s->purpose);
 	free(s->part);
+	free(s->append);
 	strings_done(&s->archs);
 	free(s->range);
 	free(s->module);

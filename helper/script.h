@@ -66,6 +66,7 @@ struct script {
 	char *purpose;
 	char *part;	/* what it adds to another script that is run, "outcome"; NULL: it is run by itself */
 	bool lines_none; /* of a part: with it, events are counted and no line is printed for them */
+	char *append;	 /* of a part: an expression whose text follows the line of each event; or NULL */
 	struct strings archs;
 	char *range; /* as it stands in the header */
 	struct version from, until;

@@ -2,6 +2,7 @@
 // A trace from start to end: bpftrace runs the plan, its lines become records in order, the balance closes it.
 #include "trace.h"
 
+#include "callers.h"
 #include "child.h"
 #include "order.h"
 #include "outcome.h"
@@ -50,6 +51,10 @@ struct trace {
 	struct line_reader out, err;
 	struct order order;
 	struct outcomes *outcomes; /* NULL: not asked for */
+	struct callers *callers;   /* NULL: not asked for */
+	struct record held;	   /* an event whose callers are being read */
+	uint64_t frames[CALLERS_MAX];
+	size_t n_frames;
 	struct vmnames *names;
 	char *version;
 	char *tail[TAIL_LINES]; /* what bpftrace said last */
@@ -272,6 +277,32 @@ static void begin_running(struct trace *t)
 	}
 }
 
+/* All callers of the event that is held are there: it goes on its way. */
+static void let_go(struct trace *t)
+{
+	if (t->held.type != RECORD_WAIT)
+		return;
+	t->held.wait.callers = callers_chain(t->callers, t->frames, t->n_frames);
+	order_push(&t->order, &t->held);
+	t->held.type = RECORD_META;
+	t->n_frames = 0;
+}
+
+static void take_record(struct trace *t, struct record *r)
+{
+	t->result.balance.received++;
+	t->result.balance.outcomes += r->type == RECORD_OUTCOME;
+	t->wait_ns = clock_ns(CLOCK_MONOTONIC);
+	if (r->type == RECORD_OUTCOME)
+		r->outcome.vm = vmnames_get(t->names, r->outcome.pid);
+	else
+		r->wait.vm = vmnames_get(t->names, r->wait.pid);
+	if (r->type == RECORD_WAIT && t->callers)
+		t->held = *r;
+	else
+		order_push(&t->order, r);
+}
+
 static void take_line(struct trace *t, const char *line, size_t n, bool from_stdout)
 {
 	struct wire_line wire;
@@ -281,19 +312,18 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 		return;
 	}
 	wire_parse(line, n, &wire);
+	if (wire.kind != WIRE_FRAME && from_stdout)
+		let_go(t);
 	switch (wire.kind) {
 	case WIRE_WAIT:
 	case WIRE_OUTCOME:
 		if (!from_stdout)
 			break;
-		if (wire.kind == WIRE_WAIT)
-			wire.record.wait.vm = vmnames_get(t->names, wire.record.wait.pid);
-		else
-			wire.record.outcome.vm = vmnames_get(t->names, wire.record.outcome.pid);
-		order_push(&t->order, &wire.record);
-		t->result.balance.received++;
-		t->result.balance.outcomes += wire.kind == WIRE_OUTCOME;
-		t->wait_ns = clock_ns(CLOCK_MONOTONIC);
+		take_record(t, &wire.record);
+		return;
+	case WIRE_FRAME:
+		if (t->n_frames < CALLERS_MAX)
+			t->frames[t->n_frames++] = wire.number;
 		return;
 	case WIRE_COUNTED:
 		t->result.balance.counted = wire.number;
@@ -565,6 +595,7 @@ static void trace_free(struct trace *t)
 	free(t->version);
 	order_done(&t->order);
 	outcomes_free(t->outcomes);
+	callers_free(t->callers);
 	vmnames_free(t->names);
 }
 
@@ -581,18 +612,24 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 	};
 	sigset_t old;
 	CLEANUP_FD int signal_fd = block_signals(&old);
-	int err;
+	int err = 0;
 
 	t.out = (struct line_reader){ .fd = &t.bpftrace.out_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
 	t.err = (struct line_reader){ .fd = &t.bpftrace.err_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
 	order_init(&t.order);
 	if (program_has_part(&options->program, "outcome"))
 		t.outcomes = outcomes_new();
-	err = start(&t, ret_error);
+	if (program_has_part(&options->program, "callers")) {
+		t.callers = callers_new(ret_error);
+		err = t.callers ? 0 : -ELIBACC;
+	}
+	if (!err)
+		err = start(&t, ret_error);
 	if (!err) {
 		run_loop(&t, signal_fd);
 		collect(&t);
 		if (t.running_ns) {
+			let_go(&t);
 			release(&t, UINT64_MAX);
 			give_rest(&t);
 			give_end(&t);

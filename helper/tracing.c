@@ -173,6 +173,8 @@ int tracing_run(const struct trace_options *options, struct trace_result *ret)
 
 	if (err == -EINTR)
 		return fail(EXIT_FAILED, "%s", why);
+	if (err == -ELIBACC)
+		return fail(EXIT_LACKING, "%s", why);
 	if (err == -ENOEXEC || err == -ENOENT || err == -EACCES)
 		return fail(EXIT_LACKING, "bpftrace cannot be used: %s; 'kvmwait check' says more", why);
 	if (err)

@@ -100,6 +100,7 @@ static bool take_comm(struct cursor *c, char *ret)
 static bool take_wait(struct cursor *c, struct wait_event *w)
 {
 	w->vm = NULL;
+	w->callers = NULL;
 	return take_u64(c, &w->ts_ns) && take_u32(c, &w->cpu) && take_u32(c, &w->pid) && take_u32(c, &w->tid) &&
 	       take_i64(c, &w->vcpu) && take_name(c, w->event) && take_name(c, w->source) && take_i64(c, &w->target) &&
 	       take_comm(c, w->comm) && event_bit(w->event) && w->ts_ns <= INT64_MAX && w->vcpu >= 0;
@@ -183,6 +184,23 @@ static bool take_lost(struct cursor *c, uint64_t *ret)
 	return take_mark(c, "Lost ") && take_u64(c, ret) && take_mark(c, "events");
 }
 
+/* An address in hex; bpftrace adds a name of its own behind it. */
+static bool take_frame(struct cursor *c, uint64_t *ret)
+{
+	const char *start;
+	uint64_t address = 0;
+
+	while (c->p < c->end && (*c->p == '\t' || *c->p == ' '))
+		c->p++;
+	for (start = c->p; c->p < c->end && hex_value(*c->p) >= 0; c->p++) {
+		if (c->p - start == 16)
+			return false;
+		address = address << 4 | (uint64_t)hex_value(*c->p);
+	}
+	*ret = address;
+	return c->p - start >= 8 && (c->p == c->end || *c->p == ' ');
+}
+
 void wire_parse(const char *line, size_t n, struct wire_line *ret)
 {
 	struct cursor c = { line, line + n };
@@ -194,6 +212,8 @@ void wire_parse(const char *line, size_t n, struct wire_line *ret)
 	} else if (take_mark(&c, "o ")) {
 		ret->record.type = RECORD_OUTCOME;
 		ret->kind = take_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
+	} else if (n && *line == '\t') {
+		ret->kind = take_frame(&c, &ret->number) ? WIRE_FRAME : WIRE_NOTHING;
 	} else if (take_mark(&c, BEGIN_MARK)) {
 		ret->kind = take_begin(&c, ret->name, sizeof(ret->name)) ? WIRE_BEGIN : WIRE_MALFORMED;
 	} else if (take_mark(&c, PART_MARK)) {

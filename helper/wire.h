@@ -4,6 +4,7 @@
 //   kvmwait-wire 1 SCRIPT                                   first
 //   kvmwait-part PART                                       next, for each part that goes with it
 //   w TS CPU PID TID VCPU EVENT SOURCE TARGET COMM          an event; COMM is 16 bytes in hex
+//   <TAB>ADDRESS ...                                        a caller; follows the event it belongs to
 //   o TS WAIT_TS CPU PID TID VCPU END HALT HALT_NS BOOSTED BOOSTED_TID OFF_NS READY_NS CPU_BEFORE
 //                                                           what followed; END by name, HALT by number
 //   @counted: N                                             such lines counted in the kernel, and the first line
@@ -18,6 +19,7 @@ enum wire_kind {
 	WIRE_PART,  /* name: of the part */
 	WIRE_WAIT,
 	WIRE_OUTCOME,
+	WIRE_FRAME,   /* number: an address; of the chain of callers of the event above */
 	WIRE_COUNTED, /* number: events and outcomes, without the first line */
 	WIRE_LOST,    /* number: lines that bpftrace says it lost */
 	WIRE_MALFORMED,

@@ -9,6 +9,8 @@ trace -p,--pid tgids
 trace --vm none
 trace --vcpu none
 trace -e,--event events
+trace --outcome
+trace --callers
 trace -f,--format formats
 trace -o,--output file
 trace --bpftrace file
@@ -17,6 +19,7 @@ trace -v,--verbose
 trace -h,--help
 plan -r,--root directory
 plan -j,--json
+plan --program parts
 plan -h,--help
 list -j,--json
 list -h,--help
@@ -43,6 +46,7 @@ _kvmwait_words() {
 	case $1 in
 	commands) printf '%s\n' trace plan list check selftest convert capture ;;
 	formats) printf '%s\n' table json ftrace csv ;;
+	parts) printf '%s\n' none outcome callers ;;
 	events) printf '%s\n' ple hlt pv_yield ;;
 	operations) kvmwait-guest --list 2>/dev/null | while read -r op _; do [[ $op == OP ]] || printf '%s\n' "$op"; done ;;
 	tgids) pgrep '^(qemu|kvm$|crosvm|firecracker|cloud-hyper)' 2>/dev/null ;;
