@@ -346,7 +346,114 @@ static void other_records_incomplete(void)
 		CHECK_INT(parse(&n, lines[i], strlen(lines[i]), &r), -EINVAL);
 }
 
+/* A record as the json writer has it, without its newline; the caller frees. */
+static char *written_record(const struct record *r)
+{
+	struct output o;
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	CHECK(f != NULL);
+	output_init(&o, output_format_find("json"), f);
+	output_write(&o, r);
+	fclose(f);
+	CHECK(size && text[size - 1] == '\n');
+	text[size - 1] = '\0';
+	return text;
+}
+
+static void outcomes(void)
+{
+	static const struct outcome_event list[] = {
+		{ .ts_ns = 900, .wait_ns = 100, .vcpu = 3, .boosted = -1, .halt_ns = 700, .off_ns = 600, .ready_ns = 50, .cpu = 4,
+		  .cpu_before = 5, .pid = 6, .tid = 7, .halt = HALT_BLOCKED, .end = OUTCOME_RUN, .event = "hlt", .source = "kvm", .vm = "w" },
+		{ .ts_ns = 900, .wait_ns = 900, .boosted = -1, .pid = 6, .end = OUTCOME_USER, .event = "hlt", .source = "kvm", .vm = "w" },
+		{ .ts_ns = INT64_MAX, .wait_ns = 0, .vcpu = INT64_MAX, .boosted = INT64_MAX, .off_ns = INT64_MAX, .ready_ns = INT64_MAX,
+		  .boosted_tid = UINT32_MAX, .cpu = UINT32_MAX, .pid = UINT32_MAX, .tid = UINT32_MAX, .cpu_before = UINT32_MAX,
+		  .end = OUTCOME_GONE, .event = "pv_yield", .source = "hyperv", .vm = "a\\x0ab" },
+		{ .ts_ns = 9, .wait_ns = 8, .boosted = -1, .end = OUTCOME_UNSEEN, .event = "ple", .source = "svm", .vm = "w" },
+		{ .ts_ns = 9, .wait_ns = 8, .boosted = 2, .boosted_tid = 5, .end = OUTCOME_RUN, .vm = "w" }, /* the wait was lost */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		struct record r = { .type = RECORD_OUTCOME, .outcome = list[i] }, back = { 0 };
+		CLEANUP_FREE char *line = written_record(&r);
+		CLEANUP_FREE char *again = NULL;
+		struct ndjson n = { 0 };
+
+		CHECK_INT(parse(&n, line, strlen(line), &back), 0);
+		CHECK_INT(back.type, RECORD_OUTCOME);
+		CHECK_U64(back.outcome.wait_ns, list[i].wait_ns);
+		CHECK_INT(back.outcome.end, list[i].end);
+		CHECK_INT(back.outcome.halt, list[i].halt);
+		CHECK_INT(back.outcome.boosted, list[i].boosted);
+		CHECK_U64(back.outcome.ready_ns, list[i].ready_ns);
+		again = written_record(&back);
+		CHECK_STR(again, line);
+		for (size_t k = 0; k < strlen(line); k++) { /* cut short anywhere it is none */
+			CHECK_INT(parse(&n, line, k, &back), -EINVAL);
+			json_decref(back.object);
+		}
+	}
+}
+
+static void malformed_outcomes(void)
+{
+	static const char *const lines[] = {
+		"{\"type\":\"outcome\",\"ts\":9,\"wait_ts\":10,\"pid\":1,\"tid\":1,\"vm\":\"w\",\"vcpu\":0,\"end\":\"run\"}",
+		"{\"type\":\"outcome\",\"ts\":9,\"wait_ts\":1,\"pid\":1,\"tid\":1,\"vm\":\"w\",\"vcpu\":0,\"end\":\"ran\"}",
+		"{\"type\":\"outcome\",\"ts\":9,\"wait_ts\":1,\"pid\":1,\"tid\":1,\"vm\":\"w\",\"vcpu\":0}",
+		"{\"type\":\"outcome\",\"ts\":9,\"wait_ts\":1,\"pid\":1,\"tid\":1,\"vm\":\"w\",\"vcpu\":-1,\"end\":\"run\"}",
+		"{\"type\":\"outcome\",\"ts\":9,\"wait_ts\":1,\"pid\":1,\"tid\":1,\"vm\":\"w\",\"vcpu\":0,\"end\":\"run\",\"halt\":\"no\"}",
+		"{\"type\":\"outcome\",\"ts\":9,\"wait_ts\":1,\"pid\":1,\"tid\":1,\"vm\":\"w\",\"vcpu\":0,\"end\":\"run\",\"off_ns\":1.5}",
+		"{\"type\":\"outcome\",\"ts\":9,\"wait_ts\":1,\"pid\":1,\"tid\":1,\"vm\":\"w\",\"vcpu\":0,\"end\":\"run\",\"event\":\"hlt\"}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct record back = { 0 };
+		struct ndjson n = { 0 };
+
+		CHECK_INT(parse(&n, lines[i], strlen(lines[i]), &back), -EINVAL);
+	}
+}
+
+static void callers(void)
+{
+	struct strings names = { 0 };
+	struct record r = { .type = RECORD_WAIT, .wait = { .event = "hlt", .source = "kvm", .vm = "w", .callers = &names } }, back = { 0 };
+	CLEANUP_FREE char *none = written_record(&r);
+	CLEANUP_FREE char *line = NULL;
+	CLEANUP_FREE char *again = NULL;
+	struct ndjson n = { 0 };
+
+	CHECK_HAS(none, ",\"callers\":[]}");
+	CHECK_INT(parse(&n, none, strlen(none), &back), 0);
+	CHECK(back.wait.callers && back.wait.callers->n == 0);
+	strings_add(&names, "kvm_vcpu_on_spin");
+	strings_add(&names, "svm.isra.0");
+	strings_add(&names, "0xffffffffc0a1b2c3");
+	line = written_record(&r);
+	CHECK_HAS(line, "\"callers\":[\"kvm_vcpu_on_spin\",\"svm.isra.0\",\"0xffffffffc0a1b2c3\"]}");
+	CHECK_INT(parse(&n, line, strlen(line), &back), 0);
+	again = written_record(&back);
+	CHECK_STR(again, line);
+	/* a record without callers is not given those of the record before */
+	r.wait.callers = NULL;
+	free(again);
+	again = written_record(&r);
+	CHECK_INT(parse(&n, again, strlen(again), &back), 0);
+	CHECK(!back.wait.callers);
+	CHECK_INT(parse(&n, "{\"type\":\"wait\",\"ts\":1,\"cpu\":1,\"pid\":1,\"tid\":1,\"comm\":\"\",\"vm\":\"w\",\"vcpu\":1,"
+			    "\"event\":\"hlt\",\"source\":\"kvm\",\"target\":-1,\"callers\":[\"a\\u001b[31m\"]}", 136, &back), -EINVAL);
+	strings_done(&names);
+	ndjson_done(&n);
+}
+
 static const struct unit_test tests[] = {
+	{ "outcomes", outcomes },
+	{ "malformed_outcomes", malformed_outcomes },
+	{ "callers", callers },
 	{ "numbers", numbers },
 	{ "comm_bytes", comm_bytes },
 	{ "vm_names", vm_names },

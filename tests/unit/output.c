@@ -158,11 +158,14 @@ static void json_any_comm(void)
 /* The fields of the wait record come in the order of the schema's table. */
 static void json_field_order(void)
 {
+	struct strings callers = { 0 };
+	struct wait_event all = yield;
 	struct sink s;
 	const char *p;
 
+	all.callers = &callers;
 	open_sink(&s, "json");
-	put_wait(&s, &yield);
+	put_wait(&s, &all);
 	CHECK_INT(output_flush(&s.o), 0);
 	p = s.text;
 	for (const struct field *f = record_schemas[RECORD_WAIT].fields; f->name; f++) {
@@ -371,7 +374,58 @@ static void early_error(void)
 	fclose(f);
 }
 
+static void put_outcome(struct sink *s, const struct outcome_event *e)
+{
+	struct record r = { .type = RECORD_OUTCOME, .outcome = *e };
+
+	output_write(&s->o, &r);
+}
+
+/* What followed, as a person reads it: no word of what was not there. */
+static void table_outcomes(void)
+{
+	struct sink s;
+	struct outcome_event e = { .ts_ns = 1000180200, .wait_ns = 1000000000, .vcpu = 3, .boosted = -1, .off_ns = 170000,
+				   .ready_ns = 4100, .cpu = 5, .cpu_before = 3, .pid = 77, .halt = HALT_BLOCKED, .event = "hlt" };
+
+	open_sink(&s, "table");
+	s.o.start_ns = 1;
+	put_outcome(&s, &e);
+	e = (struct outcome_event){ .ts_ns = 1000000100, .wait_ns = 1000000000, .boosted = 2, .boosted_tid = 9, .event = "ple", .vm = "web" };
+	put_outcome(&s, &e);
+	e.boosted = -1;
+	e.end = OUTCOME_USER;
+	put_outcome(&s, &e);
+	e.end = OUTCOME_UNSEEN;
+	put_outcome(&s, &e);
+	e.event[0] = '\0';
+	e.boosted_tid = 0;
+	e.end = OUTCOME_GONE;
+	put_outcome(&s, &e);
+	check_text(&s, "TIME(s)      CPU  VM               VCPU  EVENT     SOURCE  TARGET\n"
+		       "   1.000180    5  77                  3  -> hlt blocked, ran again after 180.2 us, off CPU 170.0 us, ready 4.1 us, CPU 3 to 5\n"
+		       "   1.000000    0  web                 0  -> ple, ran again after 0.1 us, off CPU 0.0 us, ready 0.0 us, boosted vCPU 2\n"
+		       "   1.000000    0  web                 0  -> ple, went to user space after 0.1 us, off CPU 0.0 us, ready 0.0 us, boosted thread 9\n"
+		       "   1.000000    0  web                 0  -> ple, not seen what followed\n"
+		       "   1.000000    0  web                 0  -> (lost wait), its thread ended after 0.1 us, off CPU 0.0 us, ready 0.0 us\n");
+	close_sink(&s);
+}
+
+/* The other forms hold waits alone. */
+static void no_outcomes(void)
+{
+	struct outcome_event e = { .ts_ns = 9, .wait_ns = 8, .event = "hlt" };
+	struct sink s;
+
+	open_sink(&s, "csv");
+	put_outcome(&s, &e);
+	check_text(&s, "ts,cpu,pid,tid,comm,vm,vcpu,event,source,target\n");
+	close_sink(&s);
+}
+
 static const struct unit_test tests[] = {
+	{ "table_outcomes", table_outcomes },
+	{ "no_outcomes", no_outcomes },
 	{ "formats", formats },
 	{ "json", json },
 	{ "json_any_comm", json_any_comm },

@@ -450,6 +450,22 @@ static void malformed_outcomes(void)
 			unit_fail(__FILE__, __LINE__, "not malformed: <%s>", lines[i]);
 }
 
+/* A frame: a tab, an address, and whatever bpftrace makes of it. */
+static void frame(void)
+{
+	struct wire_line l;
+
+	parse_n("\tffffffffc0a1b2c3 kvm_vcpu_on_spin+5", 37, &l);
+	CHECK_INT(l.kind, WIRE_FRAME);
+	CHECK_U64(l.number, UINT64_C(0xffffffffc0a1b2c3));
+	CHECK_INT(kind_of("\tffffffffc0a1b2c3"), WIRE_FRAME);
+	CHECK_INT(kind_of("\tffffffffc0a1b2c3 kvm_vcpu_on_spin [kvm]+5"), WIRE_FRAME);
+	CHECK_INT(kind_of("\tffffffffffffffff0 x"), WIRE_NOTHING);
+	CHECK_INT(kind_of("\tffff x"), WIRE_NOTHING);
+	CHECK_INT(kind_of("\tffffffffc0a1b2c3x"), WIRE_NOTHING);
+	CHECK_INT(kind_of("ffffffffc0a1b2c3 x"), WIRE_NOTHING);
+}
+
 static void part(void)
 {
 	struct wire_line l;
@@ -463,6 +479,7 @@ static void part(void)
 static const struct unit_test tests[] = {
 	{ "outcome", outcome },
 	{ "malformed_outcomes", malformed_outcomes },
+	{ "frame", frame },
 	{ "part", part },
 	{ "event", event },
 	{ "every_event", every_event },
