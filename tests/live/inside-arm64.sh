@@ -65,6 +65,17 @@ filters() {
 	wait
 }
 
+# What followed each wait, beside KVM's wake-up tracepoint.
+outcome() {
+	mkdir $T/instances/wakeup
+	echo 65536 >$T/instances/wakeup/buffer_size_kb
+	echo 1 >$T/instances/wakeup/events/kvm/kvm_vcpu_wakeup/enable
+	kvmwait trace --outcome -o trace.ndjson -- kvmwait-guest -n halts --stay 2 wfi=31@0 wfi=37@1 wfe=41 >guest.json 2>err
+	echo $? >status
+	cat $T/instances/wakeup/trace >wakeup
+	rmdir $T/instances/wakeup
+}
+
 selftest() {
 	kvmwait selftest --json >result.json 2>err
 	echo $? >status

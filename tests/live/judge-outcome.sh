@@ -23,7 +23,7 @@ wakeups_agree() {
 	local told seen tids
 	tids=$(outcomes "$1/trace.ndjson" '.vm == "halts-kvm"' | jq -r '[.[].tid] | unique | join("|")')
 	told=$(sed -nE "s/.*-($tids) +\\[.*kvm_vcpu_wakeup: (wait|poll) time ([0-9]+) ns.*/\\2 \\3/p" "$1/wakeup" | sort)
-	seen=$(outcomes "$1/trace.ndjson" '.vm == "halts-kvm" and .halt != "none"' |
+	seen=$(outcomes "$1/trace.ndjson" '.vm == "halts-kvm" and (.halt // "none") != "none"' |
 		jq -r '.[] | "\({blocked: "wait", polled: "poll"}[.halt]) \(.halt_ns)"' | sort)
 	[ -n "$seen" ] && [ "$told" = "$seen" ] || { diff <(echo "$told") <(echo "$seen") | head; return 1; }
 }
@@ -43,7 +43,7 @@ judge_outcome() {
 	test_that "$2 46 yields to nobody boosted nobody" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome" and .vm == "nobody-kvm")] |
 		length == 46 and all(.boosted == -1 and .boosted_tid == 0)'
 	test_that "$2 41 yields to a vCPU that could run boosted it" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome" and .vm == "runnable-kvm")] |
-		length == 41 and all(.boosted == 1 and .boosted_tid > 0 and .ready_ns > 0)'
+		length == 41 and all(.boosted == 1 and .boosted_tid > 0) and any(.ready_ns > 0)'
 	if [ -s "$d/yielded.after" ]; then # from 5.13 on
 		boosted=$(outcomes "$d/trace.ndjson" '.source == "kvm" and .vm == "runnable-kvm" and .boosted >= 0' | jq length)
 		test_that "$2 as KVM's own counter has it" test "$(($(cat "$d/yielded.after") - $(cat "$d/yielded.before")))" = "$boosted"
@@ -57,6 +57,6 @@ judge_migrate() {
 	test_that "$2 received + lost = counted" balanced "$d/trace.ndjson"
 	test_that "$2 every wait has its outcome" every_wait_has_one "$d/trace.ndjson"
 	test_that "$2 0 <= ready <= off <= all the time" times_are_sound "$d/trace.ndjson"
-	test_that "$2 211 HLTs, some of which ended on another CPU" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome")] |
-		length == 211 and any(.cpu != .cpu_before) and all(.woken)'
+	test_that "$2 2003 HLTs, some of which ended on another CPU" holds "$d/trace.ndjson" '[.[] | select(.type == "outcome")] |
+		length == 2003 and any(.cpu != .cpu_before) and all(.woken)'
 }

@@ -8,8 +8,8 @@ outcome() {
 	echo 65536 >$T/instances/wakeup/buffer_size_kb
 	echo 1 >$T/instances/wakeup/events/kvm/kvm_vcpu_wakeup/enable
 	cat >guest.sh <<-'SH'
-		kvmwait-guest -n halts hlt=31@0 hlt=37@1 hlt-user=19 >halts.json
-		kvmwait-guest -n nobody yield:77=23 hv-spin=7 >nobody.json
+		kvmwait-guest -n halts --stay 1 hlt=31@0 hlt=37@1 hlt-user=19 >halts.json
+		kvmwait-guest -n nobody --stay 1 yield:77=23 hv-spin=7 >nobody.json
 		cat /sys/kernel/debug/kvm/directed_yield_successful >yielded.before 2>/dev/null
 		kvmwait-guest -n runnable --stay 2 busy=1@1 yield:1=41@0 >runnable.json &
 		while ! grep -q '^"could_not"' runnable.json 2>/dev/null; do sleep 0.1; done
@@ -26,12 +26,13 @@ outcome() {
 # A thread is moved from CPU to CPU while it waits; needs two of them.
 migrate() {
 	cat >guest.sh <<-'SH'
-		kvmwait-guest -n moved -c 1 hlt=211 >moved.json &
+		kvmwait-guest -n moved -c 1 --op-timeout 300 hlt=2003 >moved.json &
 		guest=$!
+		vm=''
 		while kill -0 $guest 2>/dev/null; do
+			[ -n "$vm" ] || vm=$(grep -l guest=moved-kvm /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 | cut -d/ -f3)
 			for mask in 1 2; do
-				for t in /proc/$guest/task/*; do taskset -p $mask ${t##*/} >/dev/null 2>&1; done
-				sleep 0.02
+				for t in /proc/${vm:-none}/task/*; do taskset -p $mask ${t##*/} >/dev/null 2>&1; done
 			done
 		done
 		wait
