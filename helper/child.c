@@ -2,6 +2,8 @@
 // Child processes: bpftrace with a program in memory, and the command that is traced. None outlives its parent.
 #include "child.h"
 
+#include "event.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #define PROGRAM_FD 3
+#define VERSION_PATIENCE_S 60u
 
 char *bpftrace_find(const char *given)
 {
@@ -68,10 +71,14 @@ static void close_pair(const int fds[2])
 			close(fds[i]);
 }
 
-static void wait_for(pid_t pid)
+/* Waits for its end; returns the status as waitpid() has it. */
+static int wait_for(pid_t pid)
 {
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	return status;
 }
 
 char *bpftrace_version(const char *path, char **ret_error)
@@ -80,6 +87,7 @@ char *bpftrace_version(const char *path, char **ret_error)
 	size_t used = 0;
 	int out[2] = { -1, -1 };
 	pid_t pid, parent = getpid();
+	int status = 0;
 	char *v;
 
 	if (make_pipe(out)) {
@@ -91,7 +99,7 @@ char *bpftrace_version(const char *path, char **ret_error)
 		become_child(parent, SIGKILL);
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
-		alarm(20); /* survives the exec: one that hangs is ended */
+		alarm(VERSION_PATIENCE_S); /* survives the exec: one that hangs is ended */
 		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CLEAN_ENVIRONMENT, NULL });
 		_exit(127);
 	}
@@ -100,12 +108,16 @@ char *bpftrace_version(const char *path, char **ret_error)
 		used += (size_t)n;
 	close(out[0]);
 	if (pid > 0)
-		wait_for(pid);
+		status = wait_for(pid);
 	text[used] = '\0';
 	v = strstr(text, "bpftrace v");
 	if (!v || v[10] < '0' || v[10] > '9') {
-		text[strcspn(text, "\n")] = '\0';
-		*ret_error = xasprintf("it does not say its version, but '%.80s'", text);
+		char clean[4 * 80 + 1];
+
+		text_clean(text, strcspn(text, "\n") < 80 ? strcspn(text, "\n") : 80, clean);
+		*ret_error = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM
+				     ? xasprintf("it does not answer --version within %u s", VERSION_PATIENCE_S)
+				     : xasprintf("it does not say its version, but '%s'", clean);
 		return NULL;
 	}
 	return xstrndup(v + 10, strspn(v + 10, "0123456789."));

@@ -266,7 +266,7 @@ static void judge_claim(struct verdict *v, const struct claim *claim, const char
 	take_functions(v, claim, &result->functions);
 }
 
-/* The vendor: the one whose module is loaded. Both at once cannot be on one machine. */
+/* The vendor: the one whose module is loaded. Both at once serve no machine; then it is the first. */
 static const char *loaded_vendor(const struct kernel *k, const struct script *s)
 {
 	for (size_t i = 0; i < s->n_vendors; i++)
@@ -275,11 +275,12 @@ static const char *loaded_vendor(const struct kernel *k, const struct script *s)
 	return NULL;
 }
 
-static bool is_other_vendor(const struct script *s, const char *vendor, const char *source)
+/* Is the source that of a vendor whose module is not loaded, while another one's is? */
+static bool is_other_vendor(const struct kernel *k, const struct script *s, const char *source)
 {
-	for (size_t i = 0; vendor && i < s->n_vendors; i++)
+	for (size_t i = 0; i < s->n_vendors; i++)
 		if (!strcmp(s->vendors[i].source, source))
-			return strcmp(vendor, source) != 0;
+			return loaded_vendor(k, s) && !kernel_has_module(k, s->vendors[i].module);
 	return false;
 }
 
@@ -294,8 +295,6 @@ static size_t count_fidelity(const struct verdict *v, enum fidelity fidelity)
 
 static void judge_script(const struct kernel *k, const struct script *s, struct verdict *v)
 {
-	const char *vendor = loaded_vendor(k, s);
-
 	*v = (struct verdict){ .script = s, .in_range = release_in_range(s, k->version) };
 	v->needs = xcalloc(s->n_needs, sizeof(*v->needs));
 	if (!strings_have(&s->archs, k->arch)) {
@@ -308,7 +307,7 @@ static void judge_script(const struct kernel *k, const struct script *s, struct 
 		resolve_need(k, s, &s->needs[i], &v->needs[i]);
 	for (size_t i = 0; i < s->n_claims; i++)
 		for (size_t j = 0; j < s->claims[i].sources.n; j++)
-			if (!is_other_vendor(s, vendor, s->claims[i].sources.items[j]))
+			if (!is_other_vendor(k, s, s->claims[i].sources.items[j]))
 				judge_claim(v, &s->claims[i], s->claims[i].sources.items[j]);
 	v->fits = count_fidelity(v, FIDELITY_EXACT) || count_fidelity(v, FIDELITY_INFERRED);
 	if (!v->fits)

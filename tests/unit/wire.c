@@ -442,7 +442,7 @@ static void malformed_outcomes(void)
 		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3 4294967296",
 		"o 9223372036854775808 5 1 2 3 4 run 2 6 -1 0 7 3 9",
 		"o 12 5 1 2 3 4 run 2 9223372036854775808 -1 0 7 3 9",
-		"o 12 5 w 1 2 3 4 5 hlt kvm -1 " COMM_HEX,
+		("o 12 5 w 1 2 3 4 5 hlt kvm -1 " COMM_HEX),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
