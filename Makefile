@@ -26,6 +26,10 @@ $(GUEST_OBJ): CPPFLAGS := -Ihelper/guest/$(GUEST_ARCH) -Ihelper/guest $(CPPFLAGS
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
 quiet = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' $(1) $(2);)
 
 .DELETE_ON_ERROR:
@@ -50,7 +54,11 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIB_OBJ) Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIB_OBJ) $(LDLIBS)
 
--include $(HELPER_OBJ:.o=.d) $(GUEST_OBJ:.o=.d) $(UNIT_BIN:=.d)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB_OBJ) Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIB_OBJ) $(LDLIBS)
+
+-include $(HELPER_OBJ:.o=.d) $(GUEST_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
 
 ## set up what is missing, build, and show real waits: on this host, or on a Debian kernel under QEMU
 demo:
@@ -77,6 +85,39 @@ check-matrix:
 	@$(MAKE) --no-print-directory all
 	@tests/live/matrix
 .PHONY: check-matrix
+
+## fuzz the readers with libFuzzer, ASan and UBSan: make fuzz SECONDS=600 TARGETS='wire ndjson'
+fuzz:
+	@share/setup fuzz
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' fuzzers
+	@tests/fuzz/run $(or $(SECONDS),10) $(TARGETS)
+.PHONY: fuzz
+
+fuzzers: $(FUZZ_BIN)
+	@:
+.PHONY: fuzzers
+
+## every unit test and the tests of the command line under ASan and UBSan, and the inputs that fuzzing found
+check-asan:
+	@share/setup fuzz
+	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='$(SANITIZE)' build/asan/kvmwait units
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' fuzzers
+	@tests/memory/run asan
+.PHONY: check-asan
+
+## the main paths under valgrind
+check-valgrind:
+	@share/setup valgrind
+	@$(MAKE) --no-print-directory $(BUILD)/kvmwait
+	@tests/memory/run valgrind
+.PHONY: check-valgrind
+
+## the checks of the sources that 'make check' makes, and gcc -fanalyzer, clang-tidy and cppcheck
+check-lint:
+	@share/setup lint
+	@tests/lint/static
+	@tests/lint/run
+.PHONY: check-lint
 
 units: $(UNIT_BIN)
 	@:

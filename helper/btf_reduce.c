@@ -138,7 +138,7 @@ static int copy(struct reducer *r, unsigned int id, bool reference)
 	if (!id || !t || r->error)
 		return 0;
 	if (*known)
-		return *known;
+		return *known; /* below, copying has changed it */
 	if (btf_is_composite(t) && reference && *name_of(r, t))
 		*known = to ? keep(r, btf__add_fwd(to, name_of(r, t), btf_is_union(t) ? BTF_FWD_UNION : BTF_FWD_STRUCT)) : 0;
 	else if (btf_is_composite(t))

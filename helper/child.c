@@ -4,8 +4,11 @@
 
 #include "event.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +219,41 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 	close(err[1]);
 	*ret = (struct child){ .pid = pid, .in_fd = in[1], .out_fd = out[0], .err_fd = err[0] };
 	return 0;
+}
+
+int bpftrace_go_first(pid_t pid)
+{
+	const struct sched_param param = { .sched_priority = 1 };
+
+	return sched_setscheduler(pid, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) ? -errno : 0;
+}
+
+/* The number behind a name in the fdinfo of a program, or 0. */
+static uint64_t fdinfo_number(const char *text, const char *name)
+{
+	const char *found = strstr(text, name);
+
+	return found ? strtoull(found + strlen(name), NULL, 10) : 0;
+}
+
+uint64_t bpftrace_missed(pid_t pid)
+{
+	CLEANUP_FREE char *directory = xasprintf("/proc/%d/fdinfo", (int)pid);
+	DIR *d = opendir(directory);
+	uint64_t missed = 0;
+
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		CLEANUP_FREE char *path = xasprintf("%s/%s", directory, entry->d_name);
+		CLEANUP_FREE char *text = NULL;
+
+		if (*entry->d_name == '.' || file_read(path, 65536, &text, NULL))
+			continue;
+		if (fdinfo_number(text, "prog_type:") == BPF_PROG_TYPE_KPROBE)
+			missed += fdinfo_number(text, "recursion_misses:");
+	}
+	if (d)
+		closedir(d);
+	return missed;
 }
 
 int stopper_start(struct child *ret)

@@ -37,6 +37,15 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error);
 
 /*
+ * Puts bpftrace before all that is not real-time: while it reads a map the kernel runs no program on that CPU, and
+ * a preempted reader would make it miss events. 0 or -errno.
+ */
+int bpftrace_go_first(pid_t pid);
+
+/* How many runs of function probes the kernel has left out so far, where it says (5.12 and later), else 0. */
+uint64_t bpftrace_missed(pid_t pid);
+
+/*
  * Starts a process that does nothing until in_fd is closed, and then ends: a program that watches for its end
  * learns that way, inside the kernel, that the trace is over. 0 or -errno.
  */

@@ -30,6 +30,7 @@ struct convert {
 	struct outcomes *outcomes; /* NULL where the lines hold none */
 	struct ndjson ndjson;
 	uint64_t number; /* of the line */
+	bool of_counts; /* records of counts, not of events */
 	bool have_stream; /* anything of a script or of NDJSON was seen */
 	struct balance balance;
 	int error; /* of the output */
@@ -86,6 +87,9 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 	case WIRE_NOTHING:
 	case WIRE_FRAME: /* an address of a kernel that may be gone: nothing can be said of it */
 		return;
+	case WIRE_SCHED: /* counted, but nothing that any form has */
+		c->balance.received++;
+		break;
 	case WIRE_PART:
 		if (!strcmp(wire.name, "outcome") && !c->outcomes)
 			c->outcomes = outcomes_new();
@@ -105,6 +109,8 @@ static void take_end(struct convert *c, json_t *end)
 	c->balance.counted = (uint64_t)json_integer_value(counted);
 	c->balance.lost = (uint64_t)json_integer_value(json_object_get(end, "lost"));
 	c->balance.unreported = (uint64_t)json_integer_value(json_object_get(end, "unreported"));
+	if (c->of_counts) /* no record for each event: what the rows had stands in the end record */
+		c->balance.received = (uint64_t)json_integer_value(json_object_get(end, "received"));
 }
 
 /* A saved stream is in order already: it passes straight on. */
@@ -118,6 +124,7 @@ static void take_json(struct convert *c, const char *line, size_t n)
 		return;
 	}
 	c->have_stream = true;
+	c->of_counts |= r.type == RECORD_STAT;
 	c->balance.received += r.type == RECORD_WAIT || (r.type == RECORD_OUTCOME && r.outcome.end != OUTCOME_UNSEEN);
 	if (r.type == RECORD_END)
 		take_end(c, r.object);

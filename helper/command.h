@@ -43,11 +43,14 @@ int cmd_list(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
+int cmd_blame(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
 
-extern const struct option_help list_options[], plan_options[], capture_options[], trace_options[], convert_options[],
+extern const struct option_help list_options[], plan_options[], capture_options[], trace_options[], stat_options[], blame_options[],
+	convert_options[],
 	check_options[], selftest_options[];
 
 /* "kvmwait: " and the message on stderr; returns the code. */

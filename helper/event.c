@@ -95,6 +95,7 @@ static const struct field end_fields[] = {
 	{ "why", FIELD_STRING, NULL, "why the trace ended", false, NULL },
 	{ "bpftrace_status", FIELD_INTEGER, NULL, "exit status of bpftrace where it is not 0, 128 + signal", true, NULL },
 	{ "command_status", FIELD_INTEGER, NULL, "exit status of the command that was run, 128 + signal", true, NULL },
+	{ "missed", FIELD_INTEGER, NULL, "of counts: runs of probes that the kernel left out", true, NULL },
 	{ "clock", FIELD_OBJECT, NULL, "the clocks at the end, taken together; missing where lines were converted", true,
 	  clock_fields },
 	{ 0 },
@@ -124,12 +125,56 @@ static const struct field outcome_fields[] = {
 	{ 0 },
 };
 
+static const struct field hist_fields[] = {
+	{ "from_ns", FIELD_INTEGER, "ns", "the shortest of them; a power of two, or 0", false, NULL },
+	{ "count", FIELD_INTEGER, NULL, "HLTs that took so long and less than twice that; the first: less than 1024 ns", false, NULL },
+	{ 0 },
+};
+
+static const struct field stat_row_fields[] = {
+	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", true, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of the VM's process", true, NULL },
+	{ "vcpu", FIELD_INTEGER, NULL, "vCPU id within the VM", true, NULL },
+	{ "event", FIELD_STRING, NULL, "ple, hlt or pv_yield", true, NULL },
+	{ "source", FIELD_STRING, NULL, "source of the event", true, NULL },
+	{ "waits", FIELD_INTEGER, NULL, "events", false, NULL },
+	{ "boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU", false, NULL },
+	{ "ple", FIELD_INTEGER, NULL, "pause-loop exits", true, NULL },
+	{ "ple_boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU", true, NULL },
+	{ "pv_yield", FIELD_INTEGER, NULL, "paravirtual yields", true, NULL },
+	{ "pv_yield_boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU", true, NULL },
+	{ "hlt", FIELD_INTEGER, NULL, "HLTs", true, NULL },
+	{ "polled", FIELD_INTEGER, NULL, "HLTs that ended while KVM polled", true, NULL },
+	{ "blocked", FIELD_INTEGER, NULL, "HLTs that ended after KVM blocked", true, NULL },
+	{ "unwaited", FIELD_INTEGER, NULL, "HLTs that ended without KVM waiting", true, NULL },
+	{ "gone", FIELD_INTEGER, NULL, "HLTs that ended with their thread", true, NULL },
+	{ "halted_ns", FIELD_INTEGER, "ns", "from HLT to the next entry into the guest, of HLTs still open too", true, NULL },
+	{ "p50_ns", FIELD_INTEGER, "ns", "half of the HLTs that ended took no longer; within a factor of two; 0: none", true, NULL },
+	{ "p99_ns", FIELD_INTEGER, "ns", "99 of 100 took no longer; within a factor of two; 0: none", true, NULL },
+	{ "max_ns", FIELD_INTEGER, "ns", "the longest HLT since counting began", true, NULL },
+	{ "ready_ns", FIELD_INTEGER, "ns", "runnable but not running", true, NULL },
+	{ "vcpus", FIELD_INTEGER, NULL, "vCPUs in the row", true, NULL },
+	{ "hist", FIELD_OBJECTS, NULL, "how long HLTs took, where asked for", true, hist_fields },
+	{ 0 },
+};
+
+static const struct field stat_fields[] = {
+	{ "ts", FIELD_INTEGER, "ns", "the end of the interval, CLOCK_BOOTTIME", false, NULL },
+	{ "ns", FIELD_INTEGER, "ns", "its length", false, NULL },
+	{ "total", FIELD_BOOLEAN, NULL, "is it all the time, rather than since the record before", false, NULL },
+	{ "full", FIELD_BOOLEAN, NULL, "has a map no room left, so that some is not counted", false, NULL },
+	{ "by", FIELD_STRINGS, NULL, "what rows go by: vm, vcpu, event, source", false, NULL },
+	{ "rows", FIELD_OBJECTS, NULL, "the rows with anything in them", false, stat_row_fields },
+	{ 0 },
+};
+
 const struct record_schema record_schemas[RECORD_TYPES] = {
 	[RECORD_META] = { "meta", "first: what was traced, how, and how exactly", meta_fields },
 	[RECORD_WAIT] = { "wait", "an event: KVM reached the path, no more is said", wait_fields },
 	[RECORD_OUTCOME] = { "outcome", "what followed a wait, where asked for", outcome_fields },
 	[RECORD_LOST] = { "lost", "bpftrace lost events", lost_fields },
 	[RECORD_END] = { "end", "last: the balance, received + lost = counted", end_fields },
+	[RECORD_STAT] = { "stat", "counts of an interval, or of all the time", stat_fields },
 };
 
 unsigned int event_bit(const char *name)

@@ -59,22 +59,52 @@ struct outcome_event {
 	const char *vm; /* as in struct wait_event */
 };
 
+/* What the scheduler did with the threads of vCPUs, and with others on their CPUs. */
+enum sched_kind {
+	SCHED_VCPU,   /* the thread has begun to run a vCPU */
+	SCHED_SWITCH, /* the thread leaves the CPU to another */
+	SCHED_READY,  /* a vCPU's thread is runnable on a CPU: woken, or moved */
+	SCHED_GONE,   /* a vCPU's thread ends */
+	SCHED_BLIND,  /* no line: from here on lines of this CPU are missing, */
+	SCHED_SIGHT,  /* and from here on no longer */
+	SCHED_KINDS,
+};
+
+struct sched_event {
+	uint64_t ts_ns;
+	uint64_t seq; /* of the lines of this CPU */
+	int64_t vcpu;	/* VCPU */
+	uint32_t vcpus; /* VCPU: how many its VM has */
+	uint32_t cpu, pid, tid; /* READY: no pid */
+	uint32_t at;		/* READY: the CPU it waits for */
+	uint32_t next;		/* SWITCH: who has the CPU now */
+	uint32_t now;		/* READY: who has it, where that is known */
+	bool runnable;		/* SWITCH: the thread could run on */
+	bool now_known, live;	/* READY; live: the switches of that CPU have been told */
+	enum sched_kind kind;
+	char comm[COMM_BYTES + 1]; /* VCPU: of the thread; SWITCH: of the next */
+	const char *vm;		   /* VCPU: as in struct wait_event */
+};
+
 enum record_type {
 	RECORD_META,
 	RECORD_WAIT,
 	RECORD_OUTCOME,
 	RECORD_LOST,
 	RECORD_END,
+	RECORD_STAT,
 	RECORD_TYPES,
+	RECORD_SCHED = RECORD_TYPES, /* never leaves: it has no schema */
 };
 
-/* A record: a wait or an outcome, or any other as the object it is in JSON. */
+/* A record: a wait, an outcome or what the scheduler did, or any other as the object it is in JSON. */
 struct record {
 	enum record_type type;
 	union {
-		uint64_t ts_ns; /* of wait and outcome, which begin with it */
+		uint64_t ts_ns; /* of wait, outcome and sched, which begin with it */
 		struct wait_event wait;
 		struct outcome_event outcome;
+		struct sched_event sched;
 	};
 	json_t *object; /* owned by whoever made the record */
 };

@@ -2,6 +2,9 @@
 // The facts of one kernel, read below a root directory ("/" or a captured one). Knows no name by itself.
 #include "kernel.h"
 
+#include "btf_check.h"
+#include "event.h"
+
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -11,55 +14,124 @@
 #include <unistd.h>
 
 #define FACT_LIMIT_BYTES (64u << 20)
+#define SYMBOLS_LIMIT_BYTES (256u << 20)
+#define LINE_LIMIT_BYTES 4096u
+#define FORMAT_LIMIT_BYTES (256u << 10)
 
-static char *below(const char *root, const char *path)
+/* ---- files ---- */
+
+/*
+ * The running system's files are read as they are. A captured root may come from a stranger: it holds files and
+ * directories, and what else there is in it is refused.
+ */
+static int read_below(const struct kernel *k, const char *path, size_t limit_bytes, char **ret_text, size_t *ret_size)
 {
-	return xasprintf("%s%s", root, path);
+	CLEANUP_FREE char *full = xasprintf("%s%s", k->root, path);
+
+	return *k->root ? file_read_below(k->root, path, limit_bytes, ret_text, ret_size)
+			: file_read(full, limit_bytes, ret_text, ret_size);
 }
 
-static bool exists_below(const char *root, const char *path)
+/* 0 or -errno. */
+static int find_below(const struct kernel *k, const char *path)
 {
-	CLEANUP_FREE char *full = below(root, path);
+	CLEANUP_FD int fd = -1;
 
-	return !access(full, F_OK);
+	if (!*k->root)
+		return access(path, F_OK) ? -errno : 0;
+	fd = file_open_below(k->root, path);
+	return fd < 0 ? fd : 0;
+}
+
+static const char *file_why(int err)
+{
+	switch (err) {
+	case -ELOOP:
+		return "a link, which a captured root does not hold";
+	case -ENODEV:
+		return "neither a file nor a directory";
+	case -EFBIG:
+		return "larger than that of any kernel";
+	default:
+		return strerror(-err);
+	}
+}
+
+static int complain(const struct kernel *k, const char *path, int err, char **ret_error)
+{
+	*ret_error = xasprintf("'%s%s': %s", k->root, path, file_why(err));
+	return err;
+}
+
+/* A file that is not there, or not for us, is a fact; of the running system's it is whatever the error. */
+static bool is_refused(const struct kernel *k, int err)
+{
+	return *k->root && err && err != -ENOENT && err != -ENOTDIR && err != -EACCES && err != -EPERM;
+}
+
+/* Reads a file that may be missing, or not for us: ret_text stays NULL then. */
+static int read_fact(const struct kernel *k, const char *path, size_t limit_bytes, char **ret_text, size_t *ret_size,
+		     char **ret_error)
+{
+	int err = read_below(k, path, limit_bytes, ret_text, ret_size);
+
+	return is_refused(k, err) ? complain(k, path, err, ret_error) : 0;
 }
 
 /* ---- what is loaded ---- */
 
-static int load_identity(struct kernel *k, char **ret_error)
+/* The first line of a small file, of printable characters as the kernel's own are. */
+static int read_word(const struct kernel *k, const char *path, char **ret, char **ret_error)
 {
-	CLEANUP_FREE char *release_path = below(k->root, "/proc/sys/kernel/osrelease");
-	CLEANUP_FREE char *arch_path = below(k->root, "/proc/sys/kernel/arch");
-	struct utsname name;
+	int err = read_fact(k, path, LINE_LIMIT_BYTES, ret, NULL, ret_error);
 
-	k->release = file_line(release_path);
-	k->arch = file_line(arch_path); /* there since 6.1, and in every captured root */
-	if (!k->arch && !*k->root && !uname(&name))
-		k->arch = xstrdup(name.machine);
-	if (!k->release || !k->arch) {
-		*ret_error = xasprintf("'%s': missing; is this a captured root?", k->release ? arch_path : release_path);
-		return -ENOENT;
-	}
-	if (version_parse(k->release, &k->version)) {
-		*ret_error = xasprintf("'%s': no kernel release: '%s'", release_path, k->release);
+	if (err || !*ret)
+		return err;
+	(*ret)[strcspn(*ret, "\n")] = '\0';
+	for (const char *p = *ret; *p; p++) {
+		if (*p > ' ' && *p <= '~')
+			continue;
+		*ret_error = xasprintf("'%s%s': holds what is not printable", k->root, path);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static void load_modules(struct kernel *k)
+static int load_identity(struct kernel *k, char **ret_error)
 {
-	CLEANUP_FREE char *path = below(k->root, "/proc/modules");
-	CLEANUP_FREE char *text = NULL;
+	static const char release_path[] = "/proc/sys/kernel/osrelease", arch_path[] = "/proc/sys/kernel/arch";
+	struct utsname name;
+	int err = read_word(k, release_path, &k->release, ret_error);
 
-	if (file_read(path, FACT_LIMIT_BYTES, &text, NULL))
-		return;
-	for (const char *p = text; *p;) {
+	if (!err)
+		err = read_word(k, arch_path, &k->arch, ret_error); /* there since 6.1, and in every captured root */
+	if (err)
+		return err;
+	if (!k->arch && !*k->root && !uname(&name))
+		k->arch = xstrdup(name.machine);
+	if (!k->release || !k->arch) {
+		*ret_error = xasprintf("'%s%s': missing; is this a captured root?", k->root, k->release ? arch_path : release_path);
+		return -ENOENT;
+	}
+	if (version_parse(k->release, &k->version)) {
+		*ret_error = xasprintf("'%s%s': no kernel release: '%s'", k->root, release_path, k->release);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int load_modules(struct kernel *k, char **ret_error)
+{
+	CLEANUP_FREE char *text = NULL;
+	int err = read_fact(k, "/proc/modules", FACT_LIMIT_BYTES, &text, NULL, ret_error);
+
+	for (const char *p = text ? text : ""; *p;) {
 		size_t n = strcspn(p, "\n");
 
 		strings_add_n(&k->modules, p, strcspn(p, " \n"));
 		p += n + (p[n] == '\n');
 	}
+	return err;
 }
 
 static void load_tracefs(struct kernel *k)
@@ -67,24 +139,31 @@ static void load_tracefs(struct kernel *k)
 	static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(places) && !k->tracefs; i++) {
-		CLEANUP_FREE char *events = xasprintf("%s%s/events", k->root, places[i]);
+		CLEANUP_FREE char *events = xasprintf("%s/events", places[i]);
+		int err = find_below(k, events);
 
-		if (!access(events, F_OK)) {
-			k->tracefs = below(k->root, places[i]);
-			k->tracefs_readable = !access(events, R_OK | X_OK);
-		} else if (errno == EACCES) {
-			k->tracefs = below(k->root, places[i]);
-		}
+		if (err && err != -EACCES)
+			continue;
+		k->tracefs = xasprintf("%s%s", k->root, places[i]);
+		k->tracefs_readable = !err && (*k->root || !access(events, R_OK | X_OK));
 	}
 }
 
 static int load_symbols(struct kernel *k, const struct script *scripts, size_t n_scripts, char **ret_error)
 {
+	static const char kallsyms_path[] = "/proc/kallsyms";
+	CLEANUP_FREE char *list_path = k->tracefs ? xasprintf("%s/available_filter_functions", k->tracefs + strlen(k->root)) : NULL;
+	CLEANUP_FREE char *kallsyms = NULL;
+	CLEANUP_FREE char *list = NULL;
 	struct strings wanted = { 0 };
-	CLEANUP_FREE char *kallsyms = below(k->root, "/proc/kallsyms");
-	CLEANUP_FREE char *traceable = k->tracefs ? xasprintf("%s/available_filter_functions", k->tracefs) : NULL;
-	int err;
+	int err = read_below(k, kallsyms_path, SYMBOLS_LIMIT_BYTES, &kallsyms, NULL);
 
+	if (err)
+		return complain(k, kallsyms_path, err, ret_error);
+	if (list_path)
+		err = read_fact(k, list_path, SYMBOLS_LIMIT_BYTES, &list, NULL, ret_error);
+	if (err)
+		return err;
 	for (size_t i = 0; i < n_scripts; i++) {
 		for (size_t j = 0; j < scripts[i].n_needs; j++) {
 			const struct need *need = &scripts[i].needs[j];
@@ -98,29 +177,50 @@ static int load_symbols(struct kernel *k, const struct script *scripts, size_t n
 				strings_add(&wanted, need->marker);
 		}
 	}
-	err = symbols_load(kallsyms, traceable, &wanted, &k->symbols);
+	err = symbols_load(kallsyms, list, &wanted, &k->symbols);
 	strings_done(&wanted);
 	if (err)
-		*ret_error = xasprintf("'%s': %s", kallsyms, strerror(-err));
+		*ret_error = xasprintf("'%s%s': more functions of the same names than any kernel has", k->root, kallsyms_path);
+	return err;
+}
+
+/* The running kernel has checked its own BTF; that of a captured root is bounded and checked before libbpf reads it. */
+static int parse_btf(const struct kernel *k, const char *path, struct btf *base, struct btf **ret, char **ret_error)
+{
+	CLEANUP_FREE char *full = xasprintf("%s%s", k->root, path);
+	CLEANUP_FREE char *data = NULL;
+	const char *why;
+	size_t size;
+	int err;
+
+	if (!*k->root) {
+		*ret = base ? btf__parse_raw_split(path, base) : btf__parse_raw(path);
+		err = (int)libbpf_get_error(*ret);
+		why = strerror(-err);
+	} else {
+		err = read_below(k, path, FACT_LIMIT_BYTES, &data, &size);
+		if (err)
+			return complain(k, path, err, ret_error);
+		err = btf_check_parse(data, size, base, ret, &why);
+	}
+	if (err)
+		*ret_error = xasprintf("'%s': no valid BTF: %s", full, why);
 	return err;
 }
 
 /* Adds one BTF file; a file that is not there is no error. */
 static int load_btf(struct kernel *k, const char *name, char **ret_error)
 {
-	CLEANUP_FREE char *path = xasprintf("%s/sys/kernel/btf/%s", k->root, name);
+	CLEANUP_FREE char *path = xasprintf("/sys/kernel/btf/%s", name);
 	struct btf *base = k->n_btfs ? k->btfs[0].btf : NULL;
 	struct btf *btf;
-	int err;
+	int err = find_below(k, path);
 
-	if (access(path, F_OK))
+	if (err && !is_refused(k, err))
 		return 0;
-	btf = base ? btf__parse_raw_split(path, base) : btf__parse_raw(path);
-	err = (int)libbpf_get_error(btf);
-	if (err) {
-		*ret_error = xasprintf("'%s': no valid BTF: %s", path, strerror(-err));
+	err = err ? complain(k, path, err, ret_error) : parse_btf(k, path, base, &btf, ret_error);
+	if (err)
 		return err;
-	}
 	k->btfs = xrealloc(k->btfs, k->n_btfs + 1, sizeof(*k->btfs));
 	k->btfs[k->n_btfs++] = (struct kernel_btf){
 		.name = xstrdup(name),
@@ -163,10 +263,11 @@ int kernel_load(const char *root, const struct script *scripts, size_t n_scripts
 		n--;
 	k.root = xstrndup(root, n);
 	err = load_identity(&k, ret_error);
+	if (!err)
+		err = load_modules(&k, ret_error);
 	if (!err) {
-		load_modules(&k);
 		load_tracefs(&k);
-		k.have_kprobes = exists_below(k.root, "/sys/bus/event_source/devices/kprobe");
+		k.have_kprobes = !find_below(&k, "/sys/bus/event_source/devices/kprobe");
 		err = load_symbols(&k, scripts, n_scripts, ret_error);
 	}
 	if (!err)
@@ -244,24 +345,34 @@ static unsigned int find_own(const struct kernel_btf *kb, const char *name, unsi
 	return 0;
 }
 
+/* What BTF of a stranger may make of references and nesting; real ones are far below. */
+#define CHAIN_LIMIT 32u
+#define ARGUMENTS_LIMIT 64u
+#define NESTING_LIMIT 16
+#define MEMBERS_LIMIT 8192u
+
 /* Writes a type as a header does: without struct and qualifiers, "foo *", "unsigned long", "bool". */
 static void print_type(FILE *f, const struct btf *btf, unsigned int id)
 {
 	const struct btf_type *type = btf__type_by_id(btf, id);
+	unsigned int stars = 0;
 
-	while (type && (btf_is_const(type) || btf_is_volatile(type) || btf_is_restrict(type)))
+	for (unsigned int i = 0; i < CHAIN_LIMIT && type; i++) {
+		if (!btf_is_const(type) && !btf_is_volatile(type) && !btf_is_restrict(type) && !btf_is_ptr(type))
+			break;
+		stars += btf_is_ptr(type);
 		type = btf__type_by_id(btf, type->type);
+	}
 	if (!type || btf_is_void(type)) {
 		fprintf(f, "void");
-	} else if (btf_is_ptr(type)) {
-		print_type(f, btf, type->type);
-		fprintf(f, " *");
 	} else {
 		const char *name = type_name(btf, type);
 
 		/* DWARF's base name on one side, C's on the other */
-		fprintf(f, "%s", !strcmp(name, "_Bool") ? "bool" : !strcmp(name, "long unsigned int") ? "unsigned long" : name);
+		fprintf(f, "%.512s", !strcmp(name, "_Bool") ? "bool" : !strcmp(name, "long unsigned int") ? "unsigned long" : name);
 	}
+	while (stars--)
+		fprintf(f, " *");
 }
 
 char *kernel_arguments(const struct kernel *k, const char *module, const char *function)
@@ -269,7 +380,8 @@ char *kernel_arguments(const struct kernel *k, const char *module, const char *f
 	const struct kernel_btf *kb = btf_of_functions(k, module);
 	unsigned int id = kb ? find_own(kb, function, BTF_KIND_FUNC) : 0;
 	const struct btf_type *proto;
-	char *text = NULL;
+	CLEANUP_FREE char *text = NULL;
+	char *clean;
 	size_t size;
 	FILE *f;
 
@@ -281,39 +393,44 @@ char *kernel_arguments(const struct kernel *k, const char *module, const char *f
 	f = open_memstream(&text, &size);
 	if (!f)
 		return NULL;
-	for (unsigned int i = 0; i < btf_vlen(proto); i++) {
+	for (unsigned int i = 0; i < btf_vlen(proto) && i < ARGUMENTS_LIMIT; i++) {
 		if (i)
 			fprintf(f, ", ");
 		print_type(f, kb->btf, btf_params(proto)[i].type);
 	}
 	fclose(f);
-	return text;
+	clean = xcalloc(4 * size + 1, 1);
+	text_clean(text, size, clean);
+	return clean;
 }
 
 static unsigned int skip_modifiers(const struct btf *btf, unsigned int id)
 {
 	const struct btf_type *type = btf__type_by_id(btf, id);
 
-	while (type && (btf_is_mod(type) || btf_is_typedef(type))) {
+	for (unsigned int i = 0; i < CHAIN_LIMIT && type && (btf_is_mod(type) || btf_is_typedef(type)); i++) {
 		id = type->type;
 		type = btf__type_by_id(btf, id);
 	}
 	return id;
 }
 
-/* Finds a member, also in anonymous structs and unions; adds its offset in bits. Depth is bounded by the path. */
-static bool find_member(const struct btf *btf, unsigned int id, const char *name, int depth, unsigned int *ret_type,
-			unsigned int *offset_bits)
+/* Finds a member, also in anonymous structs and unions; adds its offset in bits. *left members may be looked at. */
+static bool find_member(const struct btf *btf, unsigned int id, const char *name, int depth, unsigned int *left,
+			unsigned int *ret_type, unsigned int *offset_bits)
 {
 	const struct btf_type *type = btf__type_by_id(btf, skip_modifiers(btf, id));
 
-	if (!type || !btf_is_composite(type) || depth > 16)
+	if (!type || !btf_is_composite(type) || depth > NESTING_LIMIT)
 		return false;
 	for (unsigned int i = 0; i < btf_vlen(type); i++) {
 		const struct btf_member *member = &btf_members(type)[i];
 		const char *member_name = btf__name_by_offset(btf, member->name_off);
 		unsigned int at = *offset_bits + btf_member_bit_offset(type, i);
 
+		if (!*left)
+			return false;
+		--*left;
 		if (member_name && !strcmp(member_name, name)) {
 			*ret_type = member->type;
 			*offset_bits = at;
@@ -321,7 +438,7 @@ static bool find_member(const struct btf *btf, unsigned int id, const char *name
 		}
 		if (member_name && *member_name)
 			continue;
-		if (find_member(btf, member->type, name, depth + 1, ret_type, &at)) {
+		if (find_member(btf, member->type, name, depth + 1, left, ret_type, &at)) {
 			*offset_bits = at;
 			return true;
 		}
@@ -329,12 +446,13 @@ static bool find_member(const struct btf *btf, unsigned int id, const char *name
 	return false;
 }
 
-static bool find_path(const struct btf *btf, unsigned int id, const struct strings *path, unsigned int *ret_offset_bits)
+static bool find_path(const struct btf *btf, unsigned int id, const struct strings *path, unsigned int *left,
+		      unsigned int *ret_offset_bits)
 {
 	unsigned int offset_bits = 0;
 
 	for (size_t i = 1; i < path->n; i++)
-		if (!find_member(btf, id, path->items[i], 0, &id, &offset_bits))
+		if (!find_member(btf, id, path->items[i], 0, left, &id, &offset_bits))
 			return false;
 	*ret_offset_bits = offset_bits;
 	return true;
@@ -344,13 +462,13 @@ static int member_of(const struct kernel *k, const char *module, const struct st
 {
 	const struct kernel_btf *own = btf_of(k, "vmlinux"), *other = btf_of(k, module);
 	unsigned int id = own ? find_own(own, path->items[0], BTF_KIND_STRUCT) : 0;
-	unsigned int offset_bits, other_bits;
+	unsigned int offset_bits = 0, other_bits = 0, left = MEMBERS_LIMIT;
 
 	if (!own)
 		*ret_why = xstrdup("the kernel has no BTF");
 	else if (!id)
 		*ret_why = xasprintf("the kernel's BTF has no struct %s", path->items[0]);
-	else if (!find_path(own->btf, id, path, &offset_bits))
+	else if (!find_path(own->btf, id, path, &left, &offset_bits))
 		*ret_why = xasprintf("struct %s has no such member", path->items[0]);
 	if (*ret_why)
 		return -ENOENT;
@@ -360,7 +478,7 @@ static int member_of(const struct kernel *k, const char *module, const struct st
 
 		if (!btf_is_struct(type) || strcmp(type_name(other->btf, type), path->items[0]))
 			continue;
-		if (!find_path(other->btf, i, path, &other_bits) || other_bits != offset_bits) {
+		if (!find_path(other->btf, i, path, &left, &other_bits) || other_bits != offset_bits) {
 			*ret_why = xasprintf("struct %s is laid out otherwise in module %s", path->items[0], module);
 			return -ENOENT;
 		}
@@ -388,16 +506,17 @@ static bool format_has_field(const char *format, const char *field)
 	size_t n = strlen(field);
 
 	for (const char *p = strstr(format, "field:"); p; p = strstr(p + 1, "field:")) {
-		const char *end = strchr(p, ';');
-		const char *start = end;
+		const char *end = strchr(p, ';'), *start;
 
 		if (!end)
 			return false;
 		if (end[-1] == ']')
 			while (end > p && *end != '[')
 				end--;
+		if ((size_t)(end - p) <= n)
+			continue;
 		start = end - n;
-		if (start > p && !strncmp(start, field, n) && (start[-1] == ' ' || start[-1] == '*'))
+		if (!strncmp(start, field, n) && (start[-1] == ' ' || start[-1] == '*'))
 			return true;
 	}
 	return false;
@@ -406,8 +525,8 @@ static bool format_has_field(const char *format, const char *field)
 int kernel_tracepoint(const struct kernel *k, const char *tracepoint, const struct strings *fields, char **ret_why)
 {
 	size_t n = strcspn(tracepoint, ":");
-	CLEANUP_FREE char *path = xasprintf("%s/events/%.*s/%s/format", k->tracefs ? k->tracefs : "", (int)n, tracepoint,
-					    tracepoint + n + 1);
+	CLEANUP_FREE char *path = xasprintf("%s/events/%.*s/%s/format", k->tracefs ? k->tracefs + strlen(k->root) : "", (int)n,
+					    tracepoint, tracepoint + n + 1);
 	CLEANUP_FREE char *format = NULL;
 	int err;
 
@@ -417,9 +536,9 @@ int kernel_tracepoint(const struct kernel *k, const char *tracepoint, const stru
 	}
 	if (!k->tracefs_readable) /* nothing is known; whoever may attach may look as well */
 		return 0;
-	err = file_read(path, FACT_LIMIT_BYTES, &format, NULL);
+	err = read_below(k, path, FORMAT_LIMIT_BYTES, &format, NULL);
 	if (err) {
-		*ret_why = err == -ENOENT ? xstrdup("the kernel has no such tracepoint") : xstrdup(strerror(-err));
+		*ret_why = xstrdup(err == -ENOENT ? "the kernel has no such tracepoint" : file_why(err));
 		return -ENOENT;
 	}
 	for (size_t i = 0; i < fields->n; i++) {

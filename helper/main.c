@@ -22,6 +22,12 @@ const struct command commands[] = {
 	{ "trace", cmd_trace, "[OPTION]... [-- COMMAND [ARG]...]", "stream the waits of vCPUs as they happen", trace_options,
 	  "Without -d and COMMAND it runs until Ctrl-C. With COMMAND it runs as long as the command does; the\n"
 	  "command's output goes to standard error unless -o is given." },
+	{ "stat", cmd_stat, "[OPTION]... [-- COMMAND [ARG]...]", "count waits in the kernel: rates, halts, yields, time ready", stat_options,
+	  "Without -d and COMMAND it runs until Ctrl-C, and then prints the totals. On a terminal it shows every second;\n"
+	  "p50 and p99 come from powers of two: they are within a factor of two." },
+	{ "blame", cmd_blame, "[OPTION]... [-- COMMAND [ARG]...]", "say who has the CPU of the vCPU that a spin waits for", blame_options,
+	  "Without -d and COMMAND it runs for 5 seconds. With COMMAND it runs as long as the command does; the\n"
+	  "command's output goes to standard error unless -o is given." },
 	{ "plan", cmd_plan, "[OPTION]...", "say which script this kernel gets, and how exact each event is", plan_options, NULL },
 	{ "list", cmd_list, "[OPTION]...", "list the scripts: ranges, events, needs", list_options, NULL },
 	{ "check", cmd_check, "[OPTION]...", "say what this host allows and lacks, with the next step", check_options, NULL },
@@ -87,10 +93,13 @@ int next_option(int argc, char **argv, const char *command)
 	const struct command *c = find_command(command);
 	struct option longs[32] = { 0 };
 	/* What stands behind the options of a traced command is the command's. */
-	char shorts[96] = "+", *s = shorts + (c->run == cmd_trace);
+	char shorts[96] = "+", *s = shorts;
 	size_t n = 0;
 	int id;
 
+	if (!c) /* whoever calls this is in the table */
+		abort();
+	s += c->run == cmd_trace || c->run == cmd_stat || c->run == cmd_blame;
 	for (const struct option_help *o = c->options; o->name && n + 2 < ARRAY_SIZE(longs); o++) {
 		longs[n++] = (struct option){ .name = o->name, .has_arg = o->argument ? required_argument : no_argument, .val = o->id };
 		if (!o->letter)

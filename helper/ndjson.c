@@ -255,6 +255,15 @@ void ndjson_done(struct ndjson *n)
 	strings_done(&n->callers);
 }
 
+/* What jansson says holds a piece of the line, whatever bytes that has. */
+static char *no_json(const char *why)
+{
+	char clean[4 * JSON_ERROR_TEXT_LENGTH + 1];
+
+	text_clean(why, strlen(why), clean);
+	return xasprintf("no valid JSON: %s", clean);
+}
+
 int ndjson_parse(struct ndjson *n, const char *line, size_t length, struct record *ret, char **ret_error)
 {
 	json_error_t error;
@@ -263,7 +272,7 @@ int ndjson_parse(struct ndjson *n, const char *line, size_t length, struct recor
 
 	ret->object = NULL;
 	if (!json_is_object(object)) {
-		*ret_error = object ? xstrdup("no JSON object") : xasprintf("no valid JSON: %s", error.text);
+		*ret_error = object ? xstrdup("no JSON object") : no_json(error.text);
 		json_decref(object);
 		return -EINVAL;
 	}

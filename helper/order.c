@@ -8,9 +8,15 @@
 
 void order_init(struct order *o)
 {
-	*o = (struct order){ .room = 256 };
+	*o = (struct order){ .room = 256, .window_ns = ORDER_WINDOW_NS, .most = ORDER_MAX_EVENTS };
 	o->heap = xcalloc(o->room, sizeof(*o->heap));
 	o->arrival = xcalloc(o->room, sizeof(*o->arrival));
+}
+
+void order_hold(struct order *o)
+{
+	o->window_ns = UINT64_MAX;
+	o->most = 4 * ORDER_MAX_EVENTS;
 }
 
 void order_done(struct order *o)
@@ -63,7 +69,7 @@ bool order_pop(struct order *o, uint64_t before_ns, struct record *ret)
 
 	if (!o->n)
 		return false;
-	if (o->heap[0].ts_ns >= before_ns && o->newest_ns - o->heap[0].ts_ns < ORDER_WINDOW_NS && o->n < ORDER_MAX_EVENTS)
+	if (o->heap[0].ts_ns >= before_ns && o->newest_ns - o->heap[0].ts_ns < o->window_ns && o->n < o->most)
 		return false;
 	*ret = o->heap[0];
 	if (ret->ts_ns > o->released_ns)

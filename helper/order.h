@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts waits and outcomes in time order: buffers of several CPUs are read one after the other, so that neighbours in
+// Puts waits, outcomes and what the scheduler did in time order: buffers of several CPUs are read one after the other, so that neighbours in
 // time can arrive far apart. Bounded in time and in number.
 #ifndef KVMWAIT_ORDER_H
 #define KVMWAIT_ORDER_H
@@ -14,12 +14,16 @@ struct order {
 	uint64_t *arrival; /* beside heap: equal times leave as they came */
 	size_t n, room;
 	uint64_t newest_ns, released_ns, n_arrived;
+	uint64_t window_ns; /* how long one is held back, in the time of the events */
+	size_t most;	    /* how many are */
 	uint64_t late; /* events older than one that has left already */
 };
 
 void order_init(struct order *o);
+/* Holds events back as long as there is room for them, and four times as many. */
+void order_hold(struct order *o);
 void order_done(struct order *o);
-/* A wait or an outcome. */
+/* A wait, an outcome, or what the scheduler did. */
 void order_push(struct order *o, const struct record *r);
 /*
  * Takes the oldest event if it is due: older than before_ns, or older than the newest by the window, or the

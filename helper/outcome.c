@@ -59,7 +59,7 @@ static void copy_wait(struct outcome_event *o, const struct wait_event *w)
 static void make_unseen(const struct wait_event *w, uint64_t ts_ns, struct outcome_event *ret)
 {
 	*ret = (struct outcome_event){
-		.ts_ns = ts_ns,
+		.ts_ns = ts_ns > w->ts_ns ? ts_ns : w->ts_ns, /* what tells it can be older: a record that came late */
 		.wait_ns = w->ts_ns,
 		.pid = w->pid,
 		.tid = w->tid,
@@ -121,7 +121,7 @@ bool outcomes_take_rest(struct outcomes *o, uint64_t ts_ns, struct outcome_event
 	twalk_r(o->tree, note_oldest, &oldest);
 	if (!oldest)
 		return false;
-	make_unseen(&oldest->wait, ts_ns > oldest->wait.ts_ns ? ts_ns : oldest->wait.ts_ns, ret_unseen);
+	make_unseen(&oldest->wait, ts_ns, ret_unseen);
 	forget(o, oldest);
 	return true;
 }

@@ -115,12 +115,17 @@ static void write_balance(FILE *f, json_t *end)
 	json_int_t lost = json_integer_value(json_object_get(end, "lost"));
 	json_int_t off = json_integer_value(json_object_get(end, "unbalanced"));
 
-	if (!counted)
+	if (!counted) {
+		const char *why = json_string_value(json_object_get(end, "why"));
+		CLEANUP_FREE char *clean = xcalloc(4 * strlen(why) + 1, 1); /* a record can come from anywhere */
+
+		text_clean(why, strlen(why), clean);
 		fprintf(f, "received %" JSON_INTEGER_FORMAT ", lost %" JSON_INTEGER_FORMAT ": the kernel's count is not known (%s)\n",
-			received, lost, json_string_value(json_object_get(end, "why")));
-	else
+			received, lost, clean);
+	} else {
 		fprintf(f, "received %" JSON_INTEGER_FORMAT " + lost %" JSON_INTEGER_FORMAT " %s counted %" JSON_INTEGER_FORMAT "\n",
 			received, lost, off ? "does not make" : "=", json_integer_value(counted));
+	}
 }
 
 /* The first columns, up to the vCPU. */

@@ -7,7 +7,9 @@
 // there for; its other attach points then only keep the clause attachable when the script is run by hand.
 // An event is a line printf("w ...") and the line "@counted = count();" below it. A part has clauses of its own;
 // what its BEGIN and END hold goes to the end of the script's, and what its WAIT holds below each event. The event
-// line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append one.
+// line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append one. In WAIT the word WAIT
+// stands for the number of the event line and EVENT for the bit of its event; the attach point interval:ms:INTERVAL
+// for a clause that runs as often as the user wants, or not at all.
 #include "program.h"
 
 #include "event.h"
@@ -25,6 +27,8 @@
 #define ARGUMENTS_TAIL ");"
 #define COUNTED_MARK "@counted = count();"
 #define NUMBER_MARK "WAIT"
+#define EVENT_BIT_MARK "EVENT"
+#define INTERVAL_MARK "ms:INTERVAL"
 
 struct renderer {
 	const struct verdict *v; /* of the script or part whose clauses are being written */
@@ -32,6 +36,8 @@ struct renderer {
 	const struct verdict *const *parts;
 	size_t n_parts;
 	size_t n_waits; /* event lines seen so far */
+	unsigned int event_bit; /* of the last of them */
+	unsigned int interval_ms;
 	FILE *out;
 };
 
@@ -79,16 +85,21 @@ static bool is_probed(const struct renderer *r, const struct need *need)
 /* Adds what one attach point becomes. */
 static void fit_attach_point(const struct renderer *r, const char *point, const char *only, struct strings *fitted)
 {
-	size_t type_n = strcspn(point, ":") + 1;
-	CLEANUP_FREE char *type = xstrndup(point, type_n);
-	CLEANUP_FREE char *pattern = xstrndup(point + type_n, strcspn(point + type_n, ",\n"));
+	size_t type_n = strcspn(point, ":,\n");
+	const char *rest = point + type_n + (point[type_n] == ':');
+	CLEANUP_FREE char *type = xstrndup(point, (size_t)(rest - point));
+	CLEANUP_FREE char *pattern = xstrndup(rest, strcspn(rest, ",\n"));
 	const struct need *need = need_of(r->v->script, strcmp(type, "tracepoint:") ? NEED_FUNC : NEED_TRACEPOINT, pattern);
 	const struct need_result *result;
 
+	if (rest == point + type_n) /* no attach point */
+		return;
 	if (!strcmp(type, "interval:")) {
-		CLEANUP_FREE char *whole = xasprintf("%s%s", type, pattern);
+		CLEANUP_FREE char *whole = strcmp(pattern, INTERVAL_MARK) ? xasprintf("%s%s", type, pattern) :
+									    xasprintf("%sms:%u", type, r->interval_ms);
 
-		strings_add(fitted, whole);
+		if (r->interval_ms || strcmp(pattern, INTERVAL_MARK))
+			strings_add(fitted, whole);
 		return;
 	}
 	if (!need || (only && strcmp(need->id, only)) || !is_probed(r, need))
@@ -121,21 +132,27 @@ static size_t find_body(const char *text, const char *name, const char **ret_bod
 	return end ? (size_t)(end + 1 - *ret_body) : 0;
 }
 
-/* Writes one line of what a part does at each event: further in, and with the number of the event line. */
+/* Writes one line of what a part does at each event: further in, and with what stands for this event line. */
 static void write_wait_line(const struct renderer *r, const char *line, size_t n, int indent)
 {
-	const char *mark = memmem(line, n, NUMBER_MARK, strlen(NUMBER_MARK));
+	static const char *const marks[] = { NUMBER_MARK, EVENT_BIT_MARK };
+	const size_t values[] = { r->n_waits - 1, r->event_bit };
+	const char *end = line + n;
 
 	for (int i = 0; i < indent; i++)
 		putc('\t', r->out);
-	if (!mark) {
-		fwrite(line, 1, n, r->out);
-		return;
+	while (line < end) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(marks) && strncmp(line, marks[i], strlen(marks[i])))
+			i++;
+		if (i == ARRAY_SIZE(marks)) {
+			putc(*line++, r->out);
+			continue;
+		}
+		fprintf(r->out, "%zu", values[i]);
+		line += strlen(marks[i]);
 	}
-	fwrite(line, 1, (size_t)(mark - line), r->out);
-	fprintf(r->out, "%zu", r->n_waits - 1);
-	mark += strlen(NUMBER_MARK);
-	fwrite(mark, 1, (size_t)(line + n - mark), r->out);
 }
 
 static void write_wait(const struct renderer *r, int indent)
@@ -192,12 +209,36 @@ static void write_event_line(const struct renderer *r, const char *p, size_t n)
 	fputs(ARGUMENTS_TAIL "\n", r->out);
 }
 
+/* The word at p; returns where the next one begins. */
+static const char *take_word(const char *p, char *word)
+{
+	size_t n = strcspn(p, " ");
+
+	snprintf(word, NAME_BYTES, "%.*s", (int)n, p);
+	return p + n + (p[n] == ' ');
+}
+
+/* Event and source of the event line at p. */
+static void read_event_line(const char *p, struct wait_name *ret)
+{
+	const char *word = p + strlen(EVENT_MARK);
+	char skipped[NAME_BYTES];
+
+	for (int i = 0; i < 5; i++) /* TS CPU PID TID VCPU */
+		word = take_word(word, skipped);
+	take_word(take_word(word, ret->event), ret->source);
+}
+
 /* Writes one line of a clause of the script; at an event what the parts do goes with it. */
 static void write_clause_line(struct renderer *r, const char *p, size_t n)
 {
 	int indent = (int)strspn(p, "\t");
 
 	if (starts_with(p + indent, EVENT_MARK)) {
+		struct wait_name name;
+
+		read_event_line(p + indent, &name);
+		r->event_bit = event_bit(name.event);
 		r->n_waits++;
 		if (prints_events(r))
 			write_event_line(r, p, n);
@@ -295,8 +336,10 @@ static void render_script(struct renderer *r, const struct verdict *v, const str
 		} else if ((name = named_clause(p))) {
 			n = render_named(r, p, name);
 		} else {
-			if (starts_with(p, ONLY_MARK))
+			if (starts_with(p, ONLY_MARK)) {
+				free(only);
 				only = xstrndup(p + strlen(ONLY_MARK), strcspn(p + strlen(ONLY_MARK), " \n"));
+			}
 			fwrite(p, 1, n, r->out);
 		}
 		p += n;
@@ -315,7 +358,12 @@ char *program_render(const struct program *program)
 {
 	char *text = NULL;
 	size_t size;
-	struct renderer r = { .parts = program->parts, .n_parts = program->n_parts, .out = open_memstream(&text, &size) };
+	struct renderer r = {
+		.parts = program->parts,
+		.n_parts = program->n_parts,
+		.interval_ms = program->interval_ms,
+		.out = open_memstream(&text, &size),
+	};
 
 	if (!r.out)
 		abort();
@@ -326,29 +374,14 @@ char *program_render(const struct program *program)
 	return text;
 }
 
-/* The word at p; returns where the next one begins. */
-static const char *take_word(const char *p, char *word)
-{
-	size_t n = strcspn(p, " ");
-
-	snprintf(word, NAME_BYTES, "%.*s", (int)n, p);
-	return p + n + (p[n] == ' ');
-}
-
 size_t program_waits(const struct script *script, struct wait_name **ret)
 {
 	struct wait_name *waits = NULL;
 	size_t n = 0;
 
 	for (const char *p = script->text; (p = strstr(p, EVENT_MARK)); p++) {
-		const char *word = p + strlen(EVENT_MARK);
-		char skipped[NAME_BYTES];
-
 		waits = xrealloc(waits, n + 1, sizeof(*waits));
-		for (int i = 0; i < 5; i++) /* TS CPU PID TID VCPU */
-			word = take_word(word, skipped);
-		take_word(take_word(word, waits[n].event), waits[n].source);
-		n++;
+		read_event_line(p, &waits[n++]);
 	}
 	*ret = waits;
 	return n;

@@ -26,6 +26,7 @@ struct program {
 	const struct verdict *script;
 	const struct verdict *parts[PROGRAM_MAX_PARTS];
 	size_t n_parts;
+	unsigned int interval_ms; /* how often clauses of parts that wait for it run; 0: they are left out */
 	struct filter filter;
 };
 

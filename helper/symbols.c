@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYMBOLS_LIMIT_BYTES (256u << 20)
+/* Of the names that are wanted a kernel has some tens; everything below is made for that. */
+#define SYMBOLS_MAX 1024u
 
 static int compare_names(const void *a, const void *b)
 {
@@ -97,7 +98,7 @@ static void take_symbol(struct symbols *s, char **sorted, size_t n_sorted, const
 	enum clone clone;
 
 	base = find_base(sorted, n_sorted, text, dot ? (size_t)(dot - text) : name_n);
-	if (!base || !is_symbol_name(text, name_n))
+	if (!base || !is_symbol_name(text, name_n) || !is_symbol_name(module, module_n))
 		return;
 	suffix = xstrndup(dot ? dot : "", dot ? name_n - (size_t)(dot - text) : 0);
 	if (!clone_kind(suffix, &clone))
@@ -141,24 +142,23 @@ static void mark_traceable(struct symbols *s, const char *line, size_t n)
 
 int symbols_load(const char *kallsyms, const char *traceable, const struct strings *wanted, struct symbols *ret)
 {
-	CLEANUP_FREE char *text = NULL;
-	CLEANUP_FREE char *list = NULL;
 	CLEANUP_FREE char **sorted = sorted_copy(wanted);
-	struct symbols s = { 0 };
-	int err = file_read(kallsyms, SYMBOLS_LIMIT_BYTES, &text, NULL);
+	const char *list = traceable ? traceable : "";
+	struct symbols s = { .have_traceable = *list != '\0' };
 
-	if (err)
-		return err;
-	for (const char *p = text; *p;) {
+	for (const char *p = kallsyms; *p;) {
 		size_t n = strcspn(p, "\n");
 
 		take_kallsyms_line(&s, sorted, wanted->n, p, n);
 		p += n + (p[n] == '\n');
+		if (s.n > SYMBOLS_MAX) {
+			symbols_done(&s);
+			return -E2BIG;
+		}
 	}
-	s.have_traceable = traceable && !file_read(traceable, SYMBOLS_LIMIT_BYTES, &list, NULL) && *list;
 	for (size_t i = 0; i < s.n; i++)
 		s.items[i].traceable = !s.have_traceable;
-	for (const char *p = s.have_traceable ? list : ""; *p;) {
+	for (const char *p = list; *p;) {
 		size_t n = strcspn(p, "\n");
 		const char *end = memchr(p, '.', n);
 		size_t name_n = end ? (size_t)(end - p) : strcspn(p, " \t\n");

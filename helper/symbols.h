@@ -27,9 +27,9 @@ struct symbols {
 };
 
 /*
- * Reads the functions whose name without suffixes is wanted, from a kallsyms file, and marks those that
- * the list of traceable functions (available_filter_functions; may be missing, or NULL) holds. Parts that are no
- * entry (.cold) are left out. 0 or -errno of kallsyms.
+ * Takes the functions whose name without suffixes is wanted from the text of kallsyms, and marks those that the text
+ * of the list of traceable functions (available_filter_functions; may be NULL) holds. Parts that are no entry (.cold)
+ * are left out. 0, or -E2BIG where there are more than any kernel has.
  */
 int symbols_load(const char *kallsyms, const char *traceable, const struct strings *wanted, struct symbols *ret);
 void symbols_done(struct symbols *s);

@@ -28,6 +28,7 @@
 #define STOP_PATIENCE_NS (60 * NS_PER_S)
 #define INT_PATIENCE_NS (10 * NS_PER_S)
 #define POLL_MS 100
+#define CPUS_MAX 65536u
 
 enum state {
 	STATE_ATTACHING,
@@ -40,6 +41,11 @@ struct line_reader {
 	char *buffer;
 	size_t used;
 	bool skipping; /* the rest of a line that is too long */
+};
+
+/* The last numbered line of a CPU. */
+struct last_line {
+	uint64_t seq, ts_ns;
 };
 
 struct trace {
@@ -55,6 +61,8 @@ struct trace {
 	struct record held;	   /* an event whose callers are being read */
 	uint64_t frames[CALLERS_MAX];
 	size_t n_frames;
+	struct last_line *lasts; /* by CPU */
+	size_t n_lasts;
 	struct vmnames *names;
 	char *version;
 	char *tail[TAIL_LINES]; /* what bpftrace said last */
@@ -123,7 +131,7 @@ static void release(struct trace *t, uint64_t before_ns)
 	struct record r;
 
 	while (order_pop(&t->order, before_ns, &r)) {
-		if (t->outcomes && outcomes_take(t->outcomes, &r, &unseen))
+		if (t->outcomes && r.type != RECORD_SCHED && outcomes_take(t->outcomes, &r, &unseen))
 			give_outcome(t, &unseen);
 		give(t, &r);
 	}
@@ -227,6 +235,8 @@ static void give_end(struct trace *t)
 		json_object_set_new(end, "bpftrace_status", json_integer(r->bpftrace_status));
 	if (r->command_status >= 0)
 		json_object_set_new(end, "command_status", json_integer(r->command_status));
+	if (r->missed)
+		json_object_set_new(end, "missed", json_integer((json_int_t)r->missed));
 	json_object_set_new(end, "clock", clock_json());
 	give_object(t, RECORD_END, end);
 }
@@ -253,6 +263,8 @@ static void stop(struct trace *t, const char *why)
 	t->stopping_ns = clock_ns(CLOCK_MONOTONIC);
 	/* A storm can outrun bpftrace for ever: first the kernel stops reporting, then bpftrace is to end. */
 	child_hang_up(&t->stopper);
+	if (t->options->reads_maps && !t->bpftrace_gone)
+		t->result.missed = bpftrace_missed(t->bpftrace.pid);
 	child_hang_up(&t->bpftrace);
 	if (t->command.pid && !t->command_gone)
 		kill(t->command.pid, SIGTERM);
@@ -288,15 +300,49 @@ static void let_go(struct trace *t)
 	t->n_frames = 0;
 }
 
+static void push_mark(struct trace *t, enum sched_kind kind, uint32_t cpu, uint64_t ts_ns)
+{
+	order_push(&t->order, &(struct record){ .type = RECORD_SCHED, .sched = { .kind = kind, .cpu = cpu, .ts_ns = ts_ns } });
+}
+
+/* Each CPU numbers its lines, and they arrive in their order: where a number is missing a line was lost. */
+static void note_gap(struct trace *t, const struct sched_event *s)
+{
+	struct last_line *last;
+
+	if (s->cpu >= CPUS_MAX)
+		return;
+	if (s->cpu >= t->n_lasts) {
+		t->lasts = xrealloc(t->lasts, s->cpu + 1, sizeof(*t->lasts));
+		memset(t->lasts + t->n_lasts, 0, (s->cpu + 1 - t->n_lasts) * sizeof(*t->lasts));
+		t->n_lasts = s->cpu + 1;
+	}
+	last = &t->lasts[s->cpu];
+	if (s->seq != last->seq + 1) {
+		push_mark(t, SCHED_BLIND, s->cpu, last->ts_ns);
+		push_mark(t, SCHED_SIGHT, s->cpu, s->ts_ns);
+	}
+	*last = (struct last_line){ s->seq, s->ts_ns };
+}
+
+static void name_vm(struct trace *t, struct record *r)
+{
+	if (r->type == RECORD_WAIT)
+		r->wait.vm = vmnames_get(t->names, r->wait.pid);
+	else if (r->type == RECORD_OUTCOME)
+		r->outcome.vm = vmnames_get(t->names, r->outcome.pid);
+	else if (r->sched.kind == SCHED_VCPU)
+		r->sched.vm = vmnames_get(t->names, r->sched.pid);
+}
+
 static void take_record(struct trace *t, struct record *r)
 {
 	t->result.balance.received++;
 	t->result.balance.outcomes += r->type == RECORD_OUTCOME;
 	t->wait_ns = clock_ns(CLOCK_MONOTONIC);
-	if (r->type == RECORD_OUTCOME)
-		r->outcome.vm = vmnames_get(t->names, r->outcome.pid);
-	else
-		r->wait.vm = vmnames_get(t->names, r->wait.pid);
+	name_vm(t, r);
+	if (r->type == RECORD_SCHED)
+		note_gap(t, &r->sched);
 	if (r->type == RECORD_WAIT && t->callers)
 		t->held = *r;
 	else
@@ -317,6 +363,7 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 	switch (wire.kind) {
 	case WIRE_WAIT:
 	case WIRE_OUTCOME:
+	case WIRE_SCHED:
 		if (!from_stdout)
 			break;
 		take_record(t, &wire.record);
@@ -338,6 +385,9 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 		remember(t, line, n);
 		return;
 	case WIRE_BEGIN:
+		if (t->options->reads_maps)
+			t->result.priority_error = bpftrace_go_first(t->bpftrace.pid);
+		return;
 	case WIRE_PART:
 		return;
 	case WIRE_NOTHING:
@@ -361,7 +411,7 @@ static void take_lines(struct trace *t, struct line_reader *r, bool at_end)
 	}
 	if ((at_end && p < end) || (size_t)(end - p) >= LINE_LIMIT_BYTES) {
 		/* cut short, or no line of ours */
-		if (r == &t->out && !r->skipping && (starts_with(p, "w ") || starts_with(p, "o ")))
+		if (r == &t->out && !r->skipping && wire_is_counted(p, (size_t)(end - p)))
 			t->result.balance.malformed++;
 		remember(t, p, (size_t)(end - p) < 200 ? (size_t)(end - p) : 200);
 		r->skipping = !at_end;
@@ -470,7 +520,7 @@ static void run_loop(struct trace *t, int signal_fd)
 		watch_time(t);
 		if (t->running_ns) {
 			/* by the time of the events; by the clock only when none comes, as bpftrace may lag behind it */
-			release(t, clock_ns(CLOCK_MONOTONIC) - t->wait_ns > ORDER_WINDOW_NS ? UINT64_MAX : 0);
+			release(t, !t->options->hold && clock_ns(CLOCK_MONOTONIC) - t->wait_ns > ORDER_WINDOW_NS ? UINT64_MAX : 0);
 			flush(t);
 		}
 		if (t->result.take_error)
@@ -576,7 +626,7 @@ static int start(struct trace *t, char **ret_error)
 		return err;
 	}
 	program_params(&t->options->program.filter, (uint32_t)t->stopper.pid, &params);
-	settings.buffer_pages = buffer_pages(t->version);
+	settings.buffer_pages = buffer_pages(t->version) * (t->options->hold ? 4 : 1);
 	err = bpftrace_start(t->options->bpftrace, program, &params, &settings, &t->bpftrace, ret_error);
 	strings_done(&params);
 	if (err)
@@ -594,6 +644,7 @@ static void trace_free(struct trace *t)
 	free(t->err.buffer);
 	free(t->version);
 	order_done(&t->order);
+	free(t->lasts);
 	outcomes_free(t->outcomes);
 	callers_free(t->callers);
 	vmnames_free(t->names);
@@ -617,6 +668,8 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 	t.out = (struct line_reader){ .fd = &t.bpftrace.out_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
 	t.err = (struct line_reader){ .fd = &t.bpftrace.err_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
 	order_init(&t.order);
+	if (options->hold)
+		order_hold(&t.order);
 	if (program_has_part(&options->program, "outcome"))
 		t.outcomes = outcomes_new();
 	if (program_has_part(&options->program, "callers")) {

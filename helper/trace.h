@@ -15,8 +15,10 @@ struct trace_options {
 	char *const *command; /* NULL: none */
 	int command_stdout;   /* where its output goes */
 	bool verbose;	      /* bpftrace's own words go to stderr */
+	bool reads_maps;      /* while it counts: bpftrace has to go first, and is asked what was missed */
 	bool progress;	      /* say on stderr that it is attaching */
 	unsigned int map_keys; /* room in each map; 0: as bpftrace has it */
+	bool hold;	       /* records wait for their turn as long as there is room, however far apart the CPUs are read */
 	/* Takes each record in turn (borrowed). Not 0 (-errno) ends the trace. */
 	int (*take)(void *context, const struct record *r);
 	/* Takes a line of a part that is none of the wire's, without its newline; false: it is none of his. May be NULL. */
@@ -29,6 +31,8 @@ struct trace_options {
 struct trace_result {
 	struct balance balance;
 	const char *why; /* it ended */
+	uint64_t missed; /* runs of function probes that the kernel left out, where reads_maps asks */
+	int priority_error; /* what kept bpftrace from going first, or 0 */
 	int bpftrace_status; /* exit status, 128 + signal */
 	int take_error;	 /* what take or flush returned */
 	int command_status; /* -1: none ran */

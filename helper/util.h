@@ -48,6 +48,13 @@ int parse_i64(const char *text, int64_t *ret_value);
  * Works on /proc and sysfs, whose files have no size. -EFBIG beyond limit_bytes.
  */
 int file_read(const char *path, size_t limit_bytes, char **ret_text, size_t *ret_size);
+/*
+ * Opens a file or directory below a directory that came from a stranger. -ELOOP where a part of the path is a link,
+ * which could lead anywhere; -ENODEV for what is neither: opening a pipe or a device can do things or never return.
+ */
+int file_open_below(const char *root, const char *path);
+/* file_read() of such a file. */
+int file_read_below(const char *root, const char *path, size_t limit_bytes, char **ret_text, size_t *ret_size);
 /* The first line of a small file without its newline, or NULL; the caller frees. */
 char *file_line(const char *path);
 /* Writes a file anew, with the mode 0644 less the umask. 0 or -errno. */

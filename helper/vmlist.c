@@ -168,7 +168,7 @@ static int resolve(const struct vmlist *list, const char *name, uint32_t *tgids,
 
 int vmlist_resolve(const char *root, const char *name, uint32_t *tgids, size_t max, size_t *n_tgids, char **ret_error)
 {
-	struct vmlist list;
+	struct vmlist list = { 0 };
 	int err = vmlist_read(root, &list);
 
 	if (err) {

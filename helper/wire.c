@@ -133,8 +133,56 @@ static bool take_outcome(struct cursor *c, struct outcome_event *o)
 	    !take_u64(c, &o->ready_ns) || !take_u32(c, &o->cpu_before) || c->p != c->end || c->end[-1] == ' ' || halt >= HALT_KINDS)
 		return false;
 	o->halt = (enum halt_kind)halt;
-	return o->vcpu >= 0 && o->ts_ns <= INT64_MAX && o->wait_ns <= o->ts_ns && o->halt_ns <= INT64_MAX && o->off_ns <= INT64_MAX &&
-	       o->ready_ns <= INT64_MAX;
+	return o->vcpu >= 0 && o->boosted >= -1 && o->ts_ns <= INT64_MAX && o->wait_ns <= o->ts_ns && o->halt_ns <= INT64_MAX &&
+	       o->off_ns <= INT64_MAX && o->ready_ns <= INT64_MAX;
+}
+
+static bool is_time(uint64_t ts_ns)
+{
+	return ts_ns <= INT64_MAX;
+}
+
+/* What all of them begin with. */
+static bool take_sched_head(struct cursor *c, enum sched_kind kind, struct sched_event *s)
+{
+	*s = (struct sched_event){ .kind = kind };
+	return take_u64(c, &s->ts_ns) && take_u64(c, &s->seq) && take_u32(c, &s->cpu) && is_time(s->ts_ns);
+}
+
+static bool take_sched_vcpu(struct cursor *c, struct sched_event *s)
+{
+	return take_sched_head(c, SCHED_VCPU, s) && take_u32(c, &s->pid) && take_u32(c, &s->tid) && take_i64(c, &s->vcpu) &&
+	       take_u32(c, &s->vcpus) && take_comm(c, s->comm) && s->vcpu >= 0;
+}
+
+static bool take_sched_switch(struct cursor *c, struct sched_event *s)
+{
+	uint64_t state;
+
+	if (!take_sched_head(c, SCHED_SWITCH, s) || !take_u32(c, &s->pid) || !take_u32(c, &s->tid) || !take_u64(c, &state) ||
+	    !take_u32(c, &s->next) || !take_comm(c, s->comm))
+		return false;
+	s->runnable = !(state & 0xff);
+	return true;
+}
+
+static bool take_sched_ready(struct cursor *c, struct sched_event *s)
+{
+	uint64_t now;
+	uint32_t live;
+
+	if (!take_sched_head(c, SCHED_READY, s) || !take_u32(c, &s->tid) || !take_u32(c, &s->at) || !take_u64(c, &now) ||
+	    !take_u32(c, &live) || c->p != c->end || c->end[-1] == ' ' || live > 1 || now > UINT32_MAX)
+		return false;
+	s->now_known = now != 0;
+	s->now = now ? (uint32_t)now - 1 : 0;
+	s->live = live;
+	return true;
+}
+
+static bool take_sched_gone(struct cursor *c, struct sched_event *s)
+{
+	return take_sched_head(c, SCHED_GONE, s) && take_u32(c, &s->pid) && take_u32(c, &s->tid) && c->p == c->end && c->end[-1] != ' ';
 }
 
 static bool take_mark(struct cursor *c, const char *mark)
@@ -152,7 +200,7 @@ static bool take_rest(struct cursor *c, char *ret, size_t size)
 {
 	size_t n = (size_t)(c->end - c->p);
 
-	if (!n || n >= size)
+	if (!n || n >= size || memchr(c->p, '\0', n))
 		return false;
 	memcpy(ret, c->p, n);
 	ret[n] = '\0';
@@ -201,6 +249,38 @@ static bool take_frame(struct cursor *c, uint64_t *ret)
 	return c->p - start >= 8 && (c->p == c->end || *c->p == ' ');
 }
 
+/* The lines of what the scheduler did, by their first letter: one with which no word ends that stands in a line. */
+static const struct {
+	char letter;
+	bool (*take)(struct cursor *c, struct sched_event *s);
+} sched_lines[] = {
+	{ 'u', take_sched_vcpu },
+	{ 's', take_sched_switch },
+	{ 'r', take_sched_ready },
+	{ 'g', take_sched_gone },
+};
+
+/* True where it is one of these, whole or not. */
+static bool take_sched(struct cursor *c, struct wire_line *ret)
+{
+	if (c->end - c->p < 2 || c->p[1] != ' ')
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(sched_lines); i++) {
+		if (*c->p != sched_lines[i].letter)
+			continue;
+		c->p += 2;
+		ret->record.type = RECORD_SCHED;
+		ret->kind = sched_lines[i].take(c, &ret->record.sched) ? WIRE_SCHED : WIRE_MALFORMED;
+		return true;
+	}
+	return false;
+}
+
+bool wire_is_counted(const char *line, size_t n)
+{
+	return n >= 2 && *line && line[1] == ' ' && strchr("wousrg", *line);
+}
+
 void wire_parse(const char *line, size_t n, struct wire_line *ret)
 {
 	struct cursor c = { line, line + n };
@@ -214,6 +294,8 @@ void wire_parse(const char *line, size_t n, struct wire_line *ret)
 		ret->kind = take_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
 	} else if (n && *line == '\t') {
 		ret->kind = take_frame(&c, &ret->number) ? WIRE_FRAME : WIRE_NOTHING;
+	} else if (take_sched(&c, ret)) {
+		return;
 	} else if (take_mark(&c, BEGIN_MARK)) {
 		ret->kind = take_begin(&c, ret->name, sizeof(ret->name)) ? WIRE_BEGIN : WIRE_MALFORMED;
 	} else if (take_mark(&c, PART_MARK)) {

@@ -7,6 +7,9 @@
 //   <TAB>ADDRESS ...                                        a caller; follows the event it belongs to
 //   o TS WAIT_TS CPU PID TID VCPU END HALT HALT_NS BOOSTED BOOSTED_TID OFF_NS READY_NS CPU_BEFORE
 //                                                           what followed; END by name, HALT by number
+//   u TS SEQ CPU PID TID VCPU VCPUS COMM, s TS SEQ CPU PID TID STATE NEXT COMM, r TS SEQ CPU TID AT NOW LIVE,
+//   g TS SEQ CPU PID TID
+//                                                           what the scheduler did; blame.part says what they mean
 //   @counted: N                                             such lines counted in the kernel, and the first line
 #ifndef KVMWAIT_WIRE_H
 #define KVMWAIT_WIRE_H
@@ -20,7 +23,8 @@ enum wire_kind {
 	WIRE_WAIT,
 	WIRE_OUTCOME,
 	WIRE_FRAME,   /* number: an address; of the chain of callers of the event above */
-	WIRE_COUNTED, /* number: events and outcomes, without the first line */
+	WIRE_SCHED,
+	WIRE_COUNTED, /* number: lines that are records, without the first line */
 	WIRE_LOST,    /* number: lines that bpftrace says it lost */
 	WIRE_MALFORMED,
 };
@@ -28,11 +32,14 @@ enum wire_kind {
 struct wire_line {
 	enum wire_kind kind;
 	uint64_t number;
-	struct record record; /* the wait or outcome */
+	struct record record; /* the wait, outcome or what the scheduler did */
 	char name[64];
 };
 
 /* Reads one line (without its newline; it is not changed). Only a whole, well-formed line is an event. */
 void wire_parse(const char *line, size_t n, struct wire_line *ret);
+
+/* Does a line, perhaps cut short, begin as those that are counted do? */
+bool wire_is_counted(const char *line, size_t n);
 
 #endif

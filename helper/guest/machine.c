@@ -199,8 +199,26 @@ static int give_up(struct vm_slot *slot, const char *at, int err)
 	return 1;
 }
 
+/* Those that hold are let go when no other vCPU has anything left to do. */
+static void watch_holders(struct plan *plan, struct vcpu *vcpus, unsigned int count)
+{
+	bool others = !atomic_load(&plan->go);
+
+	for (unsigned int v = 0; v < count; v++) {
+		bool holding = atomic_load(&vcpus[v].holding);
+
+		if (holding && vcpus[v].kvm.control->want)
+			vcpu_at_barrier(&vcpus[v]);
+		others |= !holding && !atomic_load(&vcpus[v].finished);
+	}
+	for (unsigned int v = 0; v < count && !others; v++) {
+		if (atomic_load(&vcpus[v].holding))
+			vcpus[v].kvm.control->leave = 1;
+	}
+}
+
 /* Until every vCPU is done. */
-static void watch(struct vcpu *vcpus, unsigned int count)
+static void watch(struct plan *plan, struct vcpu *vcpus, unsigned int count)
 {
 	bool busy = true;
 
@@ -208,6 +226,7 @@ static void watch(struct vcpu *vcpus, unsigned int count)
 		bool waking = false;
 
 		busy = false;
+		watch_holders(plan, vcpus, count);
 		for (unsigned int v = 0; v < count; v++) {
 			vcpu_watch(&vcpus[v]);
 			waking |= atomic_load(&vcpus[v].wakes);
@@ -247,7 +266,7 @@ static int machine_run(struct plan *plan, const struct host *host, enum flavour 
 		if (err)
 			return give_up(slot, "pthread_create", err);
 	}
-	watch(vcpus, plan->vcpus);
+	watch(plan, vcpus, plan->vcpus);
 	atomic_store(&slot->done, true);
 	while (!atomic_load(&plan->leave))
 		nanosleep(&(struct timespec){ .tv_nsec = WATCH_IDLE_NS }, NULL);

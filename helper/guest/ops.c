@@ -47,3 +47,8 @@ void judge_call(const struct op *op, const struct measure *m, struct result *res
 	if (judge_calls(op, m, result))
 		judge_done(op, result, m->matched);
 }
+
+void judge_busy(const struct op *op, const struct measure *m, struct result *result)
+{
+	judge_done(op, result, m->rounds);
+}

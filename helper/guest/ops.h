@@ -58,6 +58,7 @@ struct op {
 	bool suspends;		/* user space suspends the vCPU while it waits */
 	bool slow;		/* takes milliseconds a round; the standard plan does few */
 	bool cpl3;
+	bool holds;		/* goes on until the VM's other vCPUs are done, from before the barrier; only when asked for */
 	bool user_hlt;		/* KVM_EXIT_HLT is part of it */
 	int64_t wake_after_ns;
 	uint64_t nr;		/* of a call */
@@ -81,3 +82,5 @@ void judge_done(const struct op *op, struct result *result, uint64_t count);
 bool judge_calls(const struct op *op, const struct measure *m, struct result *result);
 /* A call that is done when each had the expected result. */
 void judge_call(const struct op *op, const struct measure *m, struct result *result);
+/* One that does nothing KVM sees. */
+void judge_busy(const struct op *op, const struct measure *m, struct result *result);

@@ -126,7 +126,9 @@ static void begin_watch(struct vcpu *vcpu, const struct op *op, const struct sta
 	atomic_store(&vcpu->wake_after_ns, op->wake_after_ns);
 	atomic_store(&vcpu->pauses, op->pause);
 	atomic_store(&vcpu->wakes, op->wakes);
-	atomic_store(&vcpu->deadline_ns, host_now_ns() + vcpu->plan->op_timeout_ns);
+	atomic_store(&vcpu->holding, op->holds);
+	/* How long one takes that goes on until the others are done, is up to them. */
+	atomic_store(&vcpu->deadline_ns, op->holds ? 0 : host_now_ns() + vcpu->plan->op_timeout_ns);
 }
 
 static void end_watch(struct vcpu *vcpu)
@@ -134,6 +136,7 @@ static void end_watch(struct vcpu *vcpu)
 	atomic_store(&vcpu->deadline_ns, 0);
 	atomic_store(&vcpu->wakes, false);
 	atomic_store(&vcpu->pauses, false);
+	atomic_store(&vcpu->holding, false);
 	vcpu->kvm.run->immediate_exit = 0;
 }
 
@@ -238,28 +241,34 @@ static void do_task(struct vcpu *vcpu, struct task *task)
 	judge(vcpu, op, ended, &m, result);
 }
 
-static bool is_mine(const struct vcpu *vcpu, const struct task *task)
+static bool is_mine(const struct vcpu *vcpu, const struct task *task, bool holds)
 {
-	return task->vcpu == vcpu->kvm.id && ops[task->op].flavour == vcpu->kvm.vm->flavour &&
+	return task->vcpu == vcpu->kvm.id && ops[task->op].holds == holds && ops[task->op].flavour == vcpu->kvm.vm->flavour &&
 	       task->result.state == STATE_TODO;
 }
 
 /* Each vCPU begins elsewhere in the list, so that different operations meet. */
-static void do_tasks(struct vcpu *vcpu)
+static void do_tasks(struct vcpu *vcpu, bool holds)
 {
 	struct plan *plan = vcpu->plan;
 	unsigned int first = 0;
 
 	for (unsigned int skip = vcpu->kvm.id; skip > 0 && first < plan->tasks_count; first++) {
-		if (is_mine(vcpu, &plan->tasks[first]))
+		if (is_mine(vcpu, &plan->tasks[first], holds))
 			skip--;
 	}
 	for (unsigned int i = 0; i < plan->tasks_count; i++) {
 		struct task *task = &plan->tasks[(first + i) % plan->tasks_count];
 
-		if (is_mine(vcpu, task))
+		if (is_mine(vcpu, task, holds))
 			do_task(vcpu, task);
 	}
+}
+
+void vcpu_at_barrier(struct vcpu *vcpu)
+{
+	if (!atomic_flag_test_and_set(&vcpu->at_barrier))
+		atomic_fetch_add(&vcpu->plan->vms[vcpu->kvm.vm->flavour].ready, 1);
 }
 
 static void *vcpu_main(void *arg)
@@ -275,10 +284,11 @@ static void *vcpu_main(void *arg)
 		snprintf(comm, sizeof(comm), "CPU %u/KVM", vcpu->kvm.id);
 	prctl(PR_SET_NAME, comm);
 	slot->tids[vcpu->kvm.id] = gettid();
-	atomic_fetch_add(&slot->ready, 1);
+	do_tasks(vcpu, true);	/* the watch counts it at the barrier when it is on its way */
+	vcpu_at_barrier(vcpu);
 	while (!atomic_load(&plan->go))
 		nap_ns(BARRIER_POLL_NS);
-	do_tasks(vcpu);
+	do_tasks(vcpu, false);
 	atomic_store(&vcpu->finished, true);
 	return NULL;
 }

@@ -24,7 +24,9 @@ struct vcpu {
 	atomic_bool suspends;		/* ... and suspended */
 	atomic_ullong waits_before;	/* what KVM had counted when the task began */
 	atomic_uint tasks_begun;
+	atomic_bool holding;		/* the task at hand goes on until it is told to end */
 	atomic_bool finished;
+	atomic_flag at_barrier;		/* it has been counted there */
 	/* The other way around. */
 	atomic_int stop;		/* enum stop: leave the task */
 	/* The watch's own. */
@@ -46,5 +48,7 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, struct plan *plan, unsigned int 
 int vcpu_try(struct vcpu *vcpu);
 /* Starts the thread; it stands at the plan's barrier and then works. 0 or -errno. */
 int vcpu_start(struct vcpu *vcpu);
+/* Counts the vCPU at the plan's barrier, once. */
+void vcpu_at_barrier(struct vcpu *vcpu);
 /* Looks after a vCPU: wakes it from its HLTs and stops what goes on for too long. Call it every millisecond or so. */
 void vcpu_watch(struct vcpu *vcpu);

@@ -17,6 +17,30 @@ trace --bpftrace file
 trace --schema
 trace -v,--verbose
 trace -h,--help
+stat -i,--interval none
+stat -d,--duration none
+stat --by by
+stat --top columns
+stat --hist
+stat -p,--pid tgids
+stat --vm none
+stat --vcpu none
+stat -e,--event events
+stat -f,--format stat_formats
+stat -o,--output file
+stat --bpftrace file
+stat -v,--verbose
+stat -h,--help
+blame -d,--duration none
+blame -p,--pid tgids
+blame --vm none
+blame --vcpu none
+blame -e,--event spins
+blame -f,--format blame_formats
+blame -o,--output file
+blame --bpftrace file
+blame -v,--verbose
+blame -h,--help
 plan -r,--root directory
 plan -j,--json
 plan --program parts
@@ -44,9 +68,14 @@ capture -h,--help
 # The words of a kind of argument, one a line.
 _kvmwait_words() {
 	case $1 in
-	commands) printf '%s\n' trace plan list check selftest convert capture ;;
+	commands) printf '%s\n' trace stat blame plan list check selftest convert capture ;;
 	formats) printf '%s\n' table json ftrace csv ;;
-	parts) printf '%s\n' none outcome callers ;;
+	parts) printf '%s\n' none outcome callers stat blame ;;
+	spins) printf '%s\n' ple pv_yield ;;
+	blame_formats) printf '%s\n' table json ;;
+	stat_formats) printf '%s\n' table json csv openmetrics ;;
+	by) printf '%s\n' vm vcpu event source ;;
+	columns) printf '%s\n' waits ple hlt yield boosted halted ready ;;
 	events) printf '%s\n' ple hlt pv_yield ;;
 	operations) kvmwait-guest --list 2>/dev/null | while read -r op _; do [[ $op == OP ]] || printf '%s\n' "$op"; done ;;
 	tgids) pgrep '^(qemu|kvm$|crosvm|firecracker|cloud-hyper)' 2>/dev/null ;;
@@ -56,13 +85,13 @@ _kvmwait_words() {
 # Fills COMPREPLY with the words of a kind that begin with $2; the last of a list with commas counts.
 _kvmwait_fill() {
 	local before='' word
-	if [[ $1 != commands && $1 != formats && $2 == *,* ]]; then
+	if [[ $1 != commands && $1 != *formats && $1 != columns && $2 == *,* ]]; then
 		before=${2%,*},
 	fi
 	while read -r word; do
 		[[ $before$word == "$2"* ]] && COMPREPLY+=("$before$word")
 	done < <(_kvmwait_words "$1")
-	[[ $1 == commands || $1 == formats ]] || compopt -o nospace 2>/dev/null
+	[[ $1 == commands || $1 == *formats || $1 == columns ]] || compopt -o nospace 2>/dev/null
 	return 0
 }
 
@@ -119,7 +148,7 @@ _kvmwait() {
 	# What stands behind -- is a command and its arguments.
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		[[ ${COMP_WORDS[i]} == -- ]] || continue
-		if [[ $command == trace ]] && ((i + 1 == COMP_CWORD)); then
+		if [[ $command == trace || $command == stat || $command == blame ]] && ((i + 1 == COMP_CWORD)); then
 			while read -r word; do
 				COMPREPLY+=("$word")
 			done < <(compgen -c -- "$cur")

@@ -23,6 +23,7 @@ struct fake {
 	struct fake_function functions[40];
 	size_t n_functions;
 	bool no_kprobes, no_list, no_btf, no_module_btf;
+	bool before_5_17;	 /* struct kvm_vcpu has what went then */
 	unsigned int moved_bits; /* of vcpu_id in the module's own copy of struct kvm_vcpu; 0: it has no copy */
 };
 
@@ -80,7 +81,7 @@ struct fake_types {
 };
 
 /* struct kvm_vcpu { kvm *kvm; struct { int pad; int vcpu_id; }; stat { long exits; } stat; arch { long regs; } arch; } */
-static inline int fake_vcpu(struct btf *btf, int kvm_ptr, int u32, int ulong_id, unsigned int moved_bits)
+static inline int fake_vcpu(struct btf *btf, int kvm_ptr, int u32, int ulong_id, unsigned int moved_bits, bool before_5_17)
 {
 	int anonymous, stat, arch, vcpu;
 
@@ -96,6 +97,8 @@ static inline int fake_vcpu(struct btf *btf, int kvm_ptr, int u32, int ulong_id,
 	CHECK_INT(btf__add_field(btf, "", anonymous, 64, 0), 0);
 	CHECK_INT(btf__add_field(btf, "stat", stat, 192, 0), 0);
 	CHECK_INT(btf__add_field(btf, "arch", arch, 320, 0), 0);
+	if (before_5_17)
+		CHECK_INT(btf__add_field(btf, "pre_pcpu", u32, 384, 0), 0);
 	CHECK(anonymous > 0 && stat > 0 && arch > 0 && vcpu > 0);
 	return vcpu;
 }
@@ -155,7 +158,7 @@ static inline void fake_make_btf(const struct fake *f, const char *root)
 	t.typedef_bool = btf__add_typedef(base, "bool", t.plain_bool);
 	kvm = btf__add_struct(base, "kvm", 8);
 	t.kvm_ptr = btf__add_ptr(base, kvm);
-	vcpu = fake_vcpu(base, t.kvm_ptr, u32, t.unsigned_long, 0);
+	vcpu = fake_vcpu(base, t.kvm_ptr, u32, t.unsigned_long, 0, f->before_5_17);
 	t.kvm_vcpu_ptr = btf__add_ptr(base, vcpu);
 	constant = btf__add_const(base, vcpu);
 	t.const_kvm_vcpu_ptr = btf__add_ptr(base, constant);
@@ -169,7 +172,7 @@ static inline void fake_make_btf(const struct fake *f, const char *root)
 	module = btf__new_empty_split(base);
 	CHECK(module != NULL);
 	if (f->moved_bits)
-		fake_vcpu(module, t.kvm_ptr, u32, t.unsigned_long, f->moved_bits - 1);
+		fake_vcpu(module, t.kvm_ptr, u32, t.unsigned_long, f->moved_bits - 1, f->before_5_17);
 	for (size_t i = 0; i < f->n_functions; i++)
 		if (!strcmp(f->functions[i].module, "kvm") && f->functions[i].args)
 			fake_proto(module, &t, &f->functions[i]);

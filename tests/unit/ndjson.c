@@ -292,6 +292,21 @@ static void no_records(void)
 			unit_fail(__FILE__, __LINE__, "taken: <%s>", lines[i]);
 }
 
+/* What is said of a line that is no JSON holds a piece of it, and goes to a terminal. */
+static void printable_errors(void)
+{
+	struct ndjson n = { 0 };
+	struct record r;
+	char *why = NULL;
+
+	CHECK_INT(ndjson_parse(&n, "{\"type\":\033[2J}", 13, &r, &why), -EINVAL);
+	CHECK_HAS(why, "no valid JSON: ");
+	CHECK_HAS(why, "\\x1b");
+	CHECK(!strchr(why, '\033'));
+	free(why);
+	ndjson_done(&n);
+}
+
 /* A line that was cut off is no record, wherever. */
 static void truncated(void)
 {
@@ -461,6 +476,7 @@ static const struct unit_test tests[] = {
 	{ "field_limits", field_limits },
 	{ "long_vm", long_vm },
 	{ "no_records", no_records },
+	{ "printable_errors", printable_errors },
 	{ "truncated", truncated },
 	{ "other_records", other_records },
 	{ "other_records_incomplete", other_records_incomplete },

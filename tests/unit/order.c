@@ -127,6 +127,25 @@ static void bounded(void)
 	order_done(&o);
 }
 
+/* Held events wait whatever the time, as long as there is room, and for the end. */
+static void held(void)
+{
+	struct order o;
+
+	order_init(&o);
+	order_hold(&o);
+	for (uint32_t i = 0; i < 4 * MAX_EVENTS - 1; i++)
+		push(&o, (uint64_t)i * ORDER_WINDOW_NS, i);
+	check_none(&o, 0);
+	push(&o, 1, 7);
+	check_pop(&o, 0, 0, 0);
+	check_none(&o, 0);
+	check_pop(&o, UINT64_MAX, 1, 7);
+	check_pop(&o, UINT64_MAX, ORDER_WINDOW_NS, 1);
+	CHECK_U64(o.late, 0);
+	order_done(&o);
+}
+
 static void late(void)
 {
 	struct order o;
@@ -236,6 +255,7 @@ static const struct unit_test tests[] = {
 	{ "window", window },
 	{ "clock_limit", clock_limit },
 	{ "bounded", bounded },
+	{ "held", held },
 	{ "late", late },
 	{ "random_times", random_times },
 	{ "stream", stream },

@@ -95,6 +95,23 @@ static void lost_outcome(void)
 	outcomes_free(o);
 }
 
+/* A wait that came late tells of one after it: what is not seen still does not end before it began. */
+static void late_wait(void)
+{
+	struct outcomes *o = outcomes_new();
+	struct outcome_event unseen;
+	struct record w = wait_of(101, 20, "hlt", "web", 3);
+
+	CHECK(!outcomes_take(o, &w, &unseen));
+	w = wait_of(101, 10, "ple", "web", 3);
+	CHECK(outcomes_take(o, &w, &unseen));
+	check_unseen(&unseen, 101, 20, 20, "hlt");
+	CHECK(outcomes_take_rest(o, 5, &unseen));
+	check_unseen(&unseen, 101, 10, 10, "ple");
+	CHECK(!outcomes_take_rest(o, 99, &unseen));
+	outcomes_free(o);
+}
+
 /* The wait was lost: its outcome says what it can, and is not given to another wait. */
 static void lost_wait(void)
 {
@@ -204,6 +221,7 @@ static const struct unit_test tests[] = {
 	{ "in_turn", in_turn },
 	{ "threads_apart", threads_apart },
 	{ "lost_outcome", lost_outcome },
+	{ "late_wait", late_wait },
 	{ "lost_wait", lost_wait },
 	{ "lost_both", lost_both },
 	{ "late_outcome", late_outcome },

@@ -213,6 +213,8 @@ static void table(void)
 	check_text(&s, "received 2 + lost 42 does not make counted 45\n");
 	put(&s, RECORD_END, END_BLIND);
 	check_text(&s, "received 2, lost 42: the kernel's count is not known (killed)\n");
+	put(&s, RECORD_END, "{\"type\":\"end\",\"received\":2,\"lost\":42,\"why\":\"\\u001b[2J\\u202e\"}");
+	check_text(&s, "received 2, lost 42: the kernel's count is not known (\\x1b[2J\\xe2\\x80\\xae)\n");
 	close_sink(&s);
 }
 

@@ -278,6 +278,15 @@ static void verdict_of(const char *name, const char *text, struct script *s, str
 			v->sources[i].claim = &s->claims[i];
 }
 
+static void verdict_of_done(struct script *s, struct verdict *v)
+{
+	for (size_t i = 0; i < s->n_needs; i++)
+		strings_done(&v->needs[i].functions);
+	free(v->needs);
+	free(v->sources);
+	script_done(s);
+}
+
 static void parts(void)
 {
 	struct script base, part;
@@ -327,6 +336,50 @@ static void parts(void)
 	CHECK_STR(waits[1].event, "ple");
 	CHECK_STR(waits[1].source, "svm");
 	free(waits);
+	verdict_of_done(&base, &vb);
+	verdict_of_done(&part, &vp);
+}
+
+/* A verdict on which one function need is met, of a script with this body; the header is made here. */
+static char *render_body(const char *body)
+{
+	CLEANUP_FREE char *text = xasprintf("//@ format: 1\n//@ wire: 1\n//@ arch: x86_64\n//@ range: 5.17..\n//@ module: kvm\n"
+					    "//@ cost: none\n//@ need a: func f\n//@ exact ple svm: a\n%s", body);
+	struct need_result need = { .state = NEED_MET };
+	struct source_result source = { .event = "ple", .source = "svm", .fidelity = FIDELITY_EXACT };
+	struct verdict v = { .fits = true, .needs = &need, .sources = &source, .n_sources = 1 };
+	struct program program = { .script = &v };
+	struct script s;
+	char *error = NULL, *rendered;
+
+	CHECK_INT(script_parse("made.bt", text, strlen(text), &s, &error), 0);
+	v.script = &s;
+	source.claim = &s.claims[0];
+	strings_add(&need.functions, "f");
+	rendered = program_render(&program);
+	strings_done(&need.functions);
+	script_done(&s);
+	return rendered;
+}
+
+/* Scripts that end where they should not are read no further than they go. */
+static void cut_short(void)
+{
+	static const char *const bodies[] = {
+		"kprobe:f,\n", "kprobe:f,", "kprobe:f,\nkprobe", "kprobe:f,\nkprobe\nx:f\n{\n}\n", "kprobe:f\n{\n\tprintf(\"w ", "BEGIN\n{\n", "END\n",
+		"//@ only: a\n//@ only: a\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		CLEANUP_FREE char *text = render_body(bodies[i]);
+
+		CHECK_HAS(text, "//@ exact ple svm: a\n");
+	}
+	{
+		CLEANUP_FREE char *text = render_body("kprobe:f,\nkprobe\nx:f\n{\n}\n");
+
+		CHECK_HAS(text, "\nkprobe:f\n");
+	}
 }
 
 /* Every real script names its event lines so that a part can know them. */
@@ -472,6 +525,7 @@ static const struct unit_test tests[] = {
 	{ "tracepoints", tracepoints },
 	{ "only_names", only_names },
 	{ "parts", parts },
+	{ "cut_short", cut_short },
 	{ "waits_of_scripts", waits_of_scripts },
 	{ "params", params },
 	{ "vcpus", vcpus },

@@ -270,6 +270,39 @@ static void memory(void)
 	free(grown);
 }
 
+/* Below a directory of a stranger's: files and directories, and nothing that leads elsewhere or blocks. */
+static void below(void)
+{
+	CLEANUP_FREE char *root = unit_path("below"), *pipe_path = unit_path("below/a/pipe");
+	CLEANUP_FREE char *link_path = unit_path("below/a/link"), *above_path = unit_path("below/b"), *big_path = unit_path("below/a/big");
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	int fd;
+
+	unit_write_text(root, "a/file", "text\n");
+	unit_write_text(root, "a/big", "");
+	CHECK_INT(truncate(big_path, 1 << 30), 0);
+	CHECK_INT(mkfifo(pipe_path, 0600), 0);
+	CHECK_INT(symlink("file", link_path), 0);
+	CHECK_INT(symlink("a", above_path), 0);
+	CHECK_INT(file_read_below(root, "/a/file", 100, &text, &size), 0);
+	CHECK_STR(text, "text\n");
+	CHECK_U64(size, 5);
+	CHECK_INT(file_read_below(root, "/a/file", 4, &text, NULL), -EFBIG);
+	CHECK_INT(file_read_below(root, "/a/big", 1 << 20, &text, NULL), -EFBIG);
+	CHECK_INT(file_read_below(root, "/a/none", 100, &text, NULL), -ENOENT);
+	CHECK_INT(file_read_below(root, "/a/file/none", 100, &text, NULL), -ENOTDIR);
+	CHECK_INT(file_read_below(root, "/a", 100, &text, NULL), -EISDIR);
+	CHECK_INT(file_read_below(root, "/a/pipe", 100, &text, NULL), -ENODEV);
+	CHECK_INT(file_read_below(root, "/a/link", 100, &text, NULL), -ELOOP);
+	CHECK_INT(file_read_below(root, "/b/file", 100, &text, NULL), -ELOOP);
+	CHECK_INT(file_read_below(root, "/a/../a/file", 100, &text, NULL), -ELOOP);
+	CHECK_INT(file_read_below(link_path, "/a", 100, &text, NULL), -ENOTDIR);
+	fd = file_open_below(root, "/a");
+	CHECK(fd >= 0);
+	close(fd);
+}
+
 static const struct unit_test tests[] = {
 	{ "number_u64", number_u64 },
 	{ "number_i64", number_i64 },
@@ -278,6 +311,7 @@ static const struct unit_test tests[] = {
 	{ "read_files", read_files },
 	{ "read_proc", read_proc },
 	{ "read_line", read_line },
+	{ "below", below },
 	{ "write_files", write_files },
 	{ "make_directories", make_directories },
 	{ "memory", memory },

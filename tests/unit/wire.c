@@ -200,6 +200,11 @@ static void nul_bytes(void)
 		if (l.kind != WIRE_MALFORMED)
 			unit_fail(__FILE__, __LINE__, "a NUL put in at byte %zu makes an event", i);
 	}
+	/* nor into the name of a script or part, which would end there */
+	parse_n("kvmwait-wire 1 a\0b.bt", 21, &l);
+	CHECK_INT(l.kind, WIRE_MALFORMED);
+	parse_n("kvmwait-part \0", 14, &l);
+	CHECK_INT(l.kind, WIRE_MALFORMED);
 }
 
 static void truncated_events(void)
@@ -435,6 +440,7 @@ static void malformed_outcomes(void)
 		"o 12 5 1 2 3 -4 run 2 6 -1 0 7 3 9",
 		"o 12 5 1 2 3 4 run 3 6 -1 0 7 3 9", /* no kind of halt */
 		"o 12 5 1 2 3 4 run 2 -6 -1 0 7 3 9",
+		"o 12 5 1 2 3 4 run 2 6 -2 0 7 3 9", /* no vCPU, and not "none" */
 		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3",
 		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3 ",
 		"o 12 5 1 2 3 4 run 2 6 -1 0 7 3 9 ",

@@ -9,6 +9,7 @@ static_assert(offsetof(struct control, progress) == CTL_PROGRESS, "the assembler
 static_assert(offsetof(struct control, want) == CTL_WANT, "the assembler's offset is wrong");
 static_assert(offsetof(struct control, done) == CTL_DONE, "the assembler's offset is wrong");
 static_assert(offsetof(struct control, irqs) == CTL_IRQS, "the assembler's offset is wrong");
+static_assert(offsetof(struct control, leave) == CTL_LEAVE, "the assembler's offset is wrong");
 
 #define STR_(x)		#x
 #define STR(x)		STR_(x)
@@ -97,11 +98,19 @@ __asm__(
 	CHECK
 	NEXT
 
+	/* Neither exits nor waits. */
+	SNIPPET("guest_busy")
+	COUNT(WANT)
+	ROUND
+	"3:	ldr	x9, [x19, #" STR(CTL_LEAVE) "]\n"
+	"	cbz	x9, 3b\n"
+	NEXT
+
 	SNIPPET("guest_code_end")
 	".balign 8\n"
 	".popsection\n");
 
-extern const unsigned char guest_nop[], guest_wfi[], guest_wfe[], guest_call_wait[];
+extern const unsigned char guest_nop[], guest_wfi[], guest_wfe[], guest_call_wait[], guest_busy[];
 
 uint64_t code_offset(enum code code)
 {
@@ -110,6 +119,7 @@ uint64_t code_offset(enum code code)
 		[CODE_WFI] = guest_wfi,
 		[CODE_WFE] = guest_wfe,
 		[CODE_CALL_WAIT] = guest_call_wait,
+		[CODE_BUSY] = guest_busy,
 	};
 
 	return (uintptr_t)snippets[code] - (uintptr_t)guest_code;

@@ -8,6 +8,7 @@
 #define CTL_WANT	8
 #define CTL_DONE	16
 #define CTL_IRQS	24
+#define CTL_LEAVE	32
 
 /* One of these a vCPU, in guest memory; the guest writes, the host reads. */
 struct control {
@@ -15,6 +16,7 @@ struct control {
 	volatile uint64_t want;		/* waits about to begin */
 	volatile uint64_t done;		/* waits left behind */
 	volatile uint64_t irqs;		/* interrupts taken */
+	volatile uint64_t leave;	/* the host's word that a busy vCPU may end */
 };
 
 /*
@@ -29,6 +31,7 @@ enum code {
 	CODE_WFI,
 	CODE_WFE,
 	CODE_CALL_WAIT,	/* an HVC that waits for an interrupt */
+	CODE_BUSY,	/* until the host says that it may end */
 	CODE_COUNT,
 };
 

@@ -99,6 +99,10 @@ const struct op ops[] = {
 		.wakes = true, .wakes_halted = true, .suspends = true, .wake_after_ns = 5000000, .slow = true,
 		.why_not = no_suspend, .judge = judge_suspended,
 		.help = "WFI, during which user space suspends the vCPU: the WFI counts, the suspension does not",
+	}, {
+		.name = "busy", .event = "-", .source = "-", .flavour = FLAVOUR_KVM, .code = CODE_BUSY, .quiet = true,
+		.holds = true, .judge = judge_busy,
+		.help = "runs without an exit of its own until the VM's other vCPUs are done; only when asked for",
 	},
 };
 

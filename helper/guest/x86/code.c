@@ -9,6 +9,7 @@ static_assert(offsetof(struct control, progress) == CTL_PROGRESS, "the assembler
 static_assert(offsetof(struct control, want) == CTL_WANT, "the assembler's offset is wrong");
 static_assert(offsetof(struct control, done) == CTL_DONE, "the assembler's offset is wrong");
 static_assert(offsetof(struct control, irqs) == CTL_IRQS, "the assembler's offset is wrong");
+static_assert(offsetof(struct control, leave) == CTL_LEAVE, "the assembler's offset is wrong");
 static_assert(offsetof(struct control, poll_timeout) == offsetof(struct control, poll_ports) + 16,
 	      "not Xen's struct sched_poll");
 
@@ -116,6 +117,14 @@ __asm__(
 	"	pause\n"
 	"	jmp	1b\n"
 
+	/* Neither exits nor waits. */
+	SNIPPET("guest_busy")
+	"	incq	" CTL(WANT) "\n"
+	ROUND
+	"3:	cmpq	$0, " CTL(LEAVE) "\n"
+	"	je	3b\n"
+	NEXT
+
 	/* End of interrupt is register 0xb0 of the local APIC. */
 	SNIPPET("guest_irq")
 	"	incq	" CTL(IRQS) "\n"
@@ -130,7 +139,7 @@ __asm__(
 
 extern const unsigned char guest_nop[], guest_hlt[], guest_hlt_emulated[], guest_hlt_user[], guest_pause[];
 extern const unsigned char guest_pauses[], guest_vmmcall[], guest_vmcall[], guest_vmmcall_pause[], guest_vmcall_pauses[];
-extern const unsigned char guest_vmrun[], guest_l2_hlt[], guest_l2_pause[], guest_irq[];
+extern const unsigned char guest_vmrun[], guest_l2_hlt[], guest_l2_pause[], guest_busy[], guest_irq[];
 
 static const struct {
 	const unsigned char *svm, *vmx;
@@ -145,6 +154,7 @@ static const struct {
 	[CODE_VMRUN] = { guest_vmrun, guest_vmrun },
 	[CODE_L2_HLT] = { guest_l2_hlt, guest_l2_hlt },
 	[CODE_L2_PAUSE] = { guest_l2_pause, guest_l2_pause },
+	[CODE_BUSY] = { guest_busy, guest_busy },
 	[CODE_IRQ] = { guest_irq, guest_irq },
 };
 

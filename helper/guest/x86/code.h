@@ -13,6 +13,7 @@
 #define CTL_WANT	8
 #define CTL_DONE	16
 #define CTL_IRQS	24
+#define CTL_LEAVE	64
 
 /* One of these a vCPU, in guest memory; the guest writes, the host reads. */
 struct control {
@@ -27,6 +28,7 @@ struct control {
 	uint64_t poll_timeout;
 	uint32_t poll_port;
 	uint32_t pad;
+	volatile uint64_t leave;	/* the host's word that a busy vCPU may end */
 };
 
 /*
@@ -46,6 +48,7 @@ enum code {
 	CODE_VMRUN,		/* rbx: the VMCB */
 	CODE_L2_HLT,		/* what the VMCB runs */
 	CODE_L2_PAUSE,
+	CODE_BUSY,		/* until the host says that it may end */
 	CODE_IRQ,		/* the interrupt handler */
 	CODE_COUNT,
 };

@@ -328,6 +328,14 @@ const struct op ops[] = {
 		.judge = judge_call,
 		.help = "PAUSE of a nested guest, likewise",
 	}, {
+		.name = "busy", .event = "-", .source = "-", .flavour = FLAVOUR_KVM, .code = CODE_BUSY, .quiet = true,
+		.holds = true, .judge = judge_busy,
+		.help = "runs without an exit of its own until the VM's other vCPUs are done; only when asked for",
+	}, {
+		.name = "hv-busy", .event = "-", .source = "-", .flavour = FLAVOUR_HYPERV, .code = CODE_BUSY, .quiet = true,
+		.holds = true, .why_not = no_hyperv, .judge = judge_busy,
+		.help = "the same in a Hyper-V guest",
+	}, {
 		.name = "ap-reset-hold", .event = "hlt", .source = "kvm", .quiet = true, .why_not = no_sev_es,
 		.help = "kvm_emulate_ap_reset_hold; needs SEV-ES, never done",
 	},

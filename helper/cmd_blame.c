@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// kvmwait blame: for each spin, which sibling vCPU was runnable off its CPU, and who had that CPU.
+#include "tracing.h"
+
+#include "blame.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_DURATION_NS UINT64_C(5000000000)
+
+const struct option_help blame_options[] = {
+	OPTION_DURATION,
+	OPTION_PID,
+	OPTION_VM,
+	{ 0, "vcpu", "N", "only spins of this vCPU (repeatable, or a list with commas; within 63 ids)", OPT_VCPU },
+	{ 'e', "event", "LIST", "only these spins: ple, pv_yield", 'e' },
+	{ 'f', "format", "FORMAT", "table or json", 'f' },
+	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
+	OPTION_BPFTRACE,
+	OPTION_VERBOSE,
+	{ 0 },
+};
+
+struct settings {
+	struct tracing tracing;
+	bool json;
+	const char *output;
+};
+
+/* What a trace gave. */
+struct gathered {
+	struct blame *blame;
+	json_t *meta, *end;
+};
+
+/* An exit code, or OPTION_TAKEN to go on. */
+static int take_option(struct settings *s, int id)
+{
+	int code = tracing_take_option(&s->tracing, id);
+
+	if (code == OPTION_TAKEN && s->tracing.filter.events & event_bit("hlt"))
+		return fail(EXIT_USAGE, "a HLT is no spin: there are ple and pv_yield");
+	if (code != OPTION_OTHER)
+		return code;
+	switch (id) {
+	case 'f':
+		s->json = !strcmp(optarg, "json");
+		if (!s->json && strcmp(optarg, "table"))
+			return fail(EXIT_USAGE, "no such format: '%s'; there are table, json", optarg);
+		break;
+	case 'o':
+		s->output = optarg;
+		break;
+	default:
+		return id ? EXIT_USAGE : EXIT_OK;
+	}
+	return OPTION_TAKEN;
+}
+
+/* Of a thread that no record has told of: it has had its CPU since before the trace. */
+static bool look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm)
+{
+	CLEANUP_FREE char *comm_path = xasprintf("/proc/%" PRIu32 "/comm", tid);
+	CLEANUP_FREE char *status_path = xasprintf("/proc/%" PRIu32 "/status", tid);
+	CLEANUP_FREE char *comm = file_line(comm_path);
+	CLEANUP_FREE char *status = NULL;
+	const char *tgid;
+
+	(void)context;
+	if (!comm || file_read(status_path, 65536, &status, NULL))
+		return false;
+	snprintf(ret_comm, COMM_BYTES + 1, "%s", comm);
+	tgid = strstr(status, "\nTgid:\t");
+	if (tgid)
+		*ret_tgid = (uint32_t)strtoul(tgid + strlen("\nTgid:\t"), NULL, 10);
+	return true;
+}
+
+static int take_record(void *context, const struct record *r)
+{
+	struct gathered *g = context;
+
+	switch ((int)r->type) {
+	case RECORD_META:
+		g->meta = json_incref(r->object);
+		break;
+	case RECORD_END:
+		g->end = json_incref(r->object);
+		break;
+	case RECORD_LOST: /* what it means for the figures shows where a line is missing */
+		break;
+	default:
+		blame_take(g->blame, r);
+		break;
+	}
+	return 0;
+}
+
+/* ---- what came of it ---- */
+
+/* The name of a VM, or its TGID; the caller frees. */
+static char *vm_text(const struct blame_vm *vm)
+{
+	return vm->name ? xstrdup(vm->name) : xasprintf("%" PRIu32, vm->tgid);
+}
+
+static char *comm_text(const struct blame_row *row)
+{
+	char clean[4 * COMM_BYTES + 1];
+
+	text_clean(row->comm, strlen(row->comm), clean);
+	return xstrdup(*clean ? clean : "?");
+}
+
+static char *culprit_text(const struct blame_row *row)
+{
+	CLEANUP_FREE char *name = row->culprit_vm ? vm_text(row->culprit_vm) : comm_text(row);
+
+	switch (row->kind) {
+	case CULPRIT_IDLE:
+		return xstrdup("(idle)");
+	case CULPRIT_UNKNOWN:
+		return xstrdup("(unknown)");
+	case CULPRIT_HOST:
+		if (row->tgid && row->tgid != row->tid)
+			return xasprintf("%s (%" PRIu32 " of %" PRIu32 ")", name, row->tid, row->tgid);
+		return xasprintf("%s (%" PRIu32 ")", name, row->tid);
+	default:
+		return xasprintf("%s vCPU %" PRId64, name, row->culprit_vcpu);
+	}
+}
+
+/* In hundredths of a percent. */
+static uint64_t share_of(const struct blame_row *row)
+{
+	return row->vm->spins ? row->spins * 10000 / row->vm->spins : 0;
+}
+
+static void print_row(FILE *f, const struct blame_row *row)
+{
+	CLEANUP_FREE char *vm = vm_text(row->vm);
+	CLEANUP_FREE char *culprit = culprit_text(row);
+
+	fprintf(f, "%-16s %4" PRId64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
+		row->vcpu, culprit_names[row->kind], culprit, row->spins, share_of(row) / 100, share_of(row) % 100, row->ns / 1000000,
+		row->ns / 1000 % 1000, row->targeted);
+}
+
+static void print_vm(FILE *f, const struct blame_vm *vm)
+{
+	CLEANUP_FREE char *name = vm_text(vm);
+
+	fprintf(f, "%s: %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown\n",
+		name, vm->spins, vm->blamed, vm->unblamed, vm->unknown);
+	if (vm->unseen)
+		fprintf(f, "%s: %" PRIu32 " of its %" PRIu32 " vCPUs were not seen on a CPU\n", name, vm->unseen, vm->vcpus);
+}
+
+static void print_balance(FILE *f, const struct balance *b)
+{
+	if (b->lost || b->late)
+		fputs("records were lost or late: spins among them are missing, and at that time it is unknown who waited\n", f);
+	if (!b->have_counted)
+		fprintf(f, "received %" PRIu64 ", lost %" PRIu64 ": the kernel's count is not known\n", b->received, b->lost);
+	else
+		fprintf(f, "received %" PRIu64 " + lost %" PRIu64 " %s counted %" PRIu64 "\n", b->received, b->lost,
+			balance_off(b) ? "does not make" : "=", b->counted);
+}
+
+static void print_table(FILE *f, const struct blame_row *const *rows, size_t n_rows, const struct blame_vm *const *vms,
+			size_t n_vms, const struct balance *balance)
+{
+	if (n_rows)
+		fprintf(f, "%-16s %4s  %-8s %-28s %8s %8s %12s %9s\n", "VM", "VCPU", "KIND", "CULPRIT", "SPINS", "SHARE(%)", "READY(ms)",
+			"TARGETED");
+	for (size_t i = 0; i < n_rows; i++)
+		print_row(f, rows[i]);
+	if (n_rows)
+		putc('\n', f);
+	for (size_t i = 0; i < n_vms; i++)
+		print_vm(f, vms[i]);
+	if (!n_vms)
+		fputs("no vCPU spun\n", f);
+	print_balance(f, balance);
+}
+
+static json_t *row_json(const struct blame_row *row)
+{
+	CLEANUP_FREE char *vm = vm_text(row->vm);
+	CLEANUP_FREE char *comm = comm_text(row);
+	json_t *culprit = json_pack("{s:s}", "kind", culprit_names[row->kind]);
+
+	if (row->kind != CULPRIT_IDLE && row->kind != CULPRIT_UNKNOWN) {
+		json_object_set_new(culprit, "pid", json_integer(row->tgid));
+		json_object_set_new(culprit, "tid", json_integer(row->tid));
+		json_object_set_new(culprit, "comm", json_string(comm));
+	}
+	if (row->culprit_vm) {
+		CLEANUP_FREE char *name = vm_text(row->culprit_vm);
+
+		json_object_set_new(culprit, "vm", json_string(name));
+		json_object_set_new(culprit, "vcpu", json_integer(row->culprit_vcpu));
+	}
+	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "vm", vm, "pid", (json_int_t)row->vm->tgid, "vcpu",
+			 (json_int_t)row->vcpu, "culprit", culprit, "spins", (json_int_t)row->spins, "share",
+			 (json_int_t)share_of(row), "targeted", (json_int_t)row->targeted, "ready_ns", (json_int_t)row->ns);
+}
+
+static json_t *vm_json(const struct blame_vm *vm)
+{
+	CLEANUP_FREE char *name = vm_text(vm);
+
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vm", name, "pid", (json_int_t)vm->tgid, "vcpus",
+			 (json_int_t)vm->vcpus, "unseen", (json_int_t)vm->unseen, "spins", (json_int_t)vm->spins, "blamed",
+			 (json_int_t)vm->blamed, "unblamed", (json_int_t)vm->unblamed, "unknown", (json_int_t)vm->unknown);
+}
+
+static void print_json(FILE *f, const struct gathered *g, const struct blame_row *const *rows, size_t n_rows,
+		       const struct blame_vm *const *vms, size_t n_vms)
+{
+	json_t *blame = json_array(), *all = json_array(), *document;
+
+	for (size_t i = 0; i < n_rows; i++)
+		json_array_append_new(blame, row_json(rows[i]));
+	for (size_t i = 0; i < n_vms; i++)
+		json_array_append_new(all, vm_json(vms[i]));
+	document = json_pack("{s:i, s:O?, s:o, s:o, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms", all, "blame", blame, "end",
+			     g->end);
+	json_dumpf(document, f, JSON_INDENT(2));
+	putc('\n', f);
+	json_decref(document);
+}
+
+static int print_result(const struct settings *s, const struct gathered *g, const struct trace_result *result, FILE *f)
+{
+	CLEANUP_FREE const struct blame_row **rows = NULL;
+	CLEANUP_FREE const struct blame_vm **vms = NULL;
+	size_t n_rows = blame_rows(g->blame, &rows), n_vms = blame_vms(g->blame, &vms);
+
+	if (s->json)
+		print_json(f, g, rows, n_rows, vms, n_vms);
+	else
+		print_table(f, rows, n_rows, vms, n_vms, &result->balance);
+	return fflush(f) || ferror(f) ? -errno : 0;
+}
+
+static int run(const struct settings *s, struct trace_options *options, FILE *file)
+{
+	struct gathered g = { .blame = blame_new(look_up, NULL) };
+	struct trace_result result;
+	int code;
+
+	options->take = take_record;
+	options->context = &g;
+	options->hold = true;
+	if (s->output)
+		options->command_stdout = STDOUT_FILENO;
+	if (!s->json)
+		print_plan_lines(file, options->plan, NULL);
+	if (!s->json)
+		putc('\n', file);
+	fflush(file);
+	code = tracing_run(options, &result);
+	if (!code) {
+		result.take_error = print_result(s, &g, &result, file);
+		code = tracing_end_code(&result, s->output);
+	}
+	blame_free(g.blame);
+	json_decref(g.meta);
+	json_decref(g.end);
+	return code;
+}
+
+/* Nothing can be told where one of the things that it measures is absent. */
+static int check_part(const struct plan *plan)
+{
+	const struct verdict *v = plan_find_part(plan, "blame");
+
+	for (size_t i = 0; v && i < v->n_sources; i++)
+		if (v->sources[i].fidelity == FIDELITY_ABSENT)
+			return fail(EXIT_NO_SCRIPT, "this kernel does not say who waits for a CPU: %s: %s", v->sources[i].event,
+				    v->sources[i].why ? v->sources[i].why : "absent");
+	return EXIT_OK;
+}
+
+static int start(struct settings *s, char **command, const struct plan *plan)
+{
+	static const char *const parts[] = { "blame" };
+	struct trace_options options;
+	CLEANUP_FREE char *bpftrace = NULL;
+	CLEANUP_FILE FILE *opened = NULL;
+	int code;
+
+	if (!s->tracing.filter.events)
+		s->tracing.filter.events = event_bit("ple") | event_bit("pv_yield");
+	if (!s->tracing.duration_ns && !command)
+		s->tracing.duration_ns = DEFAULT_DURATION_NS;
+	code = check_part(plan);
+	if (!code)
+		code = tracing_prepare(&s->tracing, plan, parts, ARRAY_SIZE(parts), &options);
+	if (code)
+		return code;
+	bpftrace = options.bpftrace;
+	options.command = command;
+	if (s->output) {
+		opened = fopen(s->output, "we");
+		if (!opened)
+			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", s->output, strerror(errno));
+	}
+	return run(s, &options, opened ? opened : stdout);
+}
+
+int cmd_blame(int argc, char **argv)
+{
+	struct settings s = { 0 };
+	struct planning planning;
+	int id, code;
+
+	while ((id = next_option(argc, argv, "blame")) != -1) {
+		code = take_option(&s, id);
+		if (code >= 0)
+			return code;
+	}
+	if (optind < argc && strcmp(argv[optind - 1], "--"))
+		return fail(EXIT_USAGE, "unexpected argument: '%s'; a command to run stands behind '--'", argv[optind]);
+	code = planning_make("", &planning);
+	if (code)
+		return code;
+	code = start(&s, optind < argc ? &argv[optind] : NULL, &planning.plan);
+	planning_done(&planning);
+	return code;
+}

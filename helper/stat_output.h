@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forms in which counts leave: table, json, csv, openmetrics.
+#ifndef KVMWAIT_STAT_OUTPUT_H
+#define KVMWAIT_STAT_OUTPUT_H
+
+#include "select.h"
+#include "stat.h"
+#include "vmname.h"
+
+#include <stdio.h>
+
+/* One report: an interval, or all of it. */
+struct stat_report {
+	const struct plan *plan;
+	const struct verdict *part;
+	struct vmnames *names;
+	const struct stat_rows *rows;
+	unsigned int by; /* mask of enum stat_by */
+	bool total;
+	bool hist;	 /* halts by powers of two as well */
+	bool full;	 /* a map has no room left */
+	bool lost_known; /* only at the end */
+	uint64_t lost;	 /* counted, and in no row */
+	size_t max_lines, max_columns; /* of a terminal; 0: no limit */
+};
+
+/* What rows can be sorted by. */
+struct stat_column {
+	const char *name;
+	const char *help;
+	uint64_t (*get)(const struct stat_row *row);
+};
+extern const struct stat_column stat_columns[]; /* ends with a nameless one */
+const struct stat_column *stat_column_find(const char *name);
+/* Most first; equals stay in their order. */
+void stat_rows_sort(struct stat_rows *rows, const struct stat_column *column);
+
+struct stat_format {
+	const char *name;
+	void (*begin)(FILE *f, const struct stat_report *report); /* once, before the first; or NULL */
+	void (*write)(FILE *f, const struct stat_report *report);
+	bool counters; /* it wants what stat_counters() gives */
+};
+extern const struct stat_format stat_formats[]; /* ends with a nameless one */
+const struct stat_format *stat_format_find(const char *name);
+
+/* Names of a mask of enum stat_by, and the other way: 0 where there is no such name. */
+extern const char *const stat_by_names[]; /* by bit number; ends with NULL */
+unsigned int stat_by_bit(const char *name);
+
+#endif

@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of helper/blame.c on streams as blame.part prints them: whom it blames, for how long, and what it leaves open.
+#include "unit.h"
+
+#include "blame.h"
+#include "order.h"
+#include "wire.h"
+
+#define HEX(a, b, c) #a " " #b " " #c " 00 00 00 00 00 00 00 00 00 00 00 00 00"
+#define COMM_CPU HEX(43, 50, 55) /* CPU */
+#define COMM_HOG HEX(68, 6f, 67) /* hog */
+#define COMM_OLD HEX(6f, 6c, 64) /* old */
+#define COMM_NIL HEX(00, 00, 00)
+
+/* VM 10 with threads 100 and 101 on its vCPUs 0 and 1, on CPUs 0 and 1. */
+#define VM_10                           \
+	"u 1000 0 0 10 100 0 2 " COMM_CPU \
+	"\n"                            \
+	"u 1000 0 1 10 101 1 2 " COMM_CPU "\n"
+/* VM 20 likewise, with threads 200 and 201. */
+#define VM_20                           \
+	"u 1100 0 0 20 200 0 2 " COMM_CPU \
+	"\n"                            \
+	"u 1100 0 1 20 201 1 2 " COMM_CPU "\n"
+#define SPIN(ts, cpu, pid, tid, vcpu) "w " #ts " " #cpu " " #pid " " #tid " " #vcpu " ple svm -1 " COMM_CPU "\n"
+#define YIELD(ts, cpu, pid, tid, vcpu, target) \
+	"w " #ts " " #cpu " " #pid " " #tid " " #vcpu " pv_yield kvm " #target " " COMM_CPU "\n"
+#define SWITCH(ts, cpu, pid, tid, state, next, comm) \
+	"s " #ts " 0 " #cpu " " #pid " " #tid " " #state " " #next " " comm "\n"
+#define READY(ts, tid, cpu, now, live) "r " #ts " 0 9 " #tid " " #cpu " " #now " " #live "\n"
+#define GONE(ts, cpu, pid, tid) "g " #ts " 0 " #cpu " " #pid " " #tid "\n"
+
+static bool look(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm)
+{
+	(void)context;
+	if (tid != 900)
+		return false;
+	*ret_tgid = 899;
+	strcpy(ret_comm, "found");
+	return true;
+}
+
+static void drain(struct blame *b, struct order *o)
+{
+	struct record r;
+
+	while (order_pop(o, UINT64_MAX, &r))
+		blame_take(b, &r);
+}
+
+/* Takes lines as they would be read; "blind TS" and "sight TS" stand for the marks of a loss, which are no lines. */
+static void play(struct blame *b, const char *text)
+{
+	struct order o;
+
+	order_init(&o);
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		struct wire_line wire;
+
+		wire_parse(text, n, &wire);
+		if (starts_with(text, "blind ") || starts_with(text, "sight ")) {
+			order_push(&o, &(struct record){ .type = RECORD_SCHED, .sched = { .ts_ns = strtoull(text + 6, NULL, 10),
+				.kind = *text == 'b' ? SCHED_BLIND : SCHED_SIGHT } });
+		} else {
+			if (wire.kind != WIRE_WAIT && wire.kind != WIRE_SCHED)
+				unit_fail(__FILE__, __LINE__, "not a line: %.*s", (int)n, text);
+			order_push(&o, &wire.record);
+		}
+		text += n + (text[n] == '\n');
+	}
+	drain(b, &o);
+	order_done(&o);
+}
+
+/* "VM/VCPU KIND CULPRIT SPINS NS[ TARGETED], ..." and "VM: SPINS BLAMED UNBLAMED UNKNOWN, ..." */
+static char *rows_text(struct blame *b)
+{
+	CLEANUP_FREE const struct blame_row **rows = NULL;
+	char *text = NULL;
+	size_t size, n = blame_rows(b, &rows);
+	FILE *f = open_memstream(&text, &size);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct blame_row *r = rows[i];
+
+		fprintf(f, "%s%" PRIu32 "/%" PRId64 " %s ", i ? ", " : "", r->vm->tgid, r->vcpu, culprit_names[r->kind]);
+		if (r->culprit_vm)
+			fprintf(f, "%" PRIu32 "/%" PRId64, r->culprit_vm->tgid, r->culprit_vcpu);
+		else
+			fprintf(f, "%s:%" PRIu32, r->comm, r->tid);
+		fprintf(f, " %" PRIu64 " %" PRIu64, r->spins, r->ns);
+		if (r->targeted)
+			fprintf(f, " %" PRIu64, r->targeted);
+	}
+	fclose(f);
+	return text;
+}
+
+static char *vms_text(const struct blame *b)
+{
+	CLEANUP_FREE const struct blame_vm **vms = NULL;
+	char *text = NULL;
+	size_t size, n = blame_vms(b, &vms);
+	FILE *f = open_memstream(&text, &size);
+
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "%s%" PRIu32 ": %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, i ? ", " : "", vms[i]->tgid, vms[i]->spins,
+			vms[i]->blamed, vms[i]->unblamed, vms[i]->unknown);
+	fclose(f);
+	return text;
+}
+
+#define CHECK_BLAME(b, rows, vms)                                \
+	do {                                                     \
+		CLEANUP_FREE char *rows_are = rows_text(b);      \
+		CLEANUP_FREE char *vms_are = vms_text(b);        \
+		CHECK_STR(rows_are, rows);                       \
+		CHECK_STR(vms_are, vms);                         \
+	} while (0)
+
+static void check(const char *text, const char *rows, const char *vms)
+{
+	struct blame *b = blame_new(look, NULL);
+
+	play(b, text);
+	CHECK_BLAME(b, rows, vms);
+	blame_free(b);
+}
+
+/* ---- who ---- */
+
+static void nobody(void)
+{
+	check(VM_10 SPIN(2000, 0, 10, 100, 0) SPIN(3000, 0, 10, 100, 0), "", "10: 2 0 2 0");
+	/* blocked, then woken and running again */
+	check(VM_10 SWITCH(1500, 1, 10, 101, 1, 0, COMM_NIL) SPIN(2000, 0, 10, 100, 0) READY(2500, 101, 1, 1, 1)
+	      SWITCH(2600, 1, 0, 0, 0, 101, COMM_CPU) SPIN(3000, 0, 10, 100, 0), "", "10: 2 0 2 0");
+	check("", "", "");
+	check(VM_10, "", "");
+}
+
+static void a_thread_of_the_host(void)
+{
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0) SPIN(2700, 0, 10, 100, 0)
+	      SWITCH(4000, 1, 500, 500, 0, 101, COMM_CPU) SPIN(5000, 0, 10, 100, 0),
+	      "10/1 host hog:500 2 700", "10: 3 2 1 0");
+}
+
+static void a_vcpu_of_another_vm(void)
+{
+	/* both VMs have vCPUs 0 and 1; the one of VM 20 spins on its sibling as well, which waits for a CPU too */
+	check(VM_10 VM_20 SWITCH(1500, 1, 20, 201, 0, 101, COMM_CPU) SWITCH(1600, 1, 10, 101, 0, 201, COMM_CPU)
+	      SWITCH(1700, 0, 20, 200, 0, 100, COMM_CPU) SPIN(2000, 0, 10, 100, 0) SPIN(2100, 0, 10, 100, 0)
+	      SPIN(2200, 1, 20, 201, 1),
+	      "10/1 vcpu 20/1 2 100, 20/0 vcpu 10/0 1 0", "10: 2 2 0 0, 20: 1 1 0 0");
+}
+
+static void the_spinner_itself(void)
+{
+	check(VM_10 SWITCH(1500, 1, 10, 101, 0, 100, COMM_CPU) SPIN(2000, 1, 10, 100, 0) SPIN(2400, 1, 10, 100, 0),
+	      "10/1 self 10/0 2 400", "10: 2 2 0 0");
+}
+
+/* For the one that spins it is itself, for the other one a sibling. */
+static void a_third_vcpu(void)
+{
+	check("u 1000 0 0 10 100 0 3 " COMM_CPU "\nu 1000 0 1 10 101 1 3 " COMM_CPU "\nu 1001 0 2 10 102 2 3 " COMM_CPU "\n"
+	      SWITCH(1400, 2, 10, 102, 1, 0, COMM_NIL) READY(1450, 102, 1, 102, 1) SWITCH(1500, 1, 10, 101, 0, 102, COMM_CPU)
+	      SPIN(2000, 0, 10, 100, 0) SPIN(2100, 1, 10, 102, 2) SPIN(2300, 0, 10, 100, 0),
+	      "10/1 sibling 10/2 2 200, 10/1 self 10/2 1 100", "10: 3 3 0 0");
+}
+
+static void two_siblings(void)
+{
+	check("u 1000 0 0 10 100 0 3 " COMM_CPU "\nu 1000 0 1 10 101 1 3 " COMM_CPU "\nu 1000 0 2 10 102 2 3 " COMM_CPU "\n"
+	      SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SWITCH(1500, 2, 10, 102, 0, 600, COMM_OLD)
+	      SPIN(2000, 0, 10, 100, 0) SWITCH(2100, 2, 600, 600, 1, 102, COMM_CPU) SPIN(2500, 0, 10, 100, 0),
+	      "10/1 host hog:500 2 500, 10/2 host old:600 1 0", "10: 2 2 0 0");
+}
+
+static void an_idle_cpu(void)
+{
+	check(VM_10 SWITCH(1500, 1, 10, 101, 1, 0, COMM_NIL) READY(1900, 101, 1, 1, 1) SPIN(2000, 0, 10, 100, 0),
+	      "10/1 idle :0 1 0", "10: 1 1 0 0");
+}
+
+static void the_target_of_a_yield(void)
+{
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) YIELD(2000, 0, 10, 100, 0, 1) YIELD(2100, 0, 10, 100, 0, 7)
+	      SPIN(2200, 0, 10, 100, 0),
+	      "10/1 host hog:500 3 200 1", "10: 3 3 0 0");
+}
+
+/* What had the CPU before any of its switches was seen comes from the wake-up, its name from elsewhere. */
+static void known_from_the_wake_up(void)
+{
+	check(VM_10 SWITCH(1500, 1, 10, 101, 1, 0, COMM_NIL) READY(1900, 101, 3, 901, 0) SPIN(2000, 0, 10, 100, 0),
+	      "10/1 host found:900 1 0", "10: 1 1 0 0");
+	check(VM_10 SWITCH(1500, 1, 10, 101, 1, 0, COMM_NIL) READY(1900, 101, 3, 0, 0) SPIN(2000, 0, 10, 100, 0),
+	      "10/1 unknown :0 1 0", "10: 1 1 0 0");
+	/* a CPU whose switches are told is known better than by the wake-up */
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SWITCH(1600, 0, 10, 100, 1, 0, COMM_NIL)
+	      READY(1900, 100, 1, 901, 1) SPIN(2000, 2, 10, 101, 1),
+	      "10/0 host hog:500 1 0", "10: 1 1 0 0");
+}
+
+/* ---- for how long ---- */
+
+static void from_first_to_last_spin(void)
+{
+	/* before the first spin and behind the last one nobody is known to have waited */
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0)
+	      SWITCH(2300, 1, 500, 500, 256, 600, COMM_OLD) SWITCH(2400, 1, 600, 600, 1, 500, COMM_HOG) SPIN(3000, 0, 10, 100, 0)
+	      SWITCH(3500, 1, 500, 500, 256, 600, COMM_OLD) SWITCH(9000, 1, 600, 600, 1, 101, COMM_CPU),
+	      "10/1 host hog:500 2 900, 10/1 host old:600 0 100", "10: 2 2 0 0");
+	/* each span by itself */
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0) SPIN(2010, 0, 10, 100, 0)
+	      SWITCH(3000, 1, 500, 500, 256, 101, COMM_CPU) SWITCH(4000, 1, 10, 101, 256, 500, COMM_HOG)
+	      SPIN(5000, 0, 10, 100, 0) SPIN(5003, 0, 10, 100, 0),
+	      "10/1 host hog:500 4 13", "10: 4 4 0 0");
+}
+
+/* ---- disorder ---- */
+
+static void a_migrated_vcpu(void)
+{
+	check(VM_10 SWITCH(1200, 2, 1, 1, 0, 600, COMM_OLD) SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0)
+	      READY(2300, 101, 2, 601, 1) SPIN(3000, 0, 10, 100, 0) SWITCH(3100, 2, 600, 600, 256, 101, COMM_CPU)
+	      SPIN(3200, 0, 10, 100, 0),
+	      "10/1 host old:600 1 700, 10/1 host hog:500 1 300", "10: 3 2 1 0");
+	/* the spinner moves as well */
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0) SWITCH(2100, 0, 10, 100, 256, 0, COMM_NIL)
+	      READY(2200, 100, 1, 501, 1) SWITCH(2300, 1, 500, 500, 256, 100, COMM_CPU) SPIN(2400, 1, 10, 100, 0),
+	      "10/1 host hog:500 1 300, 10/1 self 10/0 1 100", "10: 2 2 0 0");
+}
+
+static void a_thread_that_ends(void)
+{
+	/* while it is ready; its vCPU has no thread then, and that is known */
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0) GONE(2100, 1, 10, 101)
+	      SPIN(2200, 0, 10, 100, 0),
+	      "10/1 host hog:500 1 0", "10: 2 1 1 0");
+	/* the culprit */
+	check(VM_10 VM_20 SWITCH(1500, 1, 20, 201, 0, 101, COMM_CPU) SWITCH(1600, 1, 10, 101, 0, 201, COMM_CPU)
+	      SPIN(2000, 0, 10, 100, 0) GONE(2100, 1, 20, 201) SWITCH(2200, 1, 20, 201, 32, 101, COMM_CPU) SPIN(2300, 0, 10, 100, 0),
+	      "10/1 vcpu 20/1 1 0", "10: 2 1 1 0");
+	/* the spinner, and the end of a thread that was never known */
+	check(VM_10 SPIN(2000, 0, 10, 100, 0) GONE(2100, 0, 10, 100) GONE(2200, 3, 33, 333), "", "10: 1 0 1 0");
+}
+
+static void another_thread_of_a_vcpu(void)
+{
+	/* the main thread tries each vCPU before their threads run */
+	check("u 1000 0 0 10 10 0 1 " COMM_CPU "\nu 1001 0 0 10 10 1 2 " COMM_CPU "\n" SWITCH(1002, 0, 10, 10, 256, 500, COMM_HOG)
+	      "u 1100 0 1 10 101 1 2 " COMM_CPU "\nu 1200 0 2 10 100 0 2 " COMM_CPU "\n" SPIN(2000, 2, 10, 100, 0),
+	      "", "10: 1 0 1 0");
+}
+
+static void lost_records(void)
+{
+	/* while lines are missing, and until something is heard of it again, nobody knows where the sibling is */
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0) "blind 2001\n"
+	      SWITCH(2100, 1, 500, 500, 256, 101, COMM_CPU) SPIN(2200, 0, 10, 100, 0) "sight 2300\n" SPIN(2500, 0, 10, 100, 0)
+	      SWITCH(2600, 1, 500, 500, 256, 101, COMM_CPU) SPIN(2700, 0, 10, 100, 0)
+	      SWITCH(2800, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2900, 0, 10, 100, 0),
+	      "10/1 host hog:500 2 0", "10: 5 2 1 2");
+	/* a switch is missing: since when the one that leaves had the CPU is not known */
+	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0)
+	      SWITCH(2600, 1, 600, 600, 1, 700, COMM_OLD) SPIN(2700, 0, 10, 100, 0),
+	      "10/1 host old:700 1 100, 10/1 host hog:500 1 0, 10/1 unknown :0 0 600", "10: 2 2 0 0");
+}
+
+/* A late record says that something was judged without it. */
+static void late_records(void)
+{
+	struct blame *b = blame_new(look, NULL);
+
+	play(b, VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2000, 0, 10, 100, 0));
+	play(b, SWITCH(1900, 1, 500, 500, 256, 101, COMM_CPU)); /* it has come after its turn */
+	play(b, SPIN(2500, 0, 10, 100, 0));
+	play(b, SPIN(2400, 0, 10, 100, 0));
+	play(b, SWITCH(2600, 1, 10, 101, 256, 500, COMM_HOG) SPIN(2700, 0, 10, 100, 0));
+	CHECK_BLAME(b, "10/1 host hog:500 2 0", "10: 4 2 0 2");
+	blame_free(b);
+}
+
+static void a_missing_beginning(void)
+{
+	/* of a VM with two vCPUs one was never seen */
+	check("u 1000 0 0 10 100 0 2 " COMM_CPU "\n" SPIN(2000, 0, 10, 100, 0), "", "10: 1 0 0 1");
+	/* the spins are all there is */
+	check(SPIN(2000, 0, 10, 100, 0) SPIN(2100, 0, 10, 100, 0), "", "10: 2 0 2 0");
+	check(SWITCH(1500, 1, 10, 101, 256, 500, COMM_HOG) READY(1600, 101, 1, 0, 1) SPIN(2000, 0, 10, 100, 0), "", "10: 1 0 1 0");
+}
+
+/* One real stream: the holder's CPU goes to rcu_preempt, then to the hog; the rest is the other CPU's. */
+static const char recorded[] =
+	"u 28190650322 0 1 307 320 1 2 43 50 55 20 31 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"u 28542235713 0 0 307 317 0 2 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"s 30152279779 0 0 344 344 256 317 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"s 30152496921 0 0 307 317 1 344 70 69 6e 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+	"s 30153320555 0 0 344 344 256 21 6d 69 67 72 61 74 69 6f 6e 2f 30 00 00 00 00 00\n"
+	"s 30153654957 0 0 21 21 1 317 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"s 30153760483 0 0 307 317 1 288 62 70 66 74 72 61 63 65 00 00 00 00 00 00 00 00\n"
+	"s 30154444749 0 1 307 320 0 18 72 63 75 5f 70 72 65 65 6d 70 74 00 00 00 00 00\n"
+	"s 30154534581 0 1 18 18 128 344 68 6f 67 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+	"r 30157785466 0 0 307 0 289 1\n"
+	"s 30157907538 0 0 288 288 0 307 6b 76 6d 77 61 69 74 2d 67 75 65 73 74 00 00 00\n"
+	"s 30158044680 0 0 307 307 1 301 6b 76 6d 77 61 69 74 2d 67 75 65 73 74 00 00 00\n"
+	"s 30158176163 0 0 301 301 1 317 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"w 30576759404 0 307 317 0 ple svm -1 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"w 30777895250 0 307 317 0 ple svm -1 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"w 32736935261 0 307 317 0 ple svm -1 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"s 32736995787 0 0 307 317 0 289 73 68 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+	"s 32738090964 0 1 344 344 0 26 6d 69 67 72 61 74 69 6f 6e 2f 31 00 00 00 00 00\n"
+	"s 32738208686 0 1 26 26 1 344 68 6f 67 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+	"s 32740328618 0 0 289 289 0 317 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n"
+	"w 32741000000 0 307 317 0 ple svm -1 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n";
+#define RECORDED_ROWS "307/1 host hog:344 4 2164122874, 307/1 host migration/1:26 0 117722"
+
+static void a_recorded_stream(void)
+{
+	check(recorded, RECORDED_ROWS, "307: 4 4 0 0");
+}
+
+#define MAX_LINES 64
+
+static size_t split(const char *text, const char **lines)
+{
+	size_t n = 0;
+
+	for (; *text; text = strchr(text, '\n') + 1)
+		lines[n++] = text;
+	return n;
+}
+
+/* The lines `order[0..n)` as one text; the caller frees. */
+static char *text_of(const char *const *lines, const size_t *order, size_t n)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "%.*s\n", (int)strcspn(lines[order[i]], "\n"), lines[order[i]]);
+	fclose(f);
+	return text;
+}
+
+/* However the lines arrive, they are put in order. */
+static void any_arrival(void)
+{
+	const char *lines[MAX_LINES];
+	size_t n = split(recorded, lines), order[MAX_LINES];
+
+	unit_random_seed(5);
+	for (int round = 0; round < 200; round++) {
+		CLEANUP_FREE char *text = NULL;
+
+		for (size_t i = 0; i < n; i++)
+			order[i] = i;
+		for (size_t i = n; i > 1; i--) {
+			size_t j = unit_random(i), kept = order[i - 1];
+
+			order[i - 1] = order[j];
+			order[j] = kept;
+		}
+		text = text_of(lines, order, n);
+		check(text, RECORDED_ROWS, "307: 4 4 0 0");
+	}
+}
+
+/* With lines missing: every spin is accounted for, and what is not known is on nobody's account. */
+static void check_partial(const char *text, uint64_t spins)
+{
+	struct blame *b = blame_new(look, NULL);
+	CLEANUP_FREE const struct blame_vm **vms = NULL;
+	CLEANUP_FREE const struct blame_row **rows = NULL;
+	size_t n, n_vms;
+	uint64_t blamed = 0;
+
+	play(b, text);
+	n_vms = blame_vms(b, &vms);
+	CHECK_INT(n_vms, spins ? 1 : 0);
+	if (spins) {
+		CHECK_U64(vms[0]->spins, spins);
+		CHECK_U64(vms[0]->blamed + vms[0]->unblamed + vms[0]->unknown, spins);
+	}
+	n = blame_rows(b, &rows);
+	for (size_t i = 0; i < n; i++) {
+		CHECK_INT(rows[i]->vcpu, 1);
+		CHECK(rows[i]->kind == CULPRIT_HOST || rows[i]->kind == CULPRIT_UNKNOWN);
+		CHECK(rows[i]->ns <= UINT64_C(32741000000) - UINT64_C(30576759404));
+		blamed += rows[i]->spins;
+	}
+	if (spins)
+		CHECK_U64(blamed, vms[0]->blamed);
+	blame_free(b);
+}
+
+static void any_loss(void)
+{
+	const char *lines[MAX_LINES];
+	size_t n = split(recorded, lines), order[MAX_LINES];
+
+	unit_random_seed(6);
+	for (int round = 0; round < 2000; round++) {
+		CLEANUP_FREE char *text = NULL;
+		uint64_t spins = 0;
+		size_t kept = 0;
+
+		for (size_t i = 0; i < n; i++) {
+			if (!unit_random(4))
+				continue;
+			order[kept++] = i;
+			spins += *lines[i] == 'w';
+		}
+		text = text_of(lines, order, kept);
+		check_partial(text, spins);
+	}
+}
+
+/* Any lines at all: nothing but that it stays in one piece. */
+static void any_lines(void)
+{
+	unit_random_seed(7);
+	for (int round = 0; round < 300; round++) {
+		struct blame *b = blame_new(look, NULL);
+		uint64_t spins = 0, told = 0;
+		CLEANUP_FREE const struct blame_vm **vms = NULL;
+		size_t n_vms;
+
+		for (uint64_t ts = 1; ts < 400; ts++) {
+			struct record r = { .type = RECORD_SCHED };
+			uint32_t tid = (uint32_t)unit_random(6);
+
+			if (!unit_random(3)) {
+				r.type = RECORD_WAIT;
+				r.wait = (struct wait_event){ .ts_ns = ts, .cpu = (uint32_t)unit_random(3), .pid = 1 + tid % 2,
+							      .tid = tid + 1, .vcpu = (int64_t)unit_random(3), .event = "ple" };
+				spins++;
+			} else {
+				r.sched = (struct sched_event){ .ts_ns = ts, .kind = (enum sched_kind)unit_random(SCHED_KINDS),
+								.cpu = unit_random(50) ? (uint32_t)unit_random(3) : UINT32_MAX,
+								.at = (uint32_t)unit_random(4), .pid = 1 + tid % 2, .tid = tid, .vcpu = (int64_t)unit_random(3),
+								.vcpus = (uint32_t)unit_random(4), .next = (uint32_t)unit_random(6),
+								.now = (uint32_t)unit_random(6), .runnable = unit_random(2),
+								.now_known = unit_random(2), .live = unit_random(2) };
+			}
+			if (!unit_random(40))
+				r.ts_ns = unit_random(ts); /* late */
+			blame_take(b, &r);
+		}
+		n_vms = blame_vms(b, &vms);
+		for (size_t i = 0; i < n_vms; i++) {
+			told += vms[i]->spins;
+			CHECK_U64(vms[i]->blamed + vms[i]->unblamed + vms[i]->unknown, vms[i]->spins);
+		}
+		CHECK_U64(told, spins);
+		blame_free(b);
+	}
+}
+
+/* ---- lines ---- */
+
+static void check_kind(const char *line, enum wire_kind kind)
+{
+	CLEANUP_FREE char *copy = unit_exact(line, strlen(line));
+	struct wire_line wire;
+
+	wire_parse(copy, strlen(line), &wire);
+	CHECK_INT(wire.kind, kind);
+}
+
+static void lines(void)
+{
+	struct wire_line wire;
+	static const char *const malformed[] = {
+		"u 1 0 0 10 100 0 2", "u 1 0 0 10 100 -1 2 " COMM_CPU, "u 1 0 0 10 100 0 2 " COMM_CPU " ", "u 1 0 0 10 4294967296 0 2 " COMM_CPU,
+		"s 1 0 0 10 100 0 5", "s 1 0 0 10 100 -1 5 " COMM_CPU, "s 9223372036854775808 0 0 10 100 0 5 " COMM_CPU, "s ",
+		"r 1 0 0 100 0 5", "r 1 0 0 100 0 5 2", "r 1 0 0 100 0 5 1 ", "r 1 0 0 100 0 5 1 0", "r 1 0 0 100 0 5 x",
+		"g 1 0 0 10", "g 1 0 0 10 100 ", "g 1 0 0 10 100 1",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(malformed); i++)
+		check_kind(malformed[i], WIRE_MALFORMED);
+	check_kind("u", WIRE_NOTHING);
+	check_kind("v 1", WIRE_NOTHING);
+	check_kind("", WIRE_NOTHING);
+	wire_parse("s 7 0 3 10 100 256 5 " COMM_HOG, strlen("s 7 0 3 10 100 256 5 " COMM_HOG), &wire);
+	CHECK_INT(wire.kind, WIRE_SCHED);
+	CHECK_INT(wire.record.type, RECORD_SCHED);
+	CHECK_U64(wire.record.ts_ns, 7);
+	CHECK_INT(wire.record.sched.kind, SCHED_SWITCH);
+	CHECK(wire.record.sched.runnable);
+	CHECK_INT(wire.record.sched.next, 5);
+	CHECK_STR(wire.record.sched.comm, "hog");
+	wire_parse("r 7 0 0 100 3 0 1", 17, &wire);
+	CHECK_INT(wire.kind, WIRE_SCHED);
+	CHECK(!wire.record.sched.now_known && wire.record.sched.live);
+	wire_parse("r 7 0 0 100 3 1 0", 17, &wire);
+	CHECK(wire.record.sched.now_known && !wire.record.sched.live && wire.record.sched.now == 0);
+	CHECK(wire_is_counted("s 1", 3) && wire_is_counted("w ", 2) && !wire_is_counted("sh", 2) && !wire_is_counted("s", 1));
+}
+
+static const struct unit_test tests[] = {
+	{ "nobody", nobody },
+	{ "a_thread_of_the_host", a_thread_of_the_host },
+	{ "a_vcpu_of_another_vm", a_vcpu_of_another_vm },
+	{ "the_spinner_itself", the_spinner_itself },
+	{ "a_third_vcpu", a_third_vcpu },
+	{ "two_siblings", two_siblings },
+	{ "an_idle_cpu", an_idle_cpu },
+	{ "the_target_of_a_yield", the_target_of_a_yield },
+	{ "known_from_the_wake_up", known_from_the_wake_up },
+	{ "from_first_to_last_spin", from_first_to_last_spin },
+	{ "a_migrated_vcpu", a_migrated_vcpu },
+	{ "a_thread_that_ends", a_thread_that_ends },
+	{ "another_thread_of_a_vcpu", another_thread_of_a_vcpu },
+	{ "lost_records", lost_records },
+	{ "late_records", late_records },
+	{ "a_missing_beginning", a_missing_beginning },
+	{ "a_recorded_stream", a_recorded_stream },
+	{ "any_arrival", any_arrival },
+	{ "any_loss", any_loss },
+	{ "any_lines", any_lines },
+	{ "lines", lines },
+};
+
+int main(void)
+{
+	return unit_run(tests, ARRAY_SIZE(tests));
+}
