@@ -423,7 +423,7 @@ static int start(const struct settings *s, char **command, const struct plan *pl
 
 	if (code)
 		return code;
-	bpftrace = options.bpftrace; /* NOLINT(clang-analyzer-deadcode.DeadStores): freed at the end */
+	bpftrace = options.bpftrace;
 	options.command = command;
 	if (s->output && !s->format->counters) {
 		opened = fopen(s->output, "we");

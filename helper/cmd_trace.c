@@ -124,7 +124,7 @@ static int start(const struct settings *s, char **command, const struct plan *pl
 	code = tracing_prepare(&s->tracing, plan, parts, n_parts, &options);
 	if (code)
 		return code;
-	bpftrace = options.bpftrace; /* NOLINT(clang-analyzer-deadcode.DeadStores): freed at the end */
+	bpftrace = options.bpftrace;
 	options.command = command;
 	if (s->output) {
 		opened = fopen(s->output, "we");

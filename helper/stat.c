@@ -568,7 +568,7 @@ uint64_t stat_percentile(const struct stat_halts *h, unsigned int percent)
 			high = h->max_ns;
 		if (high <= low)
 			return low;
-		return low + (uint64_t)((unsigned __int128)(high - low) * (2 * (unsigned __int128)(rank - before) - 1) / (2 * h->buckets[i]));
+		return low + (uint64_t)((unsigned __int128)(high - low) * (2 * (rank - before) - 1) / (2 * h->buckets[i]));
 	}
 	return 0;
 }
