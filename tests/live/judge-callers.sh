@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# How chains of callers are judged. Sourced by tests/live/suite.
+
+# come_by TRACE SOURCE COUNT FIRST ANY: so many events of the source, each with that function first, and that one in its chain.
+come_by() {
+	jq -e -s --arg source "$2" --argjson count "$3" --arg first "$4" --arg any "$5" \
+		'[.[] | select(.type == "wait" and .event + "-" + .source == $source) | .callers] | length == $count and
+		all((.[0] | test("^" + $first + "$")) and any(.[]; test("^" + $any)) and any(.[]; . == "kvm_vcpu_ioctl"))' "$1" >/dev/null ||
+		{ jq -c 'select(.type == "wait") | [.source, .callers]' "$1" | sort | uniq -c; return 1; }
+}
+
+judge_callers() {
+	local d=$1
+	test_that "$2 both end well" test "$(tr '\n' ' ' <"$d/status")" = '0 0 '
+	judge_trace "$d/trace.ndjson" "$2"
+	test_that "$2 every count is the guest's" is_equal "$d/guest.json" "$d/trace.ndjson"
+	test_that "$2 a HLT" come_by "$d/trace.ndjson" hlt-kvm 3 'kvm_emulate_halt(_noskip)?' kvm_arch_vcpu_ioctl_run
+	test_that "$2 a pause-loop exit" come_by "$d/trace.ndjson" ple-svm 5 kvm_vcpu_on_spin pause_interception
+	test_that "$2 a yield of KVM" come_by "$d/trace.ndjson" pv_yield-kvm 7 kvm_sched_yield '_*kvm_emulate_hypercall'
+	test_that "$2 a yield of Hyper-V" come_by "$d/trace.ndjson" pv_yield-hyperv 11 kvm_vcpu_on_spin kvm_hv_hypercall
+	test_that "$2 a yield of Xen" come_by "$d/trace.ndjson" pv_yield-xen 13 kvm_vcpu_on_spin kvm_xen_hypercall
+	test_that "$2 the table has the chains" grep -q '^ *kvm_vcpu_on_spin <- pause_interception <- ' "$d/table"
+	test_that "$2 every event is there where addresses are hidden" jq -e -s \
+		'[.[] | select(.type == "wait")] | length == 17 and all(.callers | type == "array")' "$d/hidden.ndjson"
+}
