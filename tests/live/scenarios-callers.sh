@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2094
 # How KVM came to each event. Sourced by inside.sh.
 
 callers() {
