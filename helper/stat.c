@@ -244,7 +244,7 @@ static void take_snapshot(struct stat *s, uint64_t at_ns, uint64_t limit_ns)
 		s->first_ns = at_ns;
 }
 
-/* "s TIME", "s end" or "s vcpu KEY" */
+/* "maps TIME", "maps end" or "maps vcpu KEY" */
 static enum stat_line take_mark(struct stat *s, struct cursor *c)
 {
 	uint64_t at_ns = s->pending_ns;
@@ -274,7 +274,7 @@ enum stat_line stat_take_line(struct stat *s, const char *line, size_t n)
 	struct cursor c = { line, line + n };
 	enum stat_line taken = STAT_OTHER;
 
-	if (take_text(&c, "s "))
+	if (take_text(&c, "maps "))
 		taken = take_mark(s, &c);
 	else if (take_text(&c, "@s_stop: "))
 		taken = take_stop(s, &c) ? STAT_TAKEN : STAT_MALFORMED;

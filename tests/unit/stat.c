@@ -37,8 +37,8 @@ __attribute__((format(printf, 2, 3))) static void feed(struct stat *s, const cha
 
 static void snapshot(struct stat *s, uint64_t at_ns)
 {
-	feed(s, "s %" PRIu64, at_ns);
-	CHECK_INT(take(s, "s end"), STAT_SNAPSHOT);
+	feed(s, "maps %" PRIu64, at_ns);
+	CHECK_INT(take(s, "maps end"), STAT_SNAPSHOT);
 }
 
 static void put_n(struct stat *s, int64_t key, int line, int64_t n)
@@ -61,8 +61,8 @@ static void check_lines(void)
 		{ "@s_hist[19242189045761, 36]: 1", STAT_TAKEN },
 		{ "@s_hist[0, 0]: 0", STAT_TAKEN },
 		{ "@s_stop: 61931268912", STAT_TAKEN },
-		{ "s 1", STAT_TAKEN },
-		{ "s vcpu 79714611888128", STAT_VCPU },
+		{ "maps 1", STAT_TAKEN },
+		{ "maps vcpu 79714611888128", STAT_VCPU },
 		{ "", STAT_OTHER },
 		{ "w 1 2 3", STAT_OTHER },
 		{ "@counted: 5", STAT_OTHER },
@@ -86,11 +86,11 @@ static void check_lines(void)
 		{ "@s_other[1]: 1", STAT_MALFORMED },
 		{ "@s_", STAT_MALFORMED },
 		{ "@s_stop: x", STAT_MALFORMED },
-		{ "s ", STAT_MALFORMED },
-		{ "s 0", STAT_MALFORMED },
-		{ "s ended", STAT_MALFORMED },
-		{ "s vcpu 0", STAT_MALFORMED },
-		{ "s vcpu", STAT_MALFORMED },
+		{ "maps ", STAT_MALFORMED },
+		{ "maps 0", STAT_MALFORMED },
+		{ "maps ended", STAT_MALFORMED },
+		{ "maps vcpu 0", STAT_MALFORMED },
+		{ "maps vcpu", STAT_MALFORMED },
 	};
 	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
 	uint64_t malformed = 0;
@@ -206,7 +206,7 @@ static void half(void)
 	put_n(s, a, 0, 10);
 	snapshot(s, 2 * S);
 	CHECK(stat_has_interval(s));
-	feed(s, "s %" PRIu64, 3 * S);
+	feed(s, "maps %" PRIu64, 3 * S);
 	put_n(s, a, 0, 15);
 	snapshot(s, 4 * S); /* begins anew, and this map is not in it */
 	stat_interval(s, STAT_BY_VM, &rows);
@@ -214,9 +214,9 @@ static void half(void)
 	CHECK_U64(rows.until_ns, 4 * S);
 	CHECK_U64(rows.items[0].hlt, 5);
 	stat_rows_done(&rows);
-	CHECK_INT(take(s, "s end"), STAT_TAKEN); /* without a begin */
-	feed(s, "s %" PRIu64, 3 * S);
-	CHECK_INT(take(s, "s end"), STAT_TAKEN); /* older than the last */
+	CHECK_INT(take(s, "maps end"), STAT_TAKEN); /* without a begin */
+	feed(s, "maps %" PRIu64, 3 * S);
+	CHECK_INT(take(s, "maps end"), STAT_TAKEN); /* older than the last */
 	put_n(s, a, 0, 14);			 /* an old value again */
 	snapshot(s, 5 * S);
 	stat_interval(s, STAT_BY_VM, &rows);

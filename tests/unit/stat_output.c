@@ -51,8 +51,8 @@ static void fixture_make(struct fixture *f)
 	CHECK(f->made.plan.chosen != NULL);
 	n = program_waits(f->made.plan.chosen->script, &f->waits);
 	f->stat = stat_new(f->waits, n);
-	feed(f, "s %" PRIu64, 10 * S);
-	feed(f, "s end");
+	feed(f, "maps %" PRIu64, 10 * S);
+	feed(f, "maps end");
 	feed(f, "@s_n[%" PRId64 ", %d]: 24862", key_a, line_of(f, n, "ple", "svm"));
 	feed(f, "@s_boost[%" PRId64 ", %d]: 771", key_a, line_of(f, n, "ple", "svm"));
 	feed(f, "@s_ready[%" PRId64 "]: %" PRIu64, key_a, S / 4);
@@ -64,8 +64,8 @@ static void fixture_make(struct fixture *f)
 	feed(f, "@s_hist[%" PRId64 ", 20]: 2", key_b);
 	feed(f, "@s_max[%" PRId64 "]: 2000000", key_b);
 	feed(f, "@s_halt[%" PRId64 "]: -%" PRIu64, key_b, 11 * S);
-	feed(f, "s %" PRIu64, 12 * S);
-	feed(f, "s end");
+	feed(f, "maps %" PRIu64, 12 * S);
+	feed(f, "maps end");
 	f->report = (struct stat_report){
 		.plan = &f->made.plan,
 		.names = vmnames_new("/nonexistent"),
@@ -229,7 +229,7 @@ static void program(void)
 	CHECK_HAS(without, "if (1 == 2) {");
 	p.interval_ms = 250;
 	with = program_render(&p);
-	CHECK_HAS(with, "\ninterval:ms:250\n{\n\tprintf(\"s %llu\\n\", nsecs);\n");
+	CHECK_HAS(with, "\ninterval:ms:250\n{\n\tprintf(\"maps %llu\\n\", nsecs);\n");
 	free(part.needs);
 	script_done(&script);
 	fixture_done(&f);
