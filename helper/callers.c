@@ -20,7 +20,7 @@ struct chain {
 };
 
 struct callers {
-	void *library, *cache;
+	void *handle, *cache;
 	void *chains; /* a tree */
 	__typeof__(bcc_symcache_resolve_no_demangle) *resolve;
 	__typeof__(bcc_free_symcache) *free_cache;
@@ -28,21 +28,21 @@ struct callers {
 
 struct callers *callers_new(char **ret_error)
 {
-	struct callers c = { .library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL) };
+	struct callers c = { .handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL) };
 	__typeof__(bcc_symcache_new) *make;
 	struct callers *ret;
 
-	if (!c.library) {
+	if (!c.handle) {
 		*ret_error = xasprintf("names of callers need libbpfcc (Debian's package libbpfcc): %s", dlerror());
 		return NULL;
 	}
-	make = (__typeof__(make))dlsym(c.library, "bcc_symcache_new");
-	c.resolve = (__typeof__(c.resolve))dlsym(c.library, "bcc_symcache_resolve_no_demangle");
-	c.free_cache = (__typeof__(c.free_cache))dlsym(c.library, "bcc_free_symcache");
+	make = (__typeof__(make))dlsym(c.handle, "bcc_symcache_new");
+	c.resolve = (__typeof__(c.resolve))dlsym(c.handle, "bcc_symcache_resolve_no_demangle");
+	c.free_cache = (__typeof__(c.free_cache))dlsym(c.handle, "bcc_free_symcache");
 	c.cache = make && c.resolve && c.free_cache ? make(KERNEL_PID, NULL) : NULL;
 	if (!c.cache) {
 		*ret_error = xasprintf("'%s' has no symbol cache for the kernel", LIBRARY);
-		dlclose(c.library);
+		dlclose(c.handle);
 		return NULL;
 	}
 	ret = xcalloc(1, sizeof(*ret));

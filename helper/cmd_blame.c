@@ -38,8 +38,9 @@ struct gathered {
 };
 
 /* An exit code, or OPTION_TAKEN to go on. */
-static int take_option(struct settings *s, int id)
+static int take_option(void *settings, int id)
 {
+	struct settings *s = settings;
 	int code = tracing_take_option(&s->tracing, id);
 
 	if (code == OPTION_TAKEN && s->tracing.filter.events & event_bit("hlt"))
@@ -287,8 +288,9 @@ static int check_part(const struct plan *plan)
 	return EXIT_OK;
 }
 
-static int start(struct settings *s, char **command, const struct plan *plan)
+static int start(void *settings, char **command, const struct plan *plan)
 {
+	struct settings *s = settings;
 	static const char *const parts[] = { "blame" };
 	struct trace_options options;
 	CLEANUP_FREE char *bpftrace = NULL;
@@ -306,31 +308,15 @@ static int start(struct settings *s, char **command, const struct plan *plan)
 		return code;
 	bpftrace = options.bpftrace;
 	options.command = command;
-	if (s->output) {
-		opened = fopen(s->output, "we");
-		if (!opened)
-			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", s->output, strerror(errno));
-	}
+	code = tracing_open(s->output, &opened);
+	if (code)
+		return code;
 	return run(s, &options, opened ? opened : stdout);
 }
 
 int cmd_blame(int argc, char **argv)
 {
 	struct settings s = { 0 };
-	struct planning planning;
-	int id, code;
 
-	while ((id = next_option(argc, argv, "blame")) != -1) {
-		code = take_option(&s, id);
-		if (code >= 0)
-			return code;
-	}
-	if (optind < argc && strcmp(argv[optind - 1], "--"))
-		return fail(EXIT_USAGE, "unexpected argument: '%s'; a command to run stands behind '--'", argv[optind]);
-	code = planning_make("", &planning);
-	if (code)
-		return code;
-	code = start(&s, optind < argc ? &argv[optind] : NULL, &planning.plan);
-	planning_done(&planning);
-	return code;
+	return tracing_command(argc, argv, "blame", take_option, start, &s);
 }

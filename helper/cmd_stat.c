@@ -96,8 +96,9 @@ static int take_interval(struct settings *s, const char *text)
 }
 
 /* An exit code, or -1 to go on. */
-static int take_option(struct settings *s, int id)
+static int take_option(void *settings, int id)
 {
+	struct settings *s = settings;
 	int code = tracing_take_option(&s->tracing, id);
 
 	if (code != OPTION_OTHER)
@@ -410,8 +411,9 @@ static int run(struct run *r, struct trace_options *options)
 	return code ? code : end_code(r, &result);
 }
 
-static int start(const struct settings *s, char **command, const struct plan *plan)
+static int start(void *settings, char **command, const struct plan *plan)
 {
+	struct settings *s = settings;
 	static const char *const parts[] = { "stat" };
 	struct trace_options options;
 	CLEANUP_FREE char *bpftrace = NULL;
@@ -419,17 +421,20 @@ static int start(const struct settings *s, char **command, const struct plan *pl
 	CLEANUP_FILE FILE *opened = NULL;
 	struct run r = { .s = s, .plan = plan };
 	size_t n_waits;
-	int code = tracing_prepare(&s->tracing, plan, parts, ARRAY_SIZE(parts), &options);
+	int code;
 
+	if (!s->format)
+		s->format = stat_format_find("table");
+	if (!s->interval_ns && !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO))
+		s->interval_ns = DEFAULT_INTERVAL_NS;
+	code = tracing_prepare(&s->tracing, plan, parts, ARRAY_SIZE(parts), &options);
 	if (code)
 		return code;
 	bpftrace = options.bpftrace;
 	options.command = command;
-	if (s->output && !s->format->counters) {
-		opened = fopen(s->output, "we");
-		if (!opened)
-			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", s->output, strerror(errno));
-	}
+	code = tracing_open(s->format->counters ? NULL : s->output, &opened);
+	if (code)
+		return code;
 	r.file = opened ? opened : s->output ? NULL : stdout;
 	r.live = !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO);
 	r.part = options.program.parts[0];
@@ -445,24 +450,6 @@ static int start(const struct settings *s, char **command, const struct plan *pl
 int cmd_stat(int argc, char **argv)
 {
 	struct settings s = { .by = STAT_BY_VM | STAT_BY_VCPU };
-	struct planning planning;
-	int id, code;
 
-	while ((id = next_option(argc, argv, "stat")) != -1) {
-		code = take_option(&s, id);
-		if (code >= 0)
-			return code;
-	}
-	if (optind < argc && strcmp(argv[optind - 1], "--"))
-		return fail(EXIT_USAGE, "unexpected argument: '%s'; a command to run stands behind '--'", argv[optind]);
-	if (!s.format)
-		s.format = stat_format_find("table");
-	if (!s.interval_ns && !s.output && !strcmp(s.format->name, "table") && isatty(STDOUT_FILENO))
-		s.interval_ns = DEFAULT_INTERVAL_NS;
-	code = planning_make("", &planning);
-	if (code)
-		return code;
-	code = start(&s, optind < argc ? &argv[optind] : NULL, &planning.plan);
-	planning_done(&planning);
-	return code;
+	return tracing_command(argc, argv, "stat", take_option, start, &s);
 }

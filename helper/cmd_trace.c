@@ -35,12 +35,23 @@ struct settings {
 	struct tracing tracing;
 	const struct output_format *format;
 	const char *output;
-	bool outcome, callers, schema;
+	bool outcome, callers;
 };
 
-/* An exit code, or -1 to go on. */
-static int take_option(struct settings *s, int id)
+static int print_schema(void)
 {
+	json_t *schema = schema_json();
+
+	json_dumpf(schema, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(schema);
+	return EXIT_OK;
+}
+
+/* An exit code, or -1 to go on. */
+static int take_option(void *settings, int id)
+{
+	struct settings *s = settings;
 	int code = tracing_take_option(&s->tracing, id);
 
 	if (code != OPTION_OTHER)
@@ -61,22 +72,11 @@ static int take_option(struct settings *s, int id)
 		s->callers = true;
 		break;
 	case OPT_SCHEMA:
-		s->schema = true;
-		break;
+		return print_schema();
 	default:
 		return id ? EXIT_USAGE : EXIT_OK;
 	}
 	return OPTION_TAKEN;
-}
-
-static int print_schema(void)
-{
-	json_t *schema = schema_json();
-
-	json_dumpf(schema, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(schema);
-	return EXIT_OK;
 }
 
 static int take_record(void *context, const struct record *r)
@@ -108,8 +108,9 @@ static int run(const struct settings *s, struct trace_options *options, FILE *fi
 	return code ? code : tracing_end_code(&result, s->output);
 }
 
-static int start(const struct settings *s, char **command, const struct plan *plan)
+static int start(void *settings, char **command, const struct plan *plan)
 {
+	struct settings *s = settings;
 	const char *parts[2];
 	size_t n_parts = 0;
 	struct trace_options options;
@@ -117,6 +118,8 @@ static int start(const struct settings *s, char **command, const struct plan *pl
 	CLEANUP_FILE FILE *opened = NULL;
 	int code;
 
+	if (!s->format)
+		s->format = output_format_find(!s->output && isatty(STDOUT_FILENO) ? "table" : "json");
 	if (s->outcome)
 		parts[n_parts++] = "outcome";
 	if (s->callers)
@@ -126,35 +129,15 @@ static int start(const struct settings *s, char **command, const struct plan *pl
 		return code;
 	bpftrace = options.bpftrace;
 	options.command = command;
-	if (s->output) {
-		opened = fopen(s->output, "we");
-		if (!opened)
-			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", s->output, strerror(errno));
-	}
+	code = tracing_open(s->output, &opened);
+	if (code)
+		return code;
 	return run(s, &options, opened ? opened : stdout);
 }
 
 int cmd_trace(int argc, char **argv)
 {
 	struct settings s = { 0 };
-	struct planning planning;
-	int id, code;
 
-	while ((id = next_option(argc, argv, "trace")) != -1) {
-		code = take_option(&s, id);
-		if (code >= 0)
-			return code;
-	}
-	if (s.schema)
-		return print_schema();
-	if (optind < argc && strcmp(argv[optind - 1], "--"))
-		return fail(EXIT_USAGE, "unexpected argument: '%s'; a command to run stands behind '--'", argv[optind]);
-	if (!s.format)
-		s.format = output_format_find(!s.output && isatty(STDOUT_FILENO) ? "table" : "json");
-	code = planning_make("", &planning);
-	if (code)
-		return code;
-	code = start(&s, optind < argc ? &argv[optind] : NULL, &planning.plan);
-	planning_done(&planning);
-	return code;
+	return tracing_command(argc, argv, "trace", take_option, start, &s);
 }

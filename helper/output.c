@@ -20,7 +20,7 @@ static const char *vm_text(const char *vm, uint32_t pid, char *number, size_t si
 /* ---- json ---- */
 
 /* Cleaned text holds no control character: only quote and backslash need an escape. */
-static void put_json_string(FILE *f, const char *s)
+void output_quoted(FILE *f, const char *s)
 {
 	putc_unlocked('"', f);
 	for (; *s; s++) {
@@ -37,7 +37,7 @@ static void put_json_callers(FILE *f, const struct strings *callers)
 	for (size_t i = 0; i < callers->n; i++) {
 		if (i)
 			putc(',', f);
-		put_json_string(f, callers->items[i]);
+		output_quoted(f, callers->items[i]);
 	}
 	putc(']', f);
 }
@@ -49,9 +49,9 @@ static void write_json_wait(FILE *f, const struct wait_event *w)
 	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
 	fprintf(f, "{\"type\":\"wait\",\"ts\":%" PRIu64 ",\"cpu\":%" PRIu32 ",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32 ",\"comm\":",
 		w->ts_ns, w->cpu, w->pid, w->tid);
-	put_json_string(f, comm);
+	output_quoted(f, comm);
 	fputs(",\"vm\":", f);
-	put_json_string(f, vm_text(w->vm, w->pid, number, sizeof(number)));
+	output_quoted(f, vm_text(w->vm, w->pid, number, sizeof(number)));
 	fprintf(f, ",\"vcpu\":%" PRId64 ",\"event\":\"%s\",\"source\":\"%s\",\"target\":%" PRId64, w->vcpu, w->event, w->source,
 		w->target);
 	if (w->callers)
@@ -70,7 +70,7 @@ static void write_json_outcome(FILE *f, const struct outcome_event *o)
 
 	fprintf(f, "{\"type\":\"outcome\",\"ts\":%" PRIu64 ",\"wait_ts\":%" PRIu64 ",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32 ",\"vm\":",
 		o->ts_ns, o->wait_ns, o->pid, o->tid);
-	put_json_string(f, vm_text(o->vm, o->pid, number, sizeof(number)));
+	output_quoted(f, vm_text(o->vm, o->pid, number, sizeof(number)));
 	fprintf(f, ",\"vcpu\":%" PRId64, o->vcpu);
 	if (*o->event)
 		fprintf(f, ",\"event\":\"%s\",\"source\":\"%s\"", o->event, o->source);
@@ -251,7 +251,7 @@ static void begin_csv(struct output *o)
 }
 
 /* Text goes in quotes; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
-static void put_csv_text(FILE *f, const char *s)
+void output_csv_text(FILE *f, const char *s)
 {
 	putc('"', f);
 	if (*s && strchr("=+-@", *s))
@@ -273,9 +273,9 @@ static void write_csv(struct output *o, const struct record *r)
 		return;
 	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
 	fprintf(o->file, "%" PRIu64 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",", w->ts_ns, w->cpu, w->pid, w->tid);
-	put_csv_text(o->file, comm);
+	output_csv_text(o->file, comm);
 	putc(',', o->file);
-	put_csv_text(o->file, vm_text(w->vm, w->pid, number, sizeof(number)));
+	output_csv_text(o->file, vm_text(w->vm, w->pid, number, sizeof(number)));
 	fprintf(o->file, ",%" PRId64 ",%s,%s,%" PRId64 "\n", w->vcpu, w->event, w->source, w->target);
 }
 

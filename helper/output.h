@@ -34,4 +34,9 @@ void output_write(struct output *o, const struct record *r);
 /* Hands on what is buffered. 0 or -errno (-EPIPE: nobody reads any more). */
 int output_flush(struct output *o);
 
+/* Cleaned text (see text_clean()) in quotes, as JSON and OpenMetrics have it. */
+void output_quoted(FILE *f, const char *text);
+/* Cleaned text as a cell of CSV; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
+void output_csv_text(FILE *f, const char *text);
+
 #endif

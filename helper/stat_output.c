@@ -2,6 +2,8 @@
 // The forms in which counts leave: table, json, csv, openmetrics.
 #include "stat_output.h"
 
+#include "output.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -408,18 +410,6 @@ static void write_table(FILE *f, const struct stat_report *r)
 
 /* ---- json ---- */
 
-/* Cleaned text holds no control character: only quote and backslash need an escape, in JSON and in labels. */
-static void put_quoted(FILE *f, const char *s)
-{
-	putc('"', f);
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			putc('\\', f);
-		putc(*s, f);
-	}
-	putc('"', f);
-}
-
 static void put_json_hist(FILE *f, const struct stat_row *row)
 {
 	const char *comma = "";
@@ -443,7 +433,7 @@ static void put_json_row(FILE *f, const struct stat_report *r, const struct stat
 	putc('{', f);
 	if (r->by & STAT_BY_VM) {
 		fputs("\"vm\":", f);
-		put_quoted(f, vm_text(r, row, number, sizeof(number)));
+		output_quoted(f, vm_text(r, row, number, sizeof(number)));
 		fprintf(f, ",\"pid\":%" PRIu32, row->pid);
 		comma = ",";
 	}
@@ -507,20 +497,6 @@ static void begin_csv(FILE *f, const struct stat_report *r)
 	putc('\n', f);
 }
 
-/* Text goes in quotes; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
-static void put_csv_text(FILE *f, const char *s)
-{
-	putc('"', f);
-	if (*s && strchr("=+-@", *s))
-		putc('\'', f);
-	for (; *s; s++) {
-		if (*s == '"')
-			putc('"', f);
-		putc(*s, f);
-	}
-	putc('"', f);
-}
-
 static void write_csv(FILE *f, const struct stat_report *r)
 {
 	char number[16];
@@ -531,7 +507,7 @@ static void write_csv(FILE *f, const struct stat_report *r)
 		fprintf(f, "%" PRIu64 ",%" PRIu64 ",%d", r->rows->until_ns, r->rows->until_ns - r->rows->from_ns, r->total);
 		if (r->by & STAT_BY_VM) {
 			putc(',', f);
-			put_csv_text(f, vm_text(r, row, number, sizeof(number)));
+			output_csv_text(f, vm_text(r, row, number, sizeof(number)));
 			fprintf(f, ",%" PRIu32, row->pid);
 		}
 		if (r->by & STAT_BY_VCPU)
@@ -563,7 +539,7 @@ static const char *put_sample(FILE *f, const struct stat_report *r, const struct
 	fprintf(f, "kvmwait_%s{", name);
 	if (r->by & STAT_BY_VM) {
 		fputs("vm=", f);
-		put_quoted(f, vm_text(r, row, number, sizeof(number)));
+		output_quoted(f, vm_text(r, row, number, sizeof(number)));
 		fprintf(f, ",pid=\"%" PRIu32 "\"", row->pid);
 		comma = ",";
 	}

@@ -121,6 +121,35 @@ int tracing_take_option(struct tracing *t, int id)
 	return code ? code : OPTION_TAKEN;
 }
 
+int tracing_command(int argc, char **argv, const char *name, int (*take)(void *settings, int id),
+		    int (*start)(void *settings, char **command, const struct plan *plan), void *settings)
+{
+	struct planning planning;
+	int id, code;
+
+	while ((id = next_option(argc, argv, name)) != -1) {
+		code = take(settings, id);
+		if (code >= 0)
+			return code;
+	}
+	if (optind < argc && strcmp(argv[optind - 1], "--"))
+		return fail(EXIT_USAGE, "unexpected argument: '%s'; a command to run stands behind '--'", argv[optind]);
+	code = planning_make("", &planning);
+	if (code)
+		return code;
+	code = start(settings, optind < argc ? &argv[optind] : NULL, &planning.plan);
+	planning_done(&planning);
+	return code;
+}
+
+int tracing_open(const char *output, FILE **ret)
+{
+	*ret = output ? fopen(output, "we") : NULL;
+	if (output && !*ret)
+		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, strerror(errno));
+	return EXIT_OK;
+}
+
 static int add_parts(const struct plan *plan, const char *const *parts, size_t n_parts, struct program *program)
 {
 	for (size_t i = 0; i < n_parts; i++) {

@@ -38,6 +38,16 @@ int tracing_take_option(struct tracing *t, int id);
 int parse_seconds(const char *text, uint64_t *ret_ns);
 
 /*
+ * The frame of a command that traces: its options go to take() one by one (an exit code ends it, OPTION_TAKEN goes on),
+ * any argument but a command behind "--" is refused, and start() gets that (NULL: none) and the plan.
+ */
+int tracing_command(int argc, char **argv, const char *name, int (*take)(void *settings, int id),
+		    int (*start)(void *settings, char **command, const struct plan *plan), void *settings);
+
+/* Opens the output if one is named, else gives NULL. 0, or an exit code with the message said. */
+int tracing_open(const char *output, FILE **ret);
+
+/*
  * Sees that the host can trace this plan, with these parts, and prepares it: program, bpftrace, duration, verbosity,
  * progress. 0, or an exit code with the message said. ret_options->bpftrace is the caller's to free.
  */
