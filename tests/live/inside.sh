@@ -64,7 +64,7 @@ filters() {
 	for n in a b; do kvmwait-guest -n $n --gate go hlt=41 yield:5=17 pause=11 >$n.json & done
 	more_there() { [ -n "$(pid_of a-kvm)" ] && [ -n "$(pid_of b-kvm)" ]; }
 	await more_there
-	kvmwait trace -p "$(pid_of a-kvm)" -p "$(pid_of b-kvm)" --vcpu 0 -e hlt,ple -o two.ndjson -- sh go.sh 2>>err
+	kvmwait trace --vm a-kvm -p "$(pid_of b-kvm)" --vcpu 0 -e hlt,ple -o two.ndjson -- sh go.sh 2>>err
 	echo $? >two.status
 	wait
 }
