@@ -9,7 +9,7 @@ PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 V ?= 0
 
-PACKAGES := libbpf jansson libmd
+PACKAGES := libbpf jansson libmd libzstd libprotobuf-c
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
 CPPFLAGS += -D_GNU_SOURCE -DKVMWAIT_VERSION='"$(VERSION)"' -DKVMWAIT_DATADIR='"$(PREFIX)/share/kvmwait"' \
 	    -DKVMWAIT_BINDIR='"$(PREFIX)/bin"' -Ihelper $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
