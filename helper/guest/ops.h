@@ -26,6 +26,7 @@ struct result {
 	uint64_t events;
 	uint64_t quiet;		/* of the kind that must not count */
 	uint64_t executed;	/* rounds that ended */
+	uint64_t elapsed_ns;	/* what they took, by the clock */
 	char why[200];
 };
 

@@ -85,6 +85,7 @@ static void put_did(FILE *f, const struct plan *plan, const struct host *host, c
 		put_who(f, plan, task, name);
 		fprintf(f, ",\"event\":\"%s\",\"source\":\"%s\",\"target\":%" PRId64, op->event,
 			op->source ? op->source : host_vendor(host), op->target ? (int64_t)task->target : -1);
+		fprintf(f, ",\"ns\":%" PRIu64, result->elapsed_ns);
 		if (result->known) {
 			fprintf(f, ",\"count\":%" PRIu64 "%s}", result->events, result->assumed ? ",\"assumed\":true" : "");
 		} else {

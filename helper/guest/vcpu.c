@@ -238,6 +238,7 @@ static void do_task(struct vcpu *vcpu, struct task *task)
 	result->ran = true;
 	ended = measured_run(vcpu, op, &m, result);
 	result->executed = m.rounds;
+	result->elapsed_ns = (uint64_t)m.elapsed_ns;
 	judge(vcpu, op, ended, &m, result);
 }
 
