@@ -228,6 +228,12 @@ int bpftrace_go_first(pid_t pid)
 	return sched_setscheduler(pid, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) ? -errno : 0;
 }
 
+void child_wait_turns(pid_t pid)
+{
+	if (sched_getscheduler(pid) == SCHED_OTHER)
+		sched_setscheduler(pid, SCHED_BATCH, &(const struct sched_param){ 0 });
+}
+
 /* The number behind a name in the fdinfo of a program, or 0. */
 static uint64_t fdinfo_number(const char *text, const char *name)
 {

@@ -42,6 +42,12 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
  */
 int bpftrace_go_first(pid_t pid);
 
+/*
+ * Has a process (0: this one) wait for its turn when it is woken instead of preempting whoever runs: a reader that every
+ * event wakes would take the CPU from the vCPU that made it. Then it reads many at a time. A policy of the user's stays.
+ */
+void child_wait_turns(pid_t pid);
+
 /* How many runs of function probes the kernel has left out so far, where it says (5.12 and later), else 0. */
 uint64_t bpftrace_missed(pid_t pid);
 

@@ -287,6 +287,8 @@ static void begin_running(struct trace *t)
 			stop(t, "the command could not be run");
 		}
 	}
+	if (!t->options->reads_maps)
+		child_wait_turns(0);
 }
 
 /* All callers of the event that is held are there: it goes on its way. */
@@ -387,6 +389,8 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 	case WIRE_BEGIN:
 		if (t->options->reads_maps)
 			t->result.priority_error = bpftrace_go_first(t->bpftrace.pid);
+		else
+			child_wait_turns(t->bpftrace.pid);
 		return;
 	case WIRE_PART:
 		return;
