@@ -44,7 +44,7 @@ static int take_option(void *settings, int id)
 	int code = tracing_take_option(&s->tracing, id);
 
 	if (code == OPTION_TAKEN && s->tracing.filter.events & event_bit("hlt"))
-		return fail(EXIT_USAGE, "a HLT is no spin: there are ple and pv_yield");
+		return fail(EXIT_USAGE, "a HLT is no spin; there are ple, pv_yield");
 	if (code != OPTION_OTHER)
 		return code;
 	switch (id) {
