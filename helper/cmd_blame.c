@@ -37,14 +37,29 @@ struct gathered {
 	json_t *meta, *end;
 };
 
+/* Fewer than the events there are: a HLT is no spin. */
+static int check_spins(const char *list)
+{
+	struct strings words = { 0 };
+	int code = EXIT_OK;
+
+	strings_split(&words, list, ",");
+	for (size_t i = 0; i < words.n && !code; i++)
+		if (strcmp(words.items[i], "ple") && strcmp(words.items[i], "pv_yield"))
+			code = fail(EXIT_USAGE, "no such spin: '%s'; there are ple, pv_yield", words.items[i]);
+	strings_done(&words);
+	return code;
+}
+
 /* An exit code, or OPTION_TAKEN to go on. */
 static int take_option(void *settings, int id)
 {
 	struct settings *s = settings;
-	int code = tracing_take_option(&s->tracing, id);
+	int code = id == 'e' ? check_spins(optarg) : EXIT_OK;
 
-	if (code == OPTION_TAKEN && s->tracing.filter.events & event_bit("hlt"))
-		return fail(EXIT_USAGE, "a HLT is no spin; there are ple, pv_yield");
+	if (code)
+		return code;
+	code = tracing_take_option(&s->tracing, id);
 	if (code != OPTION_OTHER)
 		return code;
 	switch (id) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# bash completion for kvmwait(1); tests/doc/run compares it with the program. Needs nothing but bash.
+# bash completion for kvmwait(1) and kvmwait-guest(1). Needs nothing but bash; tests/completion/run compares it with
+# the programs.
 
 # COMMAND OPTION[,OPTION] [WHAT]: an option, and what its argument is completed as.
 _kvmwait_table='
@@ -63,6 +64,17 @@ convert -o,--output file
 convert -h,--help
 capture -f,--force
 capture -h,--help
+kvmwait-guest -n,--name none
+kvmwait-guest -c,--vcpus none
+kvmwait-guest --comm none
+kvmwait-guest --op-timeout none
+kvmwait-guest --skip operations
+kvmwait-guest --no-pause
+kvmwait-guest --gate file
+kvmwait-guest --stay none
+kvmwait-guest -l,--list
+kvmwait-guest -h,--help
+kvmwait-guest -V,--version
 '
 
 # The words of a kind of argument, one a line.
@@ -175,4 +187,27 @@ _kvmwait() {
 	fi
 }
 
+_kvmwait_guest() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} what i
+	COMPREPLY=()
+	# --option=value and OP=COUNT come as three words.
+	if [[ $cur == = ]]; then
+		cur=''
+	elif [[ $prev == = ]] && ((COMP_CWORD > 2)); then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+		[[ $prev == -* ]] || return
+	fi
+	if what=$(_kvmwait_what kvmwait-guest "$prev"); then
+		_kvmwait_argument "$what" "$cur"
+	elif [[ $cur == -* ]]; then
+		_kvmwait_options kvmwait-guest "$cur"
+	elif [[ ${COMP_WORDS[COMP_CWORD]} != = ]]; then
+		_kvmwait_fill operations "$cur"
+		for i in "${!COMPREPLY[@]}"; do
+			COMPREPLY[i]+==
+		done
+	fi
+}
+
 complete -F _kvmwait kvmwait
+complete -F _kvmwait_guest kvmwait-guest
