@@ -46,6 +46,10 @@ $(BUILD)/kvmwait: $(HELPER_OBJ)
 $(BUILD)/kvmwait-guest: $(GUEST_OBJ)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -static -pthread -o $@ $^
 
+# What knows where it will be installed is compiled anew when that changes.
+$(shell mkdir -p $(BUILD); [ "$$(cat $(BUILD)/prefix 2>/dev/null)" = '$(PREFIX)' ] || printf '%s\n' '$(PREFIX)' >$(BUILD)/prefix)
+$(patsubst %.c,$(BUILD)/%.o,$(shell grep -l 'KVMWAIT_DATADIR\|KVMWAIT_BINDIR' helper/*.c)): $(BUILD)/prefix
+
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -130,21 +134,12 @@ update-expected: all
 
 ## install below $(DESTDIR)$(PREFIX)
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/kvmwait/scripts $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install $(BUILD)/kvmwait $(BUILD)/kvmwait-guest $(DESTDIR)$(PREFIX)/bin
-	install -m 644 scripts/* $(DESTDIR)$(PREFIX)/share/kvmwait/scripts
-	for n in 1 5 7; do install -m 644 share/man/*.$$n $(DESTDIR)$(PREFIX)/share/man/man$$n; done
-	install -m 644 share/completion/kvmwait.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kvmwait
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BUILD='$(BUILD)' share/install put
 .PHONY: install
 
 ## remove what install put there
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/kvmwait $(DESTDIR)$(PREFIX)/bin/kvmwait-guest
-	rm -rf $(DESTDIR)$(PREFIX)/share/kvmwait
-	for n in 1 5 7; do for f in share/man/*.$$n; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$$n/$${f##*/}; done; done
-	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kvmwait
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' share/install remove
 .PHONY: uninstall
 
 ## remove build/
