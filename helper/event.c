@@ -48,6 +48,7 @@ static const struct field filter_fields[] = {
 static const struct field meta_fields[] = {
 	{ "schema", FIELD_INTEGER, NULL, "version of this schema: 1", false, NULL },
 	{ "kvmwait", FIELD_STRING, NULL, "version of kvmwait", false, NULL },
+	{ "host", FIELD_STRING, NULL, "name of the host; other than printable UTF-8 comes as in comm", true, NULL },
 	{ "kernel", FIELD_STRING, NULL, "kernel release", false, NULL },
 	{ "arch", FIELD_STRING, NULL, "machine, as uname -m has it", false, NULL },
 	{ "vendor", FIELD_STRING, NULL, "vendor of the virtualization extension, where there are several", true, NULL },
@@ -87,8 +88,10 @@ static const struct field end_fields[] = {
 	{ "counted", FIELD_INTEGER, NULL, "events (and outcomes) the kernel counted; missing where it is not known", true, NULL },
 	{ "received", FIELD_INTEGER, NULL, "wait and outcome records, without unseen ones", false, NULL },
 	{ "outcomes", FIELD_INTEGER, NULL, "of the received: outcome records, where they were asked for", true, NULL },
+	{ "sched", FIELD_INTEGER, NULL, "of the received: what the scheduler did, told by the blame record instead", true, NULL },
 	{ "lost", FIELD_INTEGER, NULL, "events that were lost", false, NULL },
 	{ "unreported", FIELD_INTEGER, NULL, "of the lost: counted and not received, but not reported by bpftrace", false, NULL },
+	{ "unwritten", FIELD_INTEGER, NULL, "of the lost: received, but the file was full", true, NULL },
 	{ "malformed", FIELD_INTEGER, NULL, "lines that could not be read", false, NULL },
 	{ "late", FIELD_INTEGER, NULL, "records that came too late to be put in order", false, NULL },
 	{ "unbalanced", FIELD_INTEGER, NULL, "counted - received - lost; missing where counted is", true, NULL },
@@ -168,6 +171,94 @@ static const struct field stat_fields[] = {
 	{ 0 },
 };
 
+static const struct field plan_event_fields[] = {
+	{ "ple", FIELD_STRING, NULL, "exact, inferred or absent", false, NULL },
+	{ "hlt", FIELD_STRING, NULL, "exact, inferred or absent", false, NULL },
+	{ "pv_yield", FIELD_STRING, NULL, "exact, inferred or absent", false, NULL },
+	{ 0 },
+};
+
+static const struct field plan_source_fields[] = {
+	{ "event", FIELD_STRING, NULL, "event, or what a part measures", false, NULL },
+	{ "source", FIELD_STRING, NULL, "source", false, NULL },
+	{ "fidelity", FIELD_STRING, NULL, "exact, inferred or absent", false, NULL },
+	{ "not_applicable", FIELD_BOOLEAN, NULL, "is it absent because the kernel has no such path", false, NULL },
+	{ "functions", FIELD_STRINGS, NULL, "functions and tracepoints it was resolved to", false, NULL },
+	{ "why", FIELD_STRING, NULL, "why it is not exact, or what exactness rests on", true, NULL },
+	{ 0 },
+};
+
+static const struct field plan_script_fields[] = {
+	{ "script", FIELD_STRING, NULL, "name of the script", false, NULL },
+	{ "sha256", FIELD_STRING, NULL, "hash of the script", false, NULL },
+	{ "part", FIELD_STRING, NULL, "name of the part where it is one", true, NULL },
+	{ "range", FIELD_STRING, NULL, "kernels it is made for", false, NULL },
+	{ "chosen", FIELD_BOOLEAN, NULL, "does this kernel get it", false, NULL },
+	{ "in_range", FIELD_BOOLEAN, NULL, "is the kernel in its range", false, NULL },
+	{ "reason", FIELD_STRING, NULL, "why it was chosen or rejected", true, NULL },
+	{ "sources", FIELD_OBJECTS, NULL, "what it would tell", false, plan_source_fields },
+	{ 0 },
+};
+
+static const struct field plan_tree_fields[] = {
+	{ "kvmwait", FIELD_STRING, NULL, "version of kvmwait", false, NULL },
+	{ "kernel", FIELD_STRING, NULL, "kernel release", false, NULL },
+	{ "arch", FIELD_STRING, NULL, "machine, as uname -m has it", false, NULL },
+	{ "vendor", FIELD_STRING, NULL, "vendor of the virtualization extension, where there are several", true, NULL },
+	{ "script", FIELD_STRING, NULL, "the script that was chosen", true, NULL },
+	{ "events", FIELD_OBJECT, NULL, "the fidelity of each event", false, plan_event_fields },
+	{ "scripts", FIELD_OBJECTS, NULL, "every script and part, and why it was chosen or not", false, plan_script_fields },
+	{ 0 },
+};
+
+static const struct field plan_fields[] = {
+	{ "plan", FIELD_OBJECT, NULL, "the plan, as kvmwait plan --json prints it", false, plan_tree_fields },
+	{ "program", FIELD_STRING, NULL, "the program that bpftrace was given", false, NULL },
+	{ "params", FIELD_STRINGS, NULL, "its parameters", true, NULL },
+	{ 0 },
+};
+
+static const struct field blame_vm_fields[] = {
+	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of the VM's process", false, NULL },
+	{ "vcpus", FIELD_INTEGER, NULL, "vCPUs it has; 0: not known", false, NULL },
+	{ "unseen", FIELD_INTEGER, NULL, "of them: never seen on a CPU", false, NULL },
+	{ "spins", FIELD_INTEGER, NULL, "pause-loop exits and paravirtual yields", false, NULL },
+	{ "blamed", FIELD_INTEGER, NULL, "of them: a sibling was runnable off its CPU", false, NULL },
+	{ "unblamed", FIELD_INTEGER, NULL, "of them: every sibling ran, or had nothing to do", false, NULL },
+	{ "unknown", FIELD_INTEGER, NULL, "of them: neither can be said", false, NULL },
+	{ 0 },
+};
+
+static const struct field culprit_fields[] = {
+	{ "kind", FIELD_STRING, NULL, "self, sibling, vcpu, host, idle or unknown", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of the thread that has the CPU; 0: not known", true, NULL },
+	{ "tid", FIELD_INTEGER, NULL, "that thread", true, NULL },
+	{ "comm", FIELD_STRING, NULL, "its name, as in a wait", true, NULL },
+	{ "vm", FIELD_STRING, NULL, "where it is a vCPU: of this VM", true, NULL },
+	{ "vcpu", FIELD_INTEGER, NULL, "where it is a vCPU: its id", true, NULL },
+	{ 0 },
+};
+
+static const struct field blame_row_fields[] = {
+	{ "vm", FIELD_STRING, NULL, "name of the VM that spins, else its TGID", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of its process", false, NULL },
+	{ "vcpu", FIELD_INTEGER, NULL, "the vCPU that is waited for", false, NULL },
+	{ "culprit", FIELD_OBJECT, NULL, "who has its CPU", false, culprit_fields },
+	{ "spins", FIELD_INTEGER, NULL, "spins that found it so", false, NULL },
+	{ "share", FIELD_INTEGER, "1/100 %", "of the spins of its VM", false, NULL },
+	{ "targeted", FIELD_INTEGER, NULL, "of the spins: the guest named this vCPU", false, NULL },
+	{ "ready_ns", FIELD_INTEGER, "ns", "that it waited for the CPU while its VM spun", false, NULL },
+	{ 0 },
+};
+
+static const struct field blame_fields[] = {
+	{ "vms", FIELD_OBJECTS, NULL, "the VMs that spun, those with most spins first", false, blame_vm_fields },
+	{ "rows", FIELD_OBJECTS, NULL, "who had the CPU of whom, worst first", false, blame_row_fields },
+	{ "more", FIELD_INTEGER, NULL, "rows that are left out, as there are too many", true, NULL },
+	{ 0 },
+};
+
 const struct record_schema record_schemas[RECORD_TYPES] = {
 	[RECORD_META] = { "meta", "first: what was traced, how, and how exactly", meta_fields },
 	[RECORD_WAIT] = { "wait", "an event: KVM reached the path, no more is said", wait_fields },
@@ -175,6 +266,8 @@ const struct record_schema record_schemas[RECORD_TYPES] = {
 	[RECORD_LOST] = { "lost", "bpftrace lost events", lost_fields },
 	[RECORD_END] = { "end", "last: the balance, received + lost = counted", end_fields },
 	[RECORD_STAT] = { "stat", "counts of an interval, or of all the time", stat_fields },
+	[RECORD_PLAN] = { "plan", "in a recording, behind meta: what it was made with", plan_fields },
+	[RECORD_BLAME] = { "blame", "in a recording, before end: who had the CPU of vCPUs that spins waited for", blame_fields },
 };
 
 unsigned int event_bit(const char *name)

@@ -93,6 +93,8 @@ enum record_type {
 	RECORD_LOST,
 	RECORD_END,
 	RECORD_STAT,
+	RECORD_PLAN,
+	RECORD_BLAME,
 	RECORD_TYPES,
 	RECORD_SCHED = RECORD_TYPES, /* never leaves: it has no schema */
 };
