@@ -2,7 +2,7 @@
 // kvmwait blame: for each spin, which sibling vCPU was runnable off its CPU, and who had that CPU.
 #include "tracing.h"
 
-#include "blame.h"
+#include "blame_output.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -77,25 +77,6 @@ static int take_option(void *settings, int id)
 	return OPTION_TAKEN;
 }
 
-/* Of a thread that no record has told of: it has had its CPU since before the trace. */
-static bool look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm)
-{
-	CLEANUP_FREE char *comm_path = xasprintf("/proc/%" PRIu32 "/comm", tid);
-	CLEANUP_FREE char *status_path = xasprintf("/proc/%" PRIu32 "/status", tid);
-	CLEANUP_FREE char *comm = file_line(comm_path);
-	CLEANUP_FREE char *status = NULL;
-	const char *tgid;
-
-	(void)context;
-	if (!comm || file_read(status_path, 65536, &status, NULL))
-		return false;
-	snprintf(ret_comm, COMM_BYTES + 1, "%s", comm);
-	tgid = strstr(status, "\nTgid:\t");
-	if (tgid)
-		*ret_tgid = (uint32_t)strtoul(tgid + strlen("\nTgid:\t"), NULL, 10);
-	return true;
-}
-
 static int take_record(void *context, const struct record *r)
 {
 	struct gathered *g = context;
@@ -118,57 +99,19 @@ static int take_record(void *context, const struct record *r)
 
 /* ---- what came of it ---- */
 
-/* The name of a VM, or its TGID; the caller frees. */
-static char *vm_text(const struct blame_vm *vm)
-{
-	return vm->name ? xstrdup(vm->name) : xasprintf("%" PRIu32, vm->tgid);
-}
-
-static char *comm_text(const struct blame_row *row)
-{
-	char clean[4 * COMM_BYTES + 1];
-
-	text_clean(row->comm, strlen(row->comm), clean);
-	return xstrdup(*clean ? clean : "?");
-}
-
-static char *culprit_text(const struct blame_row *row)
-{
-	CLEANUP_FREE char *name = row->culprit_vm ? vm_text(row->culprit_vm) : comm_text(row);
-
-	switch (row->kind) {
-	case CULPRIT_IDLE:
-		return xstrdup("(idle)");
-	case CULPRIT_UNKNOWN:
-		return xstrdup("(unknown)");
-	case CULPRIT_HOST:
-		if (row->tgid && row->tgid != row->tid)
-			return xasprintf("%s (%" PRIu32 " of %" PRIu32 ")", name, row->tid, row->tgid);
-		return xasprintf("%s (%" PRIu32 ")", name, row->tid);
-	default:
-		return xasprintf("%s vCPU %" PRId64, name, row->culprit_vcpu);
-	}
-}
-
-/* In hundredths of a percent. */
-static uint64_t share_of(const struct blame_row *row)
-{
-	return row->vm->spins ? row->spins * 10000 / row->vm->spins : 0;
-}
-
 static void print_row(FILE *f, const struct blame_row *row)
 {
-	CLEANUP_FREE char *vm = vm_text(row->vm);
-	CLEANUP_FREE char *culprit = culprit_text(row);
+	CLEANUP_FREE char *vm = blame_vm_text(row->vm);
+	CLEANUP_FREE char *culprit = blame_culprit_text(row);
 
 	fprintf(f, "%-16s %4" PRId64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
-		row->vcpu, culprit_names[row->kind], culprit, row->spins, share_of(row) / 100, share_of(row) % 100, row->ns / 1000000,
+		row->vcpu, culprit_names[row->kind], culprit, row->spins, blame_share(row) / 100, blame_share(row) % 100, row->ns / 1000000,
 		row->ns / 1000 % 1000, row->targeted);
 }
 
 static void print_vm(FILE *f, const struct blame_vm *vm)
 {
-	CLEANUP_FREE char *name = vm_text(vm);
+	CLEANUP_FREE char *name = blame_vm_text(vm);
 
 	fprintf(f, "%s: %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown\n",
 		name, vm->spins, vm->blamed, vm->unblamed, vm->unknown);
@@ -204,46 +147,15 @@ static void print_table(FILE *f, const struct blame_row *const *rows, size_t n_r
 	print_balance(f, balance);
 }
 
-static json_t *row_json(const struct blame_row *row)
-{
-	CLEANUP_FREE char *vm = vm_text(row->vm);
-	CLEANUP_FREE char *comm = comm_text(row);
-	json_t *culprit = json_pack("{s:s}", "kind", culprit_names[row->kind]);
-
-	if (row->kind != CULPRIT_IDLE && row->kind != CULPRIT_UNKNOWN) {
-		json_object_set_new(culprit, "pid", json_integer(row->tgid));
-		json_object_set_new(culprit, "tid", json_integer(row->tid));
-		json_object_set_new(culprit, "comm", json_string(comm));
-	}
-	if (row->culprit_vm) {
-		CLEANUP_FREE char *name = vm_text(row->culprit_vm);
-
-		json_object_set_new(culprit, "vm", json_string(name));
-		json_object_set_new(culprit, "vcpu", json_integer(row->culprit_vcpu));
-	}
-	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "vm", vm, "pid", (json_int_t)row->vm->tgid, "vcpu",
-			 (json_int_t)row->vcpu, "culprit", culprit, "spins", (json_int_t)row->spins, "share",
-			 (json_int_t)share_of(row), "targeted", (json_int_t)row->targeted, "ready_ns", (json_int_t)row->ns);
-}
-
-static json_t *vm_json(const struct blame_vm *vm)
-{
-	CLEANUP_FREE char *name = vm_text(vm);
-
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vm", name, "pid", (json_int_t)vm->tgid, "vcpus",
-			 (json_int_t)vm->vcpus, "unseen", (json_int_t)vm->unseen, "spins", (json_int_t)vm->spins, "blamed",
-			 (json_int_t)vm->blamed, "unblamed", (json_int_t)vm->unblamed, "unknown", (json_int_t)vm->unknown);
-}
-
 static void print_json(FILE *f, const struct gathered *g, const struct blame_row *const *rows, size_t n_rows,
 		       const struct blame_vm *const *vms, size_t n_vms)
 {
 	json_t *blame = json_array(), *all = json_array(), *document;
 
 	for (size_t i = 0; i < n_rows; i++)
-		json_array_append_new(blame, row_json(rows[i]));
+		json_array_append_new(blame, blame_row_json(rows[i]));
 	for (size_t i = 0; i < n_vms; i++)
-		json_array_append_new(all, vm_json(vms[i]));
+		json_array_append_new(all, blame_vm_json(vms[i]));
 	document = json_pack("{s:i, s:O?, s:o, s:o, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms", all, "blame", blame, "end",
 			     g->end);
 	json_dumpf(document, f, JSON_INDENT(2));
@@ -266,7 +178,7 @@ static int print_result(const struct settings *s, const struct gathered *g, cons
 
 static int run(const struct settings *s, struct trace_options *options, FILE *file)
 {
-	struct gathered g = { .blame = blame_new(look_up, NULL) };
+	struct gathered g = { .blame = blame_new(blame_look_up, NULL) };
 	struct trace_result result;
 	int code;
 

@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 const struct option_help convert_options[] = {
@@ -111,6 +110,8 @@ static void take_end(struct convert *c, json_t *end)
 	c->balance.unreported = (uint64_t)json_integer_value(json_object_get(end, "unreported"));
 	if (c->of_counts) /* no record for each event: what the rows had stands in the end record */
 		c->balance.received = (uint64_t)json_integer_value(json_object_get(end, "received"));
+	else /* told by a blame record instead */
+		c->balance.received += (uint64_t)json_integer_value(json_object_get(end, "sched"));
 }
 
 /* A saved stream is in order already: it passes straight on. */
@@ -213,14 +214,6 @@ static int convert(const char *input, const struct output_format *format, FILE *
 	return code ? code : balance;
 }
 
-/* Are these two names of one regular file? */
-static bool is_same_file(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 int cmd_convert(int argc, char **argv)
 {
 	const struct output_format *format = NULL;
@@ -243,7 +236,7 @@ int cmd_convert(int argc, char **argv)
 		return fail(EXIT_USAGE, "convert takes one file, or - for standard input");
 	if (!format)
 		format = output_format_find(!output && isatty(STDOUT_FILENO) ? "table" : "json");
-	if (output && is_same_file(argv[optind], output))
+	if (output && file_is_same(argv[optind], output))
 		return fail(EXIT_USAGE, "the output is the input: '%s'", output);
 	if (output) {
 		opened = fopen(output, "we");

@@ -45,11 +45,13 @@ int cmd_capture(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_blame(int argc, char **argv);
+int cmd_record(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
 
-extern const struct option_help list_options[], plan_options[], capture_options[], trace_options[], stat_options[], blame_options[],
+extern const struct option_help list_options[], plan_options[], capture_options[], trace_options[], stat_options[], blame_options[], record_options[], report_options[],
 	convert_options[],
 	check_options[], selftest_options[];
 

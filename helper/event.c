@@ -29,6 +29,7 @@ static const struct field probe_fields[] = {
 	{ "fidelity", FIELD_STRING, NULL, "exact, inferred or absent", false, NULL },
 	{ "functions", FIELD_STRINGS, NULL, "functions and tracepoints it was resolved to", false, NULL },
 	{ "why", FIELD_STRING, NULL, "why it is not exact, or what exactness rests on", true, NULL },
+	{ "not_applicable", FIELD_BOOLEAN, NULL, "true where it is absent because the kernel has no such path", true, NULL },
 	{ 0 },
 };
 
@@ -141,7 +142,7 @@ static const struct field stat_row_fields[] = {
 	{ "event", FIELD_STRING, NULL, "ple, hlt or pv_yield", true, NULL },
 	{ "source", FIELD_STRING, NULL, "source of the event", true, NULL },
 	{ "waits", FIELD_INTEGER, NULL, "events", false, NULL },
-	{ "boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU", false, NULL },
+	{ "boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU; missing, as are others, where a recording has no outcomes", true, NULL },
 	{ "ple", FIELD_INTEGER, NULL, "pause-loop exits", true, NULL },
 	{ "ple_boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU", true, NULL },
 	{ "pv_yield", FIELD_INTEGER, NULL, "paravirtual yields", true, NULL },
@@ -166,6 +167,7 @@ static const struct field stat_fields[] = {
 	{ "ns", FIELD_INTEGER, "ns", "its length", false, NULL },
 	{ "total", FIELD_BOOLEAN, NULL, "is it all the time, rather than since the record before", false, NULL },
 	{ "full", FIELD_BOOLEAN, NULL, "has a map no room left, so that some is not counted", false, NULL },
+	{ "recorded", FIELD_BOOLEAN, NULL, "true where it comes from a recording: ready_ns then is of waits alone", true, NULL },
 	{ "by", FIELD_STRINGS, NULL, "what rows go by: vm, vcpu, event, source", false, NULL },
 	{ "rows", FIELD_OBJECTS, NULL, "the rows with anything in them", false, stat_row_fields },
 	{ 0 },
@@ -214,7 +216,6 @@ static const struct field plan_tree_fields[] = {
 static const struct field plan_fields[] = {
 	{ "plan", FIELD_OBJECT, NULL, "the plan, as kvmwait plan --json prints it", false, plan_tree_fields },
 	{ "program", FIELD_STRING, NULL, "the program that bpftrace was given", false, NULL },
-	{ "params", FIELD_STRINGS, NULL, "its parameters", true, NULL },
 	{ 0 },
 };
 

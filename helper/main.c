@@ -28,6 +28,11 @@ const struct command commands[] = {
 	{ "blame", cmd_blame, "[OPTION]... [-- COMMAND [ARG]...]", "say who has the CPU of the vCPU that a spin waits for", blame_options,
 	  "Without -d and COMMAND it runs for 5 seconds. With COMMAND it runs as long as the command does; the\n"
 	  "command's output goes to standard error unless -o is given." },
+	{ "record", cmd_record, "-o FILE [OPTION]... [-- COMMAND [ARG]...]", "trace into a file, to look at it later, elsewhere", record_options,
+	  "Without -d and COMMAND it runs until Ctrl-C, or until the file is full. With COMMAND it runs as long as the\n"
+	  "command does. 'kvmwait report' and 'kvmwait convert' read the file, unprivileged." },
+	{ "report", cmd_report, "[OPTION]... FILE|-...", "counts, rates and halts from recordings, host by host", report_options,
+	  "Several files are several hosts, or several times of one: they are kept apart. Needs no privilege." },
 	{ "plan", cmd_plan, "[OPTION]...", "say which script this kernel gets, and how exact each event is", plan_options, NULL },
 	{ "list", cmd_list, "[OPTION]...", "list the scripts: ranges, events, needs", list_options, NULL },
 	{ "check", cmd_check, "[OPTION]...", "say what this host allows and lacks, with the next step", check_options, NULL },
@@ -99,7 +104,7 @@ int next_option(int argc, char **argv, const char *command)
 
 	if (!c) /* whoever calls this is in the table */
 		abort();
-	s += c->run == cmd_trace || c->run == cmd_stat || c->run == cmd_blame;
+	s += c->run == cmd_trace || c->run == cmd_stat || c->run == cmd_blame || c->run == cmd_record;
 	for (const struct option_help *o = c->options; o->name && n + 2 < ARRAY_SIZE(longs); o++) {
 		longs[n++] = (struct option){ .name = o->name, .has_arg = o->argument ? required_argument : no_argument, .val = o->id };
 		if (!o->letter)

@@ -2,27 +2,20 @@
 // One line on a terminal that says how far something is that takes longer than a moment.
 #include "progress.h"
 
+#include "util.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S UINT64_C(1000000000)
 #define FIRST_NS (2 * NS_PER_S)
 #define NEXT_NS (NS_PER_S / 4)
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 void progress_start(struct progress *p)
 {
-	uint64_t started_ns = now_ns();
+	uint64_t started_ns = monotonic_ns();
 
 	*p = (struct progress){ .shows = isatty(STDERR_FILENO), .started_ns = started_ns, .due_ns = started_ns + FIRST_NS };
 }
@@ -31,7 +24,7 @@ static bool is_due(struct progress *p, uint64_t *ret_now_ns)
 {
 	if (!p->shows)
 		return false;
-	*ret_now_ns = now_ns();
+	*ret_now_ns = monotonic_ns();
 	if (*ret_now_ns < p->due_ns)
 		return false;
 	p->due_ns = *ret_now_ns + NEXT_NS;

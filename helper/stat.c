@@ -369,13 +369,16 @@ static int compare_rows(const void *a, const void *b)
 
 	if (x->pid != y->pid)
 		return x->pid < y->pid ? -1 : 1;
+	order = x->vm && y->vm ? strcmp(x->vm, y->vm) : 0;
+	if (order)
+		return order;
 	if (x->vcpu != y->vcpu)
 		return x->vcpu < y->vcpu ? -1 : 1;
 	order = strcmp(x->event, y->event);
 	return order ? order : strcmp(x->source, y->source);
 }
 
-static void add_wait(struct stat_row *row, const char *event, uint64_t n, uint64_t boosted)
+void stat_row_count(struct stat_row *row, const char *event, uint64_t n, uint64_t boosted)
 {
 	row->waits += n;
 	row->boosted += boosted;
@@ -397,19 +400,23 @@ struct maker {
 	struct stat_rows *rows;
 };
 
-static struct stat_row *new_row(const struct maker *m, const struct thread *t)
+struct stat_row *stat_rows_add(struct stat_rows *rows, unsigned int by, uint32_t pid, const char *vm, int64_t vcpu)
 {
-	struct stat_rows *rows = m->rows;
-
 	rows->items = xrealloc(rows->items, rows->n + 1, sizeof(*rows->items));
 	rows->items[rows->n] = (struct stat_row){
-		.pid = m->by & STAT_BY_VM ? key_pid(t->key) : 0,
-		.vcpu = m->by & STAT_BY_VCPU ? key_vcpu(t->key) : 0,
+		.pid = by & STAT_BY_VM ? pid : 0,
+		.vm = by & STAT_BY_VM ? vm : NULL,
+		.vcpu = by & STAT_BY_VCPU ? vcpu : 0,
 		.event = "",
 		.source = "",
 		.n_vcpus = 1,
 	};
 	return &rows->items[rows->n++];
+}
+
+static struct stat_row *new_row(const struct maker *m, const struct thread *t)
+{
+	return stat_rows_add(m->rows, m->by, key_pid(t->key), NULL, key_vcpu(t->key));
 }
 
 /* What a thread adds: a row for each of its events, or one. */
@@ -429,7 +436,7 @@ static void add_thread(const struct maker *m, const struct thread *t, const stru
 			row->event = w->event;
 		if (m->by & STAT_BY_SOURCE)
 			row->source = w->source;
-		add_wait(row, w->event, d->n[i], d->boost[i]);
+		stat_row_count(row, w->event, d->n[i], d->boost[i]);
 	}
 	if (row && !by_event) {
 		row->halts = d->halts;
@@ -465,7 +472,8 @@ static void merge_rows(struct stat_rows *rows, bool count_vcpus)
 {
 	size_t kept = 0;
 
-	qsort(rows->items, rows->n, sizeof(*rows->items), compare_rows);
+	if (rows->n)
+		qsort(rows->items, rows->n, sizeof(*rows->items), compare_rows);
 	for (size_t i = 0; i < rows->n; i++) {
 		struct stat_row *last = kept ? &rows->items[kept - 1] : NULL;
 
@@ -480,16 +488,20 @@ static void merge_rows(struct stat_rows *rows, bool count_vcpus)
 	rows->n = kept;
 }
 
-static void finish_rows(const struct maker *m)
+void stat_rows_finish(struct stat_rows *rows, unsigned int by, bool all)
 {
-	struct stat_rows *rows = m->rows;
 	size_t kept = 0;
 
-	merge_rows(rows, !(m->by & STAT_BY_VCPU) || !(m->by & STAT_BY_VM));
+	merge_rows(rows, !(by & STAT_BY_VCPU) || !(by & STAT_BY_VM));
 	for (size_t i = 0; i < rows->n; i++)
-		if (m->all || !is_empty(&rows->items[i]))
+		if (all || !is_empty(&rows->items[i]))
 			rows->items[kept++] = rows->items[i];
 	rows->n = kept;
+}
+
+static void finish_rows(const struct maker *m)
+{
+	stat_rows_finish(m->rows, m->by, m->all);
 }
 
 void stat_interval(const struct stat *s, unsigned int by, struct stat_rows *ret)
@@ -539,6 +551,14 @@ void stat_rows_done(struct stat_rows *rows)
 }
 
 /* ---- figures ---- */
+
+size_t stat_bucket(uint64_t ns)
+{
+	unsigned int log2 = ns ? 63 - (unsigned int)__builtin_clzll(ns) : 0;
+
+	log2 = log2 < STAT_LOG2_FIRST ? STAT_LOG2_FIRST : log2 > STAT_LOG2_LAST ? STAT_LOG2_LAST : log2;
+	return log2 - STAT_LOG2_FIRST;
+}
 
 uint64_t stat_n_halts(const struct stat_halts *h)
 {

@@ -39,6 +39,7 @@ enum stat_by {
 
 struct stat_row {
 	uint32_t pid;	      /* as all of these where rows go by it */
+	const char *vm;	      /* borrowed; NULL: to be found by the pid */
 	int64_t vcpu;
 	const char *event, *source; /* borrowed; "" */
 	uint64_t waits, boosted; /* of all the events of the row */
@@ -91,6 +92,15 @@ void stat_total(const struct stat *s, unsigned int by, uint64_t from_ns, struct 
 /* Counters as they stand, from before the first snapshot too, at the last snapshot; every row there is. */
 void stat_counters(const struct stat *s, unsigned int by, struct stat_rows *ret);
 void stat_rows_done(struct stat_rows *rows);
+
+/* Rows from elsewhere: a new one for a vCPU, with what `by` says of these. */
+struct stat_row *stat_rows_add(struct stat_rows *rows, unsigned int by, uint32_t pid, const char *vm, int64_t vcpu);
+/* Counts waits of one event into a row. */
+void stat_row_count(struct stat_row *row, const char *event, uint64_t waits, uint64_t boosted);
+/* At the end: one row of all that go together, in order; those with nothing in them are left out, unless all are wanted. */
+void stat_rows_finish(struct stat_rows *rows, unsigned int by, bool all);
+/* The bucket for a HLT that took so long. */
+size_t stat_bucket(uint64_t ns);
 
 /* How many halts the buckets hold. */
 uint64_t stat_n_halts(const struct stat_halts *h);

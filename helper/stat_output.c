@@ -30,7 +30,7 @@ static bool of_events(const struct stat_report *r)
 /* A name is cleaned when it is read; without one the TGID stands for the VM. */
 static const char *vm_text(const struct stat_report *r, const struct stat_row *row, char *number, size_t size)
 {
-	const char *name = vmnames_get(r->names, row->pid);
+	const char *name = row->vm ? row->vm : r->names ? vmnames_get(r->names, row->pid) : NULL;
 
 	if (name)
 		return name;
@@ -163,26 +163,32 @@ void stat_rows_sort(struct stat_rows *rows, const struct stat_column *column)
 static const struct number {
 	const char *name;
 	uint64_t (*get)(const struct stat_row *row);
-	bool of_event; /* rows of events have it too */
+	bool of_event;	 /* rows of events have it too */
+	bool of_outcome; /* what followed the waits tells it */
 } numbers[] = {
-	{ "waits", get_waits, true },
-	{ "boosted", get_boosted, true },
-	{ "ple", get_ple, false },
-	{ "ple_boosted", get_ple_boosted, false },
-	{ "pv_yield", get_yields, false },
-	{ "pv_yield_boosted", get_yields_boosted, false },
-	{ "hlt", get_hlt, false },
-	{ "polled", get_polled, false },
-	{ "blocked", get_blocked, false },
-	{ "unwaited", get_unwaited, false },
-	{ "gone", get_gone, false },
-	{ "halted_ns", get_halted, false },
-	{ "p50_ns", get_p50, false },
-	{ "p99_ns", get_p99, false },
-	{ "max_ns", get_max, false },
-	{ "ready_ns", get_ready, false },
-	{ "vcpus", get_vcpus, false },
+	{ "waits", get_waits, true, false },
+	{ "boosted", get_boosted, true, true },
+	{ "ple", get_ple, false, false },
+	{ "ple_boosted", get_ple_boosted, false, true },
+	{ "pv_yield", get_yields, false, false },
+	{ "pv_yield_boosted", get_yields_boosted, false, true },
+	{ "hlt", get_hlt, false, false },
+	{ "polled", get_polled, false, true },
+	{ "blocked", get_blocked, false, true },
+	{ "unwaited", get_unwaited, false, true },
+	{ "gone", get_gone, false, true },
+	{ "halted_ns", get_halted, false, true },
+	{ "p50_ns", get_p50, false, true },
+	{ "p99_ns", get_p99, false, true },
+	{ "max_ns", get_max, false, true },
+	{ "ready_ns", get_ready, false, true },
+	{ "vcpus", get_vcpus, false, false },
 };
+
+static bool has_number(const struct stat_report *r, const struct number *n)
+{
+	return (n->of_event || !of_events(r)) && !(n->of_outcome && r->no_outcomes);
+}
 
 /* ---- table ---- */
 
@@ -262,13 +268,28 @@ static void add_us(struct line *l, int width, uint64_t ns, bool there_are)
 		add(l, " %*s", width, "-");
 }
 
+static struct stat_origin origin_of(const struct stat_report *r)
+{
+	struct stat_origin o = { 0 };
+
+	if (r->origin)
+		return *r->origin;
+	o.kernel = r->plan->kernel->release;
+	o.vendor = r->plan->vendor ? r->plan->vendor : r->plan->kernel->arch;
+	o.script = r->plan->chosen->script->name;
+	o.fidelity_known = true;
+	for (size_t i = 0; i < n_event_kinds; i++)
+		o.fidelity[i] = plan_event_fidelity(r->plan->chosen, event_kinds[i].name);
+	return o;
+}
+
 /* "exact: ple hlt  " for the events of this fidelity, if any. */
-static void add_fidelity(struct line *l, const struct stat_report *r, enum fidelity wanted)
+static void add_fidelity(struct line *l, const struct stat_origin *o, enum fidelity wanted)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < n_event_kinds; i++) {
-		if (plan_event_fidelity(r->plan->chosen, event_kinds[i].name) != wanted)
+		if (!o->fidelity_known || o->fidelity[i] != wanted)
 			continue;
 		if (!any)
 			add(l, "%s:", fidelity_name(wanted));
@@ -279,16 +300,21 @@ static void add_fidelity(struct line *l, const struct stat_report *r, enum fidel
 		add(l, "  ");
 }
 
+static uint64_t outcome_of(const struct stat_report *r, uint64_t whole)
+{
+	return r->no_outcomes ? 0 : whole;
+}
+
 static void put_table_title(FILE *f, const struct stat_report *r)
 {
 	uint64_t tenths = (r->rows->until_ns - r->rows->from_ns + NS_PER_S / 20) / (NS_PER_S / 10);
+	struct stat_origin o = origin_of(r);
 	struct line l = { 0 };
 
-	add(&l, "%s %s  %s  ", r->plan->kernel->release, r->plan->vendor ? r->plan->vendor : r->plan->kernel->arch,
-	    r->plan->chosen->script->name);
-	add_fidelity(&l, r, FIDELITY_EXACT);
-	add_fidelity(&l, r, FIDELITY_INFERRED);
-	add_fidelity(&l, r, FIDELITY_ABSENT);
+	add(&l, "%s %s  %s  ", o.kernel, o.vendor, o.script);
+	add_fidelity(&l, &o, FIDELITY_EXACT);
+	add_fidelity(&l, &o, FIDELITY_INFERRED);
+	add_fidelity(&l, &o, FIDELITY_ABSENT);
 	add(&l, "%s%" PRIu64 ".%" PRIu64 " s", r->total ? "total " : "", tenths / 10, tenths % 10);
 	if (r->lost_known)
 		add(&l, "  lost %" PRIu64, r->lost);
@@ -313,13 +339,14 @@ static void put_table_heading(FILE *f, const struct stat_report *r)
 		add(&l, " %12s %10s %7s", "COUNT", "RATE/s", "boost%");
 	else
 		add(&l, "%9s %7s %9s %6s %7s %9s %9s %9s %9s %7s %6s", "ple/s", "boost%", "hlt/s", "poll%", "halted%", "p50(us)",
-		    "p99(us)", "max(us)", "yield/s", "boost%", "ready%");
+		    "p99(us)", "max(us)", "yield/s", "boost%", r->recorded ? "ready*" : "ready%");
 	put_line(f, r, &l);
 }
 
 static void put_table_row(FILE *f, const struct stat_report *r, const struct stat_row *row)
 {
 	uint64_t ns = r->rows->until_ns - r->rows->from_ns, ended = stat_n_halts(&row->halts);
+	uint64_t vcpus_ns = outcome_of(r, ns * row->n_vcpus);
 	struct line l = { 0 };
 	char number[16];
 
@@ -334,22 +361,22 @@ static void put_table_row(FILE *f, const struct stat_report *r, const struct sta
 	if (of_events(r)) {
 		add_grouped(&l, 12, row->waits);
 		add_rate(&l, 10, row->waits, ns);
-		add_share(&l, 7, row->boosted, row->waits - row->hlt);
+		add_share(&l, 7, row->boosted, outcome_of(r, row->waits - row->hlt));
 		put_line(f, r, &l);
 		return;
 	}
 	l.n -= l.n > 0; /* each number has a space before it */
 	add_rate(&l, 9, row->ple, ns);
-	add_share(&l, 7, row->ple_boosted, row->ple);
+	add_share(&l, 7, row->ple_boosted, outcome_of(r, row->ple));
 	add_rate(&l, 9, row->hlt, ns);
 	add_share(&l, 6, row->halts.ends[STAT_POLLED], ended);
-	add_share(&l, 7, row->halts.halted_ns, ns * row->n_vcpus);
+	add_share(&l, 7, row->halts.halted_ns, vcpus_ns);
 	add_us(&l, 9, get_p50(row), ended);
 	add_us(&l, 9, get_p99(row), ended);
 	add_us(&l, 9, row->halts.max_ns, row->halts.max_ns);
 	add_rate(&l, 9, row->yields, ns);
-	add_share(&l, 7, row->yields_boosted, row->yields);
-	add_share(&l, 6, row->ready_ns, ns * row->n_vcpus);
+	add_share(&l, 7, row->yields_boosted, outcome_of(r, row->yields));
+	add_share(&l, 6, row->ready_ns, vcpus_ns);
 	put_line(f, r, &l);
 }
 
@@ -403,7 +430,7 @@ static void write_table(FILE *f, const struct stat_report *r)
 		}
 		left--;
 		put_table_row(f, r, &r->rows->items[i]);
-		if (r->hist && !of_events(r) && !r->max_lines)
+		if (r->hist && !of_events(r) && !r->max_lines && !r->no_outcomes)
 			put_table_hist(f, r, &r->rows->items[i]);
 	}
 }
@@ -450,12 +477,12 @@ static void put_json_row(FILE *f, const struct stat_report *r, const struct stat
 		comma = ",";
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		if (!numbers[i].of_event && of_events(r))
+		if (!has_number(r, &numbers[i]))
 			continue;
 		fprintf(f, "%s\"%s\":%" PRIu64, comma, numbers[i].name, numbers[i].get(row));
 		comma = ",";
 	}
-	if (r->hist && !of_events(r))
+	if (r->hist && !of_events(r) && !r->no_outcomes)
 		put_json_hist(f, row);
 	putc('}', f);
 }
@@ -464,8 +491,9 @@ static void write_json(FILE *f, const struct stat_report *r)
 {
 	const char *comma = "";
 
-	fprintf(f, "{\"type\":\"stat\",\"ts\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"total\":%s,\"full\":%s,\"by\":[", r->rows->until_ns,
-		r->rows->until_ns - r->rows->from_ns, r->total ? "true" : "false", r->full ? "true" : "false");
+	fprintf(f, "{\"type\":\"stat\",\"ts\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"total\":%s,\"full\":%s,%s\"by\":[",
+		r->rows->until_ns, r->rows->until_ns - r->rows->from_ns, r->total ? "true" : "false", r->full ? "true" : "false",
+		r->recorded ? "\"recorded\":true," : "");
 	for (unsigned int i = 0; stat_by_names[i]; i++) {
 		if (!(r->by >> i & 1))
 			continue;
@@ -485,7 +513,7 @@ static void write_json(FILE *f, const struct stat_report *r)
 
 static void begin_csv(FILE *f, const struct stat_report *r)
 {
-	fputs("ts,ns,total", f);
+	fputs(r->file ? "host,file,ts,ns,total" : "ts,ns,total", f);
 	if (r->by & STAT_BY_VM)
 		fputs(",vm,pid", f);
 	for (unsigned int i = 1; stat_by_names[i]; i++)
@@ -504,6 +532,12 @@ static void write_csv(FILE *f, const struct stat_report *r)
 	for (size_t i = 0; i < r->rows->n; i++) {
 		const struct stat_row *row = &r->rows->items[i];
 
+		if (r->file) {
+			output_csv_text(f, r->host);
+			putc(',', f);
+			output_csv_text(f, r->file);
+			putc(',', f);
+		}
 		fprintf(f, "%" PRIu64 ",%" PRIu64 ",%d", r->rows->until_ns, r->rows->until_ns - r->rows->from_ns, r->total);
 		if (r->by & STAT_BY_VM) {
 			putc(',', f);
@@ -517,8 +551,10 @@ static void write_csv(FILE *f, const struct stat_report *r)
 		if (r->by & STAT_BY_SOURCE)
 			fprintf(f, ",%s", row->source);
 		for (size_t j = 0; j < ARRAY_SIZE(numbers); j++)
-			if (numbers[j].of_event || !of_events(r))
+			if (has_number(r, &numbers[j]))
 				fprintf(f, ",%" PRIu64, numbers[j].get(row));
+			else if (numbers[j].of_event || !of_events(r))
+				putc(',', f); /* not known */
 		putc('\n', f);
 	}
 }

@@ -9,9 +9,20 @@
 
 #include <stdio.h>
 
+/* Where counts come from. */
+struct stat_origin {
+	const char *kernel, *vendor /* or the machine */, *script;
+	bool fidelity_known;
+	enum fidelity fidelity[3]; /* of event_kinds */
+};
+
 /* One report: an interval, or all of it. */
 struct stat_report {
-	const struct plan *plan;
+	const struct plan *plan; /* the kernel's, or */
+	const struct stat_origin *origin; /* of a recording */
+	const char *file, *host;	  /* of a recording, cleaned; csv has them first */
+	bool recorded;			  /* ready_ns is of waits alone */
+	bool no_outcomes;		  /* what followed the waits is not known */
 	const struct verdict *part;
 	struct vmnames *names;
 	const struct stat_rows *rows;

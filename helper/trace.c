@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -155,6 +156,8 @@ static void add_probes(json_t *probes, const struct verdict *v)
 
 		if (s->why)
 			json_object_set_new(probe, "why", json_string(s->why));
+		if (s->not_applicable)
+			json_object_set_new(probe, "not_applicable", json_true());
 		json_array_append_new(probes, probe);
 	}
 }
@@ -194,12 +197,25 @@ static json_t *filters_json(const struct filter *f)
 	return json_pack("{s:o, s:o, s:o}", "events", events, "tgids", tgids, "vcpus", vcpus);
 }
 
+/* Of this host, fit to print; the caller frees. */
+static char *host_name(void)
+{
+	struct utsname names;
+	char clean[4 * sizeof(names.nodename) + 1];
+
+	if (uname(&names))
+		return xstrdup("?");
+	text_clean(names.nodename, strnlen(names.nodename, sizeof(names.nodename)), clean);
+	return xstrdup(clean);
+}
+
 static void give_meta(struct trace *t)
 {
 	const struct plan *plan = t->options->plan;
 	const struct script *script = t->options->program.script->script;
-	json_t *meta = json_pack("{s:s, s:i, s:s, s:s, s:s}", "type", "meta", "schema", SCHEMA_VERSION, "kvmwait",
-				 KVMWAIT_VERSION, "kernel", plan->kernel->release, "arch", plan->kernel->arch);
+	CLEANUP_FREE char *host = host_name();
+	json_t *meta = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "type", "meta", "schema", SCHEMA_VERSION, "kvmwait",
+				 KVMWAIT_VERSION, "host", host, "kernel", plan->kernel->release, "arch", plan->kernel->arch);
 
 	if (plan->vendor)
 		json_object_set_new(meta, "vendor", json_string(plan->vendor));
@@ -505,6 +521,14 @@ static void watch_time(struct trace *t)
 		fprintf(stderr, "\rkvmwait: attaching, %" PRIu64 " s ", ++t->shown_s);
 }
 
+static void watch_enough(struct trace *t)
+{
+	const char *why = t->options->enough(t->options->context);
+
+	if (why)
+		stop(t, why);
+}
+
 static void run_loop(struct trace *t, int signal_fd)
 {
 	while (t->bpftrace.out_fd >= 0 || t->bpftrace.err_fd >= 0) {
@@ -529,6 +553,8 @@ static void run_loop(struct trace *t, int signal_fd)
 		}
 		if (t->result.take_error)
 			stop(t, "the output failed");
+		else if (t->options->enough && t->state == STATE_RUNNING)
+			watch_enough(t);
 	}
 	if (t->shown_s)
 		fputs("\r\033[K", stderr);

@@ -25,6 +25,8 @@ struct trace_options {
 	bool (*take_line)(void *context, const char *line, size_t n);
 	/* After each batch of records; may be NULL. Not 0 ends the trace. */
 	int (*flush)(void *context);
+	/* Why there is enough of it, so that the trace is to end in good order; NULL: there is not. May be NULL. */
+	const char *(*enough)(void *context);
 	void *context;
 };
 

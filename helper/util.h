@@ -59,8 +59,13 @@ int file_read_below(const char *root, const char *path, size_t limit_bytes, char
 char *file_line(const char *path);
 /* Writes a file anew, with the mode 0644 less the umask. 0 or -errno. */
 int file_write(const char *path, const void *data, size_t size);
+/* Are these two names of one regular file? */
+bool file_is_same(const char *a, const char *b);
 /* Makes a directory and those above it. 0 or -errno. */
 int directory_make(const char *path);
+
+/* CLOCK_MONOTONIC. */
+uint64_t monotonic_ns(void);
 
 /* Skips white space. */
 const char *skip_space(const char *s);

@@ -358,7 +358,7 @@ static void schema_promises(void)
 		{ RECORD_END, "unbalanced", FIELD_INTEGER }, { RECORD_END, "clock", FIELD_OBJECT },
 		{ RECORD_END, "why", FIELD_STRING },
 	};
-	static const char *const names[] = { "meta", "wait", "outcome", "lost", "end", "stat" };
+	static const char *const names[] = { "meta", "wait", "outcome", "lost", "end", "stat", "plan", "blame" };
 	static const char *const clocks[] = { "boottime", "monotonic", "realtime" };
 
 	CHECK_INT(RECORD_TYPES, ARRAY_SIZE(names));
