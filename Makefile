@@ -26,6 +26,8 @@ $(GUEST_OBJ): CPPFLAGS := -Ihelper/guest/$(GUEST_ARCH) -Ihelper/guest $(CPPFLAGS
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 
+BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -62,7 +64,11 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB_OBJ) Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIB_OBJ) $(LDLIBS)
 
--include $(HELPER_OBJ:.o=.d) $(GUEST_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/helper/util.o Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/helper/util.o
+
+-include $(HELPER_OBJ:.o=.d) $(GUEST_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d) $(FUZZ_BIN:=.d)
 
 ## set up what is missing, build, and show real waits: on this host, or on a Debian kernel under QEMU
 demo:
@@ -89,6 +95,13 @@ check-matrix:
 	@$(MAKE) --no-print-directory all
 	@tests/live/matrix
 .PHONY: check-matrix
+
+## measure it beside cat, mawk, jq, perf and trace-cmd (ten minutes); writes share/doc/BENCH.md
+bench:
+	@share/setup bench
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@tests/bench/run --write
+.PHONY: bench
 
 ## fuzz the readers with libFuzzer, ASan and UBSan: make fuzz SECONDS=600 TARGETS='wire ndjson'
 fuzz:

@@ -8,11 +8,19 @@
 
 /* How long an event is held back, in the time of the events. */
 #define ORDER_WINDOW_NS 300000000u
+#define ORDER_LANES 1024u
 
+/*
+ * The records of one CPU come in order as a rule, so they are held in runs, lists that are in order, and only the
+ * oldest records of the runs have to be compared: a heap of some CPUs instead of one of all records. What does not fit
+ * behind the last record of its CPU begins a run of its own; if nothing fits anywhere it is a heap of records.
+ */
 struct order {
-	struct record *heap;
-	uint64_t *arrival; /* beside heap: equal times leave as they came */
-	size_t n, room;
+	struct order_slot *slots; /* the records; those that are free are a list */
+	struct order_run *runs;	  /* a heap, the oldest first */
+	size_t n, n_runs, room;
+	uint32_t free;		       /* the first free slot */
+	uint32_t last[ORDER_LANES];    /* by CPU: the slot of the last record of the run that can go on */
 	uint64_t newest_ns, released_ns, n_arrived;
 	uint64_t window_ns; /* how long one is held back, in the time of the events */
 	size_t most;	    /* how many are */
