@@ -6,30 +6,39 @@
 #include "order.h"
 #include "outcome.h"
 #include "output.h"
+#include "progress.h"
+#include "reader.h"
+#include "summary.h"
 #include "wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 const struct option_help convert_options[] = {
-	{ 'f', "format", "FORMAT", "table, json, ftrace or csv; table on a terminal, else json", 'f' },
+	{ 'f', "format", "FORMAT", "table, json, ftrace, csv or summary; table on a terminal, else json", 'f' },
 	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
 	{ 0 },
 };
 
 #define MAX_COMPLAINTS 10
+#define BLOCK_BYTES 262144u
+#define LINE_LIMIT_BYTES 16777216u /* counts of thousands of vCPUs are one record */
 
 struct convert {
 	const char *name; /* of the input */
 	struct output output;
+	struct summary *summary; /* instead of the records; NULL: not asked for */
+	json_t *end; /* of the summary */
 	struct order order;
 	struct outcomes *outcomes; /* NULL where the lines hold none */
 	struct ndjson ndjson;
 	uint64_t number; /* of the line */
 	bool of_counts; /* records of counts, not of events */
+	bool json; /* the lines are records, not those of a script */
 	bool have_stream; /* anything of a script or of NDJSON was seen */
 	struct balance balance;
 	int error; /* of the output */
@@ -41,9 +50,28 @@ static void complain(struct convert *c, const char *why)
 		fail(EXIT_FAILED, "a line cannot be read and is left out: '%s' line %lu: %s", c->name, (unsigned long)c->number, why);
 }
 
+static void put(struct convert *c, const struct record *r)
+{
+	if (!c->summary) {
+		output_write(&c->output, r);
+		return;
+	}
+	summary_take(c->summary, r);
+	if (r->type == RECORD_END && !c->end)
+		c->end = json_incref(r->object);
+}
+
+/* At the end of it all; a record that was cut short has no balance. */
+static void put_summary(struct convert *c)
+{
+	summary_write(c->summary, c->output.file);
+	if (c->end)
+		output_balance(c->output.file, c->end);
+}
+
 static void put_outcome(struct convert *c, const struct outcome_event *e)
 {
-	output_write(&c->output, &(struct record){ .type = RECORD_OUTCOME, .outcome = *e });
+	put(c, &(struct record){ .type = RECORD_OUTCOME, .outcome = *e });
 }
 
 static void release(struct convert *c, uint64_t before_ns)
@@ -54,10 +82,21 @@ static void release(struct convert *c, uint64_t before_ns)
 	while (order_pop(&c->order, before_ns, &r)) {
 		if (c->outcomes && outcomes_take(c->outcomes, &r, &unseen))
 			put_outcome(c, &unseen);
-		output_write(&c->output, &r);
+		put(c, &r);
 	}
 	while (before_ns == UINT64_MAX && c->outcomes && outcomes_take_rest(c->outcomes, c->order.newest_ns, &unseen))
 		put_outcome(c, &unseen);
+}
+
+/* A summary does not ask for order. */
+static void take_record(struct convert *c, const struct record *r)
+{
+	if (c->summary) {
+		summary_take(c->summary, r);
+		return;
+	}
+	order_push(&c->order, r);
+	release(c, 0);
 }
 
 static void take_wire(struct convert *c, const char *line, size_t n)
@@ -70,8 +109,7 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 	case WIRE_OUTCOME:
 		c->balance.received++;
 		c->balance.outcomes += wire.kind == WIRE_OUTCOME;
-		order_push(&c->order, &wire.record);
-		release(c, 0);
+		take_record(c, &wire.record);
 		break;
 	case WIRE_COUNTED:
 		c->balance.have_counted = true;
@@ -129,45 +167,72 @@ static void take_json(struct convert *c, const char *line, size_t n)
 	c->balance.received += r.type == RECORD_WAIT || (r.type == RECORD_OUTCOME && r.outcome.end != OUTCOME_UNSEEN);
 	if (r.type == RECORD_END)
 		take_end(c, r.object);
-	output_write(&c->output, &r);
+	put(c, &r);
 	json_decref(r.object);
 }
 
-static int read_all(struct convert *c, FILE *file)
+static void take_line(struct convert *c, const char *line, size_t n)
 {
-	CLEANUP_FREE char *line = NULL;
-	size_t room = 0;
-	ssize_t n;
-	bool json = false;
+	c->json |= c->number == 1 && n && *line == '{';
+	if (c->json)
+		take_json(c, line, n);
+	else
+		take_wire(c, line, n);
+}
 
-	while (!c->error && (n = getline(&line, &room, file)) >= 0) {
-		bool whole = n && line[n - 1] == '\n';
+/* The lines of a block. */
+static void take_lines(struct convert *c, struct reader *reader)
+{
+	enum reader_found found;
+	const char *line;
+	size_t n;
 
+	while ((found = reader_line(reader, &line, &n)) != READER_NONE) {
 		c->number++;
-		if (whole)
-			line[--n] = '\0';
-		json |= c->number == 1 && *line == '{';
-		if (!whole && n)
-			complain(c, "it is cut short");
-		else if (json)
-			take_json(c, line, (size_t)n);
+		if (found == READER_LINE)
+			take_line(c, line, n);
 		else
-			take_wire(c, line, (size_t)n);
-		if (c->number % 4096 == 0)
-			c->error = output_flush(&c->output);
+			complain(c, found == READER_CUT ? "it is cut short" : "it is too long");
 	}
-	if (ferror(file))
-		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror(errno));
+}
+
+static void put_end(struct convert *c)
+{
+	struct record end = { .type = RECORD_END };
+
+	balance_settle(&c->balance);
+	end.object = balance_json(&c->balance, "the lines ended");
+	put(c, &end);
+	json_decref(end.object);
+}
+
+static int read_all(struct convert *c, int fd, uint64_t size_bytes)
+{
+	struct progress progress;
+	struct reader reader;
+	uint64_t done = 0;
+	long n;
+
+	progress_start(&progress);
+	reader_init(&reader, fd, BLOCK_BYTES, LINE_LIMIT_BYTES);
+	do {
+		n = reader_fill(&reader);
+		take_lines(c, &reader);
+		c->error = output_flush(&c->output);
+		done += n > 0 ? (uint64_t)n : 0;
+		if (!isatty(fileno(c->output.file)))
+			progress_share(&progress, "converting", done, size_bytes);
+	} while (!c->error && (n > 0 || n == -EINTR));
+	progress_end(&progress);
+	reader_done(&reader);
+	if (n < 0 && !c->error)
+		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror((int)-n));
 	release(c, UINT64_MAX);
 	c->balance.late = c->order.late;
-	if (!json) {
-		struct record end = { .type = RECORD_END };
-
-		balance_settle(&c->balance);
-		end.object = balance_json(&c->balance, "the lines ended");
-		output_write(&c->output, &end);
-		json_decref(end.object);
-	}
+	if (!c->json)
+		put_end(c);
+	if (c->summary)
+		put_summary(c);
 	if (!c->error)
 		c->error = output_flush(&c->output);
 	return EXIT_OK;
@@ -195,18 +260,25 @@ static int say_balance(const struct convert *c)
 
 static int convert(const char *input, const struct output_format *format, FILE *out, const char *out_name)
 {
-	CLEANUP_FILE FILE *opened = strcmp(input, "-") ? fopen(input, "re") : NULL;
-	struct convert c = { .name = input };
-	int code, balance;
+	CLEANUP_FD int opened = strcmp(input, "-") ? open(input, O_RDONLY | O_CLOEXEC) : -1;
+	struct convert c = { .name = input, .summary = format ? NULL : summary_new() };
+	int fd = strcmp(input, "-") ? opened : STDIN_FILENO, code, balance;
+	struct stat status = { 0 };
 
-	if (strcmp(input, "-") && !opened)
+	if (fd < 0 || fstat(fd, &status)) {
+		summary_free(c.summary);
 		return fail(EXIT_FAILED, "the input cannot be opened: '%s': %s", input, strerror(errno));
+	}
 	output_init(&c.output, format, out);
-	output_begin(&c.output);
+	output_buffer(out);
+	if (format)
+		output_begin(&c.output);
 	order_init(&c.order);
-	code = read_all(&c, opened ? opened : stdin);
+	code = read_all(&c, fd, S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0);
 	balance = c.error ? EXIT_OK : say_balance(&c);
 	order_done(&c.order);
+	summary_free(c.summary);
+	json_decref(c.end);
 	outcomes_free(c.outcomes);
 	ndjson_done(&c.ndjson);
 	if (c.error && c.error != -EPIPE)
@@ -216,7 +288,8 @@ static int convert(const char *input, const struct output_format *format, FILE *
 
 int cmd_convert(int argc, char **argv)
 {
-	const struct output_format *format = NULL;
+	const struct output_format *format = NULL; /* NULL in the end: the summary */
+	bool summary = false;
 	const char *output = NULL;
 	CLEANUP_FILE FILE *opened = NULL;
 	int id;
@@ -224,8 +297,9 @@ int cmd_convert(int argc, char **argv)
 	while ((id = next_option(argc, argv, "convert")) != -1) {
 		if (id == 'f') {
 			format = output_format_find(optarg);
-			if (!format)
-				return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv", optarg);
+			summary = !strcmp(optarg, "summary");
+			if (!format && !summary)
+				return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv, summary", optarg);
 		} else if (id == 'o') {
 			output = optarg;
 		} else {
@@ -234,7 +308,7 @@ int cmd_convert(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return fail(EXIT_USAGE, "convert takes one file, or - for standard input");
-	if (!format)
+	if (!format && !summary)
 		format = output_format_find(!output && isatty(STDOUT_FILENO) ? "table" : "json");
 	if (output && file_is_same(argv[optind], output))
 		return fail(EXIT_USAGE, "the output is the input: '%s'", output);

@@ -5,35 +5,56 @@
 static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
 			    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
-static unsigned int count_digits(uint64_t value)
+static void put_pair(char *p, uint32_t value)
 {
-	unsigned int n = 1;
-
-	for (; value >= 10000; value /= 10000)
-		n += 4;
-	return n + (value >= 10) + (value >= 100) + (value >= 1000);
+	memcpy(p, pairs + 2 * value, 2);
 }
 
-char *digits_put_padded(char *p, uint64_t value, unsigned int n)
+static void put_four(char *p, uint32_t value)
 {
-	char *end = p + n;
-
-	for (; n >= 2; n -= 2) {
-		memcpy(p + n - 2, pairs + 2 * (value % 100), 2);
-		value /= 100;
-	}
-	if (n)
-		*p = (char)('0' + value % 10);
-	return end;
+	put_pair(p, value / 100);
+	put_pair(p + 2, value % 100);
 }
 
-char *digits_put(char *p, uint64_t value)
+/* Each half by itself: the CPU works at both at a time. */
+static void put_eight(char *p, uint32_t value)
+{
+	put_four(p, value / 10000);
+	put_four(p + 4, value % 10000);
+}
+
+/* Up to four digits, without zeros in front. */
+static char *put_short(char *p, uint32_t value)
 {
 	if (value < 10) {
 		*p = (char)('0' + value);
 		return p + 1;
 	}
-	return digits_put_padded(p, value, count_digits(value));
+	if (value < 100) {
+		put_pair(p, value);
+		return p + 2;
+	}
+	if (value < 1000) {
+		*p = (char)('0' + value / 100);
+		put_pair(p + 1, value % 100);
+		return p + 3;
+	}
+	put_four(p, value);
+	return p + 4;
+}
+
+char *digits_put(char *p, uint64_t value)
+{
+	if (value < 10000)
+		return put_short(p, (uint32_t)value);
+	if (value < 100000000) {
+		p = put_short(p, (uint32_t)value / 10000);
+		put_four(p, (uint32_t)value % 10000);
+		return p + 4;
+	}
+	p = digits_put(p, value / 100000000);
+	put_eight(p, (uint32_t)(value % 100000000));
+	return p + 8;
 }
 
 char *digits_put_signed(char *p, int64_t value)

@@ -58,7 +58,5 @@ static inline const char *digits_take(const char *p, const char *end, uint64_t *
 /* Writes a number; returns its end. There must be room for DIGITS_MOST. */
 char *digits_put(char *p, uint64_t value);
 char *digits_put_signed(char *p, int64_t value);
-/* The lowest n digits, with zeros in front. */
-char *digits_put_padded(char *p, uint64_t value, unsigned int n);
 
 #endif

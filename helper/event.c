@@ -274,7 +274,7 @@ const struct record_schema record_schemas[RECORD_TYPES] = {
 unsigned int event_bit(const char *name)
 {
 	for (size_t i = 0; i < n_event_kinds; i++)
-		if (!strcmp(event_kinds[i].name, name))
+		if (*event_kinds[i].name == *name && !strcmp(event_kinds[i].name, name))
 			return event_kinds[i].bit;
 	return 0;
 }

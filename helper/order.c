@@ -127,6 +127,13 @@ void order_push(struct order *o, const struct record *r)
 		sift_up(o, o->n_runs++, (struct order_run){ r->ts_ns, s->arrival, slot });
 }
 
+/* A record that lies long is in no near cache when its turn comes. */
+static void fetch(const struct order_slot *s)
+{
+	for (size_t i = 0; i < sizeof(*s); i += 64)
+		__builtin_prefetch((const char *)s + i);
+}
+
 /* The oldest record has left: the next of its run comes up, or the run has ended. */
 static void advance(struct order *o)
 {
@@ -147,7 +154,7 @@ static void advance(struct order *o)
 	s = &o->slots[next];
 	sift_down(o, (struct order_run){ s->record.ts_ns, s->arrival, next });
 	if (s->next != NONE)
-		__builtin_prefetch(&o->slots[s->next]);
+		fetch(&o->slots[s->next]);
 }
 
 bool order_pop(struct order *o, uint64_t before_ns, struct record *ret)

@@ -14,6 +14,9 @@ struct pending {
 
 struct outcomes {
 	void *tree;
+	size_t n;
+	struct pending **rest; /* in the end: all of them in order, as far as they have not been taken */
+	size_t n_rest;	       /* 0 until then */
 };
 
 struct outcomes *outcomes_new(void)
@@ -26,6 +29,7 @@ void outcomes_free(struct outcomes *o)
 	if (!o)
 		return;
 	tdestroy(o->tree, free);
+	free(o->rest);
 	free(o);
 }
 
@@ -47,6 +51,7 @@ static void forget(struct outcomes *o, struct pending *p)
 {
 	tdelete(p, &o->tree, compare_tids);
 	free(p);
+	o->n--;
 }
 
 static void copy_wait(struct outcome_event *o, const struct wait_event *w)
@@ -81,6 +86,7 @@ static bool take_wait(struct outcomes *o, const struct wait_event *w, struct out
 		p = xcalloc(1, sizeof(*p));
 		p->tid = w->tid;
 		tsearch(p, &o->tree, compare_tids);
+		o->n++;
 	}
 	p->wait = *w;
 	return unseen;
@@ -103,24 +109,45 @@ static bool take_outcome(struct outcomes *o, struct outcome_event *outcome, stru
 
 bool outcomes_take(struct outcomes *o, struct record *r, struct outcome_event *ret_unseen)
 {
+	o->n_rest = 0; /* what was in order may be no longer there */
 	return r->type == RECORD_OUTCOME ? take_outcome(o, &r->outcome, ret_unseen) : take_wait(o, &r->wait, ret_unseen);
 }
 
-static void note_oldest(const void *node, VISIT visit, void *closure)
+static void note_rest(const void *node, VISIT visit, void *closure)
 {
-	struct pending *p = *(struct pending *const *)node, **oldest = closure;
+	struct outcomes *o = closure;
 
-	if ((visit == postorder || visit == leaf) && (!*oldest || p->wait.ts_ns < (*oldest)->wait.ts_ns))
-		*oldest = p;
+	if (visit == postorder || visit == leaf)
+		o->rest[o->n_rest++] = *(struct pending *const *)node;
+}
+
+/* The oldest last, so that they are taken from the end; those of one time by thread. */
+static int compare_rest(const void *a, const void *b)
+{
+	const struct pending *x = *(struct pending *const *)a, *y = *(struct pending *const *)b;
+
+	if (x->wait.ts_ns != y->wait.ts_ns)
+		return x->wait.ts_ns < y->wait.ts_ns ? 1 : -1;
+	return compare_tids(y, x);
+}
+
+static void sort_rest(struct outcomes *o)
+{
+	o->rest = xrealloc(o->rest, o->n, sizeof(*o->rest));
+	o->n_rest = 0;
+	twalk_r(o->tree, note_rest, o);
+	qsort(o->rest, o->n_rest, sizeof(*o->rest), compare_rest);
 }
 
 bool outcomes_take_rest(struct outcomes *o, uint64_t ts_ns, struct outcome_event *ret_unseen)
 {
-	struct pending *oldest = NULL;
+	struct pending *oldest;
 
-	twalk_r(o->tree, note_oldest, &oldest);
-	if (!oldest)
+	if (!o->n)
 		return false;
+	if (o->n_rest != o->n)
+		sort_rest(o);
+	oldest = o->rest[--o->n_rest];
 	make_unseen(&oldest->wait, ts_ns, ret_unseen);
 	forget(o, oldest);
 	return true;

@@ -2,13 +2,123 @@
 // The forms in which a stream of records leaves: table, json, ftrace, csv.
 #include "output.h"
 
+#include "line.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CLEAN_COMM_BYTES (4 * COMM_BYTES + 1)
+#define FILE_BUFFER_BYTES 131072u
 
-/* The name of a VM is cleaned when it is read; without one the TGID stands for it. */
+/* Does the text come out of text_clean() as it is? Most names do. */
+static bool is_clean(const char *s, size_t n)
+{
+	unsigned int odd = 0;
+
+	for (size_t i = 0; i < n; i++)
+		odd |= (unsigned int)((unsigned char)(s[i] - ' ') > '~' - ' ') | (s[i] == '\\');
+	return !odd;
+}
+
+/* The name of a thread as text_clean() has it, given to `put`. */
+static void put_comm(struct line *l, const struct wait_event *w, void (*put)(struct line *l, const char *s, size_t n))
+{
+	size_t n = strnlen(w->comm, COMM_BYTES);
+	char clean[CLEAN_COMM_BYTES];
+
+	if (is_clean(w->comm, n)) {
+		put(l, w->comm, n);
+		return;
+	}
+	n = text_clean(w->comm, n, clean);
+	put(l, clean, n);
+}
+
+/* ---- what was written of the same thread and event before ---- */
+
+/* What a form writes of a wait but for its time, CPU and target. */
+typedef void put_who_fn(struct line *l, const struct wait_event *w);
+
+/*
+ * A stream has few threads and many events of each. So what put_who_fn wrote is kept beside all that it comes from, and
+ * used again where that is the same.
+ */
+#define WRITTEN_MOST 4096u
+#define WRITTEN_BYTES 256u
+#define WRITTEN_VM_BYTES 64u
+
+static struct written {
+	put_who_fn *put; /* NULL: nothing is kept here */
+	struct wait_event wait;
+	char vm[WRITTEN_VM_BYTES]; /* empty: wait.vm is NULL */
+	size_t n;
+	char text[WRITTEN_BYTES];
+} written[WRITTEN_MOST];
+
+static struct written *written_at(const struct wait_event *w)
+{
+	uint64_t h = ((uint64_t)w->tid << 32 | w->pid) * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)w->vcpu;
+
+	h = (h ^ (unsigned char)*w->event ^ (uint64_t)(unsigned char)*w->source << 8) * UINT64_C(0x9e3779b97f4a7c15);
+	return &written[(h >> 32) % WRITTEN_MOST];
+}
+
+static bool is_written(const struct written *t, const struct wait_event *w, put_who_fn *put)
+{
+	const struct wait_event *k = &t->wait;
+
+	return t->put == put && k->pid == w->pid && k->tid == w->tid && k->vcpu == w->vcpu && !memcmp(k->comm, w->comm, COMM_BYTES) &&
+	       !memcmp(k->event, w->event, NAME_BYTES) && !memcmp(k->source, w->source, NAME_BYTES) && !strcmp(t->vm, w->vm ? w->vm : "");
+}
+
+static void put_who(struct line *l, const struct wait_event *w, put_who_fn *put)
+{
+	struct written *t = written_at(w);
+	struct line made;
+
+	if (w->vm && (!*w->vm || strlen(w->vm) >= WRITTEN_VM_BYTES)) {
+		put(l, w);
+		return;
+	}
+	if (is_written(t, w, put)) {
+		line_bytes(l, t->text, t->n);
+		return;
+	}
+	line_begin(&made, NULL); /* that much room is not needed: see WRITTEN_VM_BYTES */
+	put(&made, w);
+	t->n = (size_t)(made.p - made.bytes);
+	line_bytes(l, made.bytes, t->n);
+	t->put = t->n <= WRITTEN_BYTES ? put : NULL;
+	if (!t->put)
+		return;
+	t->wait = *w;
+	strcpy(t->vm, w->vm ? w->vm : "");
+	memcpy(t->text, made.bytes, t->n);
+}
+
+/* Cleaned text holds no control character: only quote and backslash need an escape. */
+static void put_json_text(struct line *l, const char *s, size_t n)
+{
+	line_char(l, '"');
+	line_escaped(l, s, n, "\"\\", '\\');
+	line_char(l, '"');
+}
+
+/* Without a name the TGID stands for the VM. */
+static void put_json_vm(struct line *l, const char *vm, uint32_t pid)
+{
+	if (vm) {
+		put_json_text(l, vm, strlen(vm));
+		return;
+	}
+	line_char(l, '"');
+	line_u64(l, pid);
+	line_char(l, '"');
+}
+
+/* The name of a VM is cleaned when it is read. */
 static const char *vm_text(const char *vm, uint32_t pid, char *number, size_t size)
 {
 	if (vm)
@@ -31,32 +141,52 @@ void output_quoted(FILE *f, const char *s)
 	putc_unlocked('"', f);
 }
 
-static void put_json_callers(FILE *f, const struct strings *callers)
+static void put_json_callers(struct line *l, const struct strings *callers)
 {
-	fputs(",\"callers\":[", f);
+	LINE_PUT(l, ",\"callers\":[");
 	for (size_t i = 0; i < callers->n; i++) {
 		if (i)
-			putc(',', f);
-		output_quoted(f, callers->items[i]);
+			line_char(l, ',');
+		put_json_text(l, callers->items[i], strlen(callers->items[i]));
 	}
-	putc(']', f);
+	line_char(l, ']');
+}
+
+/* All between CPU and target. */
+static void put_json_who(struct line *l, const struct wait_event *w)
+{
+	LINE_PUT(l, ",\"pid\":");
+	line_u64(l, w->pid);
+	LINE_PUT(l, ",\"tid\":");
+	line_u64(l, w->tid);
+	LINE_PUT(l, ",\"comm\":");
+	put_comm(l, w, put_json_text);
+	LINE_PUT(l, ",\"vm\":");
+	put_json_vm(l, w->vm, w->pid);
+	LINE_PUT(l, ",\"vcpu\":");
+	line_i64(l, w->vcpu);
+	LINE_PUT(l, ",\"event\":\"");
+	line_text(l, w->event);
+	LINE_PUT(l, "\",\"source\":\"");
+	line_text(l, w->source);
+	LINE_PUT(l, "\",\"target\":");
 }
 
 static void write_json_wait(FILE *f, const struct wait_event *w)
 {
-	char comm[CLEAN_COMM_BYTES], number[16];
+	struct line l;
 
-	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
-	fprintf(f, "{\"type\":\"wait\",\"ts\":%" PRIu64 ",\"cpu\":%" PRIu32 ",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32 ",\"comm\":",
-		w->ts_ns, w->cpu, w->pid, w->tid);
-	output_quoted(f, comm);
-	fputs(",\"vm\":", f);
-	output_quoted(f, vm_text(w->vm, w->pid, number, sizeof(number)));
-	fprintf(f, ",\"vcpu\":%" PRId64 ",\"event\":\"%s\",\"source\":\"%s\",\"target\":%" PRId64, w->vcpu, w->event, w->source,
-		w->target);
+	line_begin(&l, f);
+	LINE_PUT(&l, "{\"type\":\"wait\",\"ts\":");
+	line_u64(&l, w->ts_ns);
+	LINE_PUT(&l, ",\"cpu\":");
+	line_u64(&l, w->cpu);
+	put_who(&l, w, put_json_who);
+	line_i64(&l, w->target);
 	if (w->callers)
-		put_json_callers(f, w->callers);
-	fputs("}\n", f);
+		put_json_callers(&l, w->callers);
+	LINE_PUT(&l, "}\n");
+	line_end(&l);
 }
 
 static bool is_halt(const struct outcome_event *o)
@@ -64,27 +194,62 @@ static bool is_halt(const struct outcome_event *o)
 	return event_bit(o->event) == event_bit("hlt") || (!*o->event && o->halt != HALT_NONE);
 }
 
+static void put_json_field(struct line *l, const char *name, uint64_t value)
+{
+	LINE_PUT(l, ",\"");
+	line_text(l, name);
+	LINE_PUT(l, "\":");
+	line_u64(l, value);
+}
+
+static void put_json_end(struct line *l, const struct outcome_event *o)
+{
+	if (is_halt(o)) {
+		LINE_PUT(l, ",\"halt\":\"");
+		line_text(l, halt_names[o->halt]);
+		line_char(l, '"');
+		put_json_field(l, "halt_ns", o->halt_ns);
+		line_text(l, o->end == OUTCOME_RUN ? ",\"woken\":true" : ",\"woken\":false");
+	} else {
+		LINE_PUT(l, ",\"boosted\":");
+		line_i64(l, o->boosted);
+		put_json_field(l, "boosted_tid", o->boosted_tid);
+	}
+	put_json_field(l, "ns", o->ts_ns - o->wait_ns);
+	put_json_field(l, "off_ns", o->off_ns);
+	put_json_field(l, "ready_ns", o->ready_ns);
+	put_json_field(l, "cpu_before", o->cpu_before);
+	put_json_field(l, "cpu", o->cpu);
+}
+
 static void write_json_outcome(FILE *f, const struct outcome_event *o)
 {
-	char number[16];
+	struct line l;
 
-	fprintf(f, "{\"type\":\"outcome\",\"ts\":%" PRIu64 ",\"wait_ts\":%" PRIu64 ",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32 ",\"vm\":",
-		o->ts_ns, o->wait_ns, o->pid, o->tid);
-	output_quoted(f, vm_text(o->vm, o->pid, number, sizeof(number)));
-	fprintf(f, ",\"vcpu\":%" PRId64, o->vcpu);
-	if (*o->event)
-		fprintf(f, ",\"event\":\"%s\",\"source\":\"%s\"", o->event, o->source);
-	fprintf(f, ",\"end\":\"%s\"", outcome_end_names[o->end]);
-	if (o->end != OUTCOME_UNSEEN) {
-		if (is_halt(o))
-			fprintf(f, ",\"halt\":\"%s\",\"halt_ns\":%" PRIu64 ",\"woken\":%s", halt_names[o->halt], o->halt_ns,
-				o->end == OUTCOME_RUN ? "true" : "false");
-		else
-			fprintf(f, ",\"boosted\":%" PRId64 ",\"boosted_tid\":%" PRIu32, o->boosted, o->boosted_tid);
-		fprintf(f, ",\"ns\":%" PRIu64 ",\"off_ns\":%" PRIu64 ",\"ready_ns\":%" PRIu64 ",\"cpu_before\":%" PRIu32
-			",\"cpu\":%" PRIu32, o->ts_ns - o->wait_ns, o->off_ns, o->ready_ns, o->cpu_before, o->cpu);
+	line_begin(&l, f);
+	LINE_PUT(&l, "{\"type\":\"outcome\",\"ts\":");
+	line_u64(&l, o->ts_ns);
+	put_json_field(&l, "wait_ts", o->wait_ns);
+	put_json_field(&l, "pid", o->pid);
+	put_json_field(&l, "tid", o->tid);
+	LINE_PUT(&l, ",\"vm\":");
+	put_json_vm(&l, o->vm, o->pid);
+	LINE_PUT(&l, ",\"vcpu\":");
+	line_i64(&l, o->vcpu);
+	if (*o->event) {
+		LINE_PUT(&l, ",\"event\":\"");
+		line_text(&l, o->event);
+		LINE_PUT(&l, "\",\"source\":\"");
+		line_text(&l, o->source);
+		line_char(&l, '"');
 	}
-	fputs("}\n", f);
+	LINE_PUT(&l, ",\"end\":\"");
+	line_text(&l, outcome_end_names[o->end]);
+	line_char(&l, '"');
+	if (o->end != OUTCOME_UNSEEN)
+		put_json_end(&l, o);
+	LINE_PUT(&l, "}\n");
+	line_end(&l);
 }
 
 static void write_json(struct output *o, const struct record *r)
@@ -108,7 +273,7 @@ static void begin_table(struct output *o)
 	fprintf(o->file, "%-11s %4s  %-16s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
 }
 
-static void write_balance(FILE *f, json_t *end)
+void output_balance(FILE *f, json_t *end)
 {
 	json_t *counted = json_object_get(end, "counted");
 	json_int_t received = json_integer_value(json_object_get(end, "received"));
@@ -205,7 +370,7 @@ static void write_table(struct output *o, const struct record *r)
 		fprintf(o->file, "lost %" JSON_INTEGER_FORMAT " events\n", json_integer_value(json_object_get(r->object, "lost")));
 		return;
 	case RECORD_END:
-		write_balance(o->file, r->object);
+		output_balance(o->file, r->object);
 		return;
 	default:
 		return;
@@ -213,6 +378,14 @@ static void write_table(struct output *o, const struct record *r)
 }
 
 /* ---- ftrace ---- */
+
+/* "%16s" */
+static void put_right(struct line *l, const char *s, size_t n)
+{
+	for (size_t i = n; i < 16; i++)
+		line_char(l, ' ');
+	line_bytes(l, s, n);
+}
 
 /*
  * The frame of trace_print_context() in kernel/trace/trace_output.c with the fields this stream has: the
@@ -222,17 +395,31 @@ static void write_ftrace(struct output *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
 	uint64_t ts_us = (w->ts_ns + 500) / 1000; /* as ns2usecs() rounds */
-	char comm[CLEAN_COMM_BYTES];
+	struct line l;
 
 	if (r->type == RECORD_LOST)
 		fprintf(o->file, "# lost %" JSON_INTEGER_FORMAT " events\n",
 			json_integer_value(json_object_get(r->object, "lost")));
 	if (r->type != RECORD_WAIT)
 		return;
-	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
-	fprintf(o->file, "%16s-%-7" PRIu32 " [%03" PRIu32 "] ..... %5" PRIu64 ".%06" PRIu64 ": kvm_sched_event: vcpu %" PRIu32
-		" event %s target %" PRId64 "\n",
-		comm, w->tid, w->cpu, ts_us / 1000000, ts_us % 1000000, (uint32_t)w->vcpu, w->event, w->target);
+	line_begin(&l, o->file);
+	put_comm(&l, w, put_right);
+	line_char(&l, '-');
+	line_u64_left(&l, w->tid, 7);
+	LINE_PUT(&l, " [");
+	line_u64_filled(&l, w->cpu, 3, '0');
+	LINE_PUT(&l, "] ..... ");
+	line_u64_filled(&l, ts_us / 1000000, 5, ' ');
+	line_char(&l, '.');
+	line_u64_filled(&l, ts_us % 1000000, 6, '0');
+	LINE_PUT(&l, ": kvm_sched_event: vcpu ");
+	line_u64(&l, (uint32_t)w->vcpu);
+	LINE_PUT(&l, " event ");
+	line_text(&l, w->event);
+	LINE_PUT(&l, " target ");
+	line_i64(&l, w->target);
+	line_char(&l, '\n');
+	line_end(&l);
 }
 
 static void begin_ftrace(struct output *o)
@@ -264,19 +451,55 @@ void output_csv_text(FILE *f, const char *s)
 	putc('"', f);
 }
 
+static void put_csv_text(struct line *l, const char *s, size_t n)
+{
+	line_char(l, '"');
+	if (n && strchr("=+-@", *s))
+		line_char(l, '\'');
+	line_escaped(l, s, n, "\"\"", '"');
+	line_char(l, '"');
+}
+
+static void put_csv_who(struct line *l, const struct wait_event *w)
+{
+	line_char(l, ',');
+	line_u64(l, w->pid);
+	line_char(l, ',');
+	line_u64(l, w->tid);
+	line_char(l, ',');
+	put_comm(l, w, put_csv_text);
+	line_char(l, ',');
+	if (w->vm) {
+		put_csv_text(l, w->vm, strlen(w->vm));
+	} else {
+		line_char(l, '"');
+		line_u64(l, w->pid);
+		line_char(l, '"');
+	}
+	line_char(l, ',');
+	line_i64(l, w->vcpu);
+	line_char(l, ',');
+	line_text(l, w->event);
+	line_char(l, ',');
+	line_text(l, w->source);
+	line_char(l, ',');
+}
+
 static void write_csv(struct output *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
-	char comm[CLEAN_COMM_BYTES], number[16];
+	struct line l;
 
 	if (r->type != RECORD_WAIT)
 		return;
-	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
-	fprintf(o->file, "%" PRIu64 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",", w->ts_ns, w->cpu, w->pid, w->tid);
-	output_csv_text(o->file, comm);
-	putc(',', o->file);
-	output_csv_text(o->file, vm_text(w->vm, w->pid, number, sizeof(number)));
-	fprintf(o->file, ",%" PRId64 ",%s,%s,%" PRId64 "\n", w->vcpu, w->event, w->source, w->target);
+	line_begin(&l, o->file);
+	line_u64(&l, w->ts_ns);
+	line_char(&l, ',');
+	line_u64(&l, w->cpu);
+	put_who(&l, w, put_csv_who);
+	line_i64(&l, w->target);
+	line_char(&l, '\n');
+	line_end(&l);
 }
 
 const struct output_format output_formats[] = {
@@ -298,6 +521,12 @@ const struct output_format *output_format_find(const char *name)
 void output_init(struct output *o, const struct output_format *format, FILE *file)
 {
 	*o = (struct output){ .format = format, .file = file };
+}
+
+void output_buffer(FILE *file)
+{
+	if (!isatty(fileno(file)))
+		setvbuf(file, NULL, _IOFBF, FILE_BUFFER_BYTES);
 }
 
 void output_begin(struct output *o)

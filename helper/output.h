@@ -31,9 +31,13 @@ void output_init(struct output *o, const struct output_format *format, FILE *fil
 void output_begin(struct output *o);
 /* Writes one record. Errors stay with the file: see output_flush(). */
 void output_write(struct output *o, const struct record *r);
+/* Gives a file that nothing was written to a buffer for a stream of records. */
+void output_buffer(FILE *file);
 /* Hands on what is buffered. 0 or -errno (-EPIPE: nobody reads any more). */
 int output_flush(struct output *o);
 
+/* The balance of an end record, as a line for a person. */
+void output_balance(FILE *f, json_t *end);
 /* Cleaned text (see text_clean()) in quotes, as JSON and OpenMetrics have it. */
 void output_quoted(FILE *f, const char *text);
 /* Cleaned text as a cell of CSV; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */

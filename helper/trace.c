@@ -6,6 +6,7 @@
 #include "child.h"
 #include "order.h"
 #include "outcome.h"
+#include "reader.h"
 #include "vmname.h"
 #include "wire.h"
 
@@ -39,9 +40,7 @@ enum state {
 
 struct line_reader {
 	int *fd; /* -1 at the end */
-	char *buffer;
-	size_t used;
-	bool skipping; /* the rest of a line that is too long */
+	struct reader reader;
 };
 
 /* The last numbered line of a CPU. */
@@ -419,39 +418,35 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 		remember(t, line, n);
 }
 
-static void take_lines(struct trace *t, struct line_reader *r, bool at_end)
+static void take_lines(struct trace *t, struct line_reader *r)
 {
-	char *p = r->buffer, *end = r->buffer + r->used, *newline;
+	enum reader_found found;
+	const char *line;
+	size_t n;
 
-	while ((newline = memchr(p, '\n', (size_t)(end - p)))) {
-		if (!r->skipping)
-			take_line(t, p, (size_t)(newline - p), r == &t->out);
-		r->skipping = false;
-		p = newline + 1;
-	}
-	if ((at_end && p < end) || (size_t)(end - p) >= LINE_LIMIT_BYTES) {
+	while ((found = reader_line(&r->reader, &line, &n)) != READER_NONE) {
+		if (found == READER_LINE) {
+			take_line(t, line, n, r == &t->out);
+			continue;
+		}
 		/* cut short, or no line of ours */
-		if (r == &t->out && !r->skipping && wire_is_counted(p, (size_t)(end - p)))
+		if (r == &t->out && wire_is_counted(line, n))
 			t->result.balance.malformed++;
-		remember(t, p, (size_t)(end - p) < 200 ? (size_t)(end - p) : 200);
-		r->skipping = !at_end;
-		p = end;
+		remember(t, line, n < 200 ? n : 200);
 	}
-	r->used = (size_t)(end - p);
-	memmove(r->buffer, p, r->used);
 }
 
 static void read_lines(struct trace *t, struct line_reader *r)
 {
-	ssize_t n = read(*r->fd, r->buffer + r->used, LINE_LIMIT_BYTES - r->used);
+	long n;
 
-	if (n < 0 && errno == EINTR)
+	r->reader.fd = *r->fd;
+	n = reader_fill(&r->reader);
+	if (n == -EINTR)
 		return;
-	if (n > 0)
-		r->used += (size_t)n;
+	r->reader.at_end = n <= 0;
 	t->read_ns = clock_ns(CLOCK_MONOTONIC);
-	r->buffer[r->used] = '\0';
-	take_lines(t, r, n <= 0);
+	take_lines(t, r);
 	if (n <= 0) {
 		close(*r->fd);
 		*r->fd = -1;
@@ -670,8 +665,8 @@ static void trace_free(struct trace *t)
 {
 	for (size_t i = 0; i < TAIL_LINES; i++)
 		free(t->tail[i]);
-	free(t->out.buffer);
-	free(t->err.buffer);
+	reader_done(&t->out.reader);
+	reader_done(&t->err.reader);
 	free(t->version);
 	order_done(&t->order);
 	free(t->lasts);
@@ -695,8 +690,10 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 	CLEANUP_FD int signal_fd = block_signals(&old);
 	int err = 0;
 
-	t.out = (struct line_reader){ .fd = &t.bpftrace.out_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
-	t.err = (struct line_reader){ .fd = &t.bpftrace.err_fd, .buffer = xcalloc(LINE_LIMIT_BYTES + 1, 1) };
+	t.out.fd = &t.bpftrace.out_fd;
+	t.err.fd = &t.bpftrace.err_fd;
+	reader_init(&t.out.reader, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
+	reader_init(&t.err.reader, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
 	order_init(&t.order);
 	if (options->hold)
 		order_hold(&t.order);

@@ -2,6 +2,8 @@
 // The lines that every script prints, and bpftrace's own among them.
 #include "wire.h"
 
+#include "digits.h"
+
 #include <string.h>
 
 #define BEGIN_MARK "kvmwait-wire "
@@ -13,21 +15,17 @@ struct cursor {
 };
 
 /* Reads digits and the one space (or the end) behind them. */
-static bool take_u64(struct cursor *c, uint64_t *ret)
+static inline bool take_u64(struct cursor *c, uint64_t *ret)
 {
-	const char *start = c->p;
-	uint64_t value = 0;
+	const char *p = digits_take(c->p, c->end, ret);
 
-	for (; c->p < c->end && *c->p >= '0' && *c->p <= '9'; c->p++)
-		if (__builtin_mul_overflow(value, 10u, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(*c->p - '0'), &value))
-			return false;
-	if (c->p == start)
+	if (!p)
 		return false;
-	*ret = value;
-	if (c->p == c->end)
+	c->p = p;
+	if (p == c->end)
 		return true;
-	return *c->p++ == ' ';
+	c->p++;
+	return *p == ' ';
 }
 
 static bool take_u32(struct cursor *c, uint32_t *ret)
@@ -63,23 +61,47 @@ static bool take_name(struct cursor *c, char *ret)
 {
 	size_t n = 0;
 
+	memset(ret, 0, NAME_BYTES);
 	while (c->p < c->end && *c->p != ' ') {
 		if (n + 1 >= NAME_BYTES || !is_name_byte(*c->p))
 			return false;
 		ret[n++] = *c->p++;
 	}
-	ret[n] = '\0';
 	return n && c->p++ < c->end;
 }
 
+/* The value of a hex digit and 1; 0 of any other byte. */
+static const int8_t hex_values[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+	['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
 static int hex_value(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return hex_values[(unsigned char)c] - 1;
+}
+
+/* COMM_BYTES bytes in hex with a space between them, as bpftrace prints them. */
+static bool take_comm_spaced(const char *p, char *ret)
+{
+	int bad = 0;
+
+	for (size_t i = 0; i < COMM_BYTES; i++) {
+		int high = hex_value(p[3 * i]), low = hex_value(p[3 * i + 1]);
+
+		bad |= high | low | -(i + 1 < COMM_BYTES && p[3 * i + 2] != ' ');
+		ret[i] = (char)(high << 4 | low);
+	}
+	ret[COMM_BYTES] = '\0';
+	return bad >= 0;
 }
 
 /* COMM_BYTES bytes in hex, with or without a space between them; nothing may follow. */
 static bool take_comm(struct cursor *c, char *ret)
 {
+	if (c->end - c->p == 3 * COMM_BYTES - 1)
+		return take_comm_spaced(c->p, ret);
 	for (size_t i = 0; i < COMM_BYTES; i++) {
 		int high, low;
 
@@ -97,13 +119,108 @@ static bool take_comm(struct cursor *c, char *ret)
 	return c->p == c->end;
 }
 
+static bool take_when(struct cursor *c, struct wait_event *w)
+{
+	return take_u64(c, &w->ts_ns) && take_u32(c, &w->cpu) && w->ts_ns <= INT64_MAX;
+}
+
+static bool take_who(struct cursor *c, struct wait_event *w)
+{
+	return take_u32(c, &w->pid) && take_u32(c, &w->tid) && take_i64(c, &w->vcpu) && take_name(c, w->event) &&
+	       take_name(c, w->source) && event_bit(w->event) && w->vcpu >= 0;
+}
+
+/* ---- waits whose like was there before ---- */
+
+/*
+ * What stands in a line but its time, CPU and target comes again and again: a thread has one name and few events. So
+ * the text around the target is looked up among those that were read, byte for byte, before it is read once more.
+ */
+#define KNOWN_MOST 4096u
+#define COMM_TEXT_BYTES (3 * COMM_BYTES - 1) /* with spaces, as bpftrace prints it */
+#define WHO_TEXT_BYTES 80u		     /* PID TID VCPU EVENT SOURCE, and the space behind it */
+
+static struct known {
+	size_t n; /* of who; 0: nothing is known here */
+	char who[WHO_TEXT_BYTES], comm[COMM_TEXT_BYTES];
+	struct wait_event wait;
+} known[KNOWN_MOST];
+
+/* The parts of a line behind its time and CPU. */
+struct parts {
+	struct cursor who, target, comm;
+};
+
+/* False where the line is of another form than most. */
+static bool find_parts(const struct cursor *c, struct parts *ret)
+{
+	const char *comm, *target;
+
+	if (c->end - c->p < (ptrdiff_t)COMM_TEXT_BYTES + 10)
+		return false;
+	comm = c->end - COMM_TEXT_BYTES;
+	for (target = comm - 1; target > c->p && target[-1] != ' ';)
+		target--;
+	ret->who = (struct cursor){ c->p, target };
+	ret->target = (struct cursor){ target, comm - 1 };
+	ret->comm = (struct cursor){ comm, c->end };
+	return comm[-1] == ' ' && target - c->p >= 8 && target - c->p <= (ptrdiff_t)WHO_TEXT_BYTES;
+}
+
+static struct known *known_at(const struct cursor *who)
+{
+	uint64_t h = 0, word;
+
+	for (const char *p = who->p; who->end - p > 8; p += 8) {
+		memcpy(&word, p, sizeof(word));
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+	memcpy(&word, who->end - 8, sizeof(word));
+	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return &known[(h >> 32) % KNOWN_MOST];
+}
+
+/* Reads what is not known yet. */
+static bool learn(struct known *k, const struct parts *parts)
+{
+	struct cursor who = parts->who, comm = parts->comm;
+
+	k->n = 0;
+	if (!take_who(&who, &k->wait) || who.p != who.end || !take_comm(&comm, k->wait.comm))
+		return false;
+	k->n = (size_t)(parts->who.end - parts->who.p);
+	memcpy(k->who, parts->who.p, k->n);
+	memcpy(k->comm, parts->comm.p, COMM_TEXT_BYTES);
+	return true;
+}
+
+static bool recall(struct cursor *c, struct wait_event *w)
+{
+	struct parts parts;
+	struct known *k;
+	size_t n;
+
+	if (!find_parts(c, &parts))
+		return false;
+	k = known_at(&parts.who);
+	n = (size_t)(parts.who.end - parts.who.p);
+	if ((k->n != n || memcmp(k->who, parts.who.p, n) || memcmp(k->comm, parts.comm.p, COMM_TEXT_BYTES)) && !learn(k, &parts))
+		return false;
+	k->wait.ts_ns = w->ts_ns;
+	k->wait.cpu = w->cpu;
+	*w = k->wait;
+	return take_i64(&parts.target, &w->target) && parts.target.p == parts.target.end;
+}
+
 static bool take_wait(struct cursor *c, struct wait_event *w)
 {
+	if (!take_when(c, w))
+		return false;
+	if (recall(c, w))
+		return true;
 	w->vm = NULL;
 	w->callers = NULL;
-	return take_u64(c, &w->ts_ns) && take_u32(c, &w->cpu) && take_u32(c, &w->pid) && take_u32(c, &w->tid) &&
-	       take_i64(c, &w->vcpu) && take_name(c, w->event) && take_name(c, w->source) && take_i64(c, &w->target) &&
-	       take_comm(c, w->comm) && event_bit(w->event) && w->ts_ns <= INT64_MAX && w->vcpu >= 0;
+	return take_who(c, w) && take_i64(c, &w->target) && take_comm(c, w->comm);
 }
 
 /* How a wait ended; only the ends that a script can see. */
