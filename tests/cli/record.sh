@@ -21,7 +21,9 @@ if [ -e storm ]; then
 	(cat <&4 >/dev/null; echo >stop) &
 	awk 'BEGIN { for (;;) {
 		if (n % 1000 == 0) { if ((getline line <"stop") > 0) break; close("stop") }
-		printf "w %d%06d 0 100 101 0 pv_yield kvm %d 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n", 1000 + n / 1000000, n % 1000000, n % 7
+		# targets that do not compress well, so that a file fills up soon
+		printf "w %d%06d 0 100 101 0 pv_yield kvm %d%d 43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00\n", 1000 + n / 1000000,
+			n % 1000000, rand() * 1000000000, rand() * 1000000000
 		n++ }
 		printf "@counted: %d\n", n + 1 }'
 	exit
@@ -31,14 +33,14 @@ cat counted
 SH
 chmod +x "$rec/bpftrace"
 
-# in_kernel COMMAND...: as root of a namespace, with the files of that kernel and a disk of 2 MB on small/.
+# in_kernel COMMAND...: as root of a namespace, with the files of that kernel and a disk of 1 MB on small/.
 if unshare -m true 2>/dev/null; then own=-m; elif unshare -rm true 2>/dev/null; then own=-rm; else own=''; fi
 cat >"$rec/in-kernel" <<SH
 #!/bin/sh
 exec unshare $own sh -c '
 	mount --rbind /proc "$rec/proc" && mount -t tmpfs none /proc && cp -r "\$0/proc/." /proc/ || exit 90
 	ln -s "$rec/proc/self" /proc/self && ln -s "$rec/proc/mounts" /proc/mounts || exit 90
-	mount --bind "\$0/sys" /sys && mount -t tmpfs -o size=2m,mode=777 none "$rec/small" || exit 90
+	mount --bind "\$0/sys" /sys && mount -t tmpfs -o size=1m,mode=777 none "$rec/small" || exit 90
 	exec "\$@"' "$work/$r612" "\$@"
 SH
 printf '#!/bin/sh\nexec "%s/in-kernel" "%s" record --bpftrace "%s/bpftrace" "$@"\n' "$rec" "$kvmwait" "$rec" >"$rec/record"
@@ -130,7 +132,7 @@ recordings() {
 		test_that "a full disk, $n: what is there is read, and said to be cut short" says 'cut short after [0-9.]+ s: the end record is missing' 5 "$kvmwait" report "$rec/full.$n"
 	done
 	test_that 'a full disk: only whole records' bash -c 'tail -c 1 "$0" | cmp -s - <(echo) && jq -c . "$0" >/dev/null' "$rec/full.ndjson"
-	test_that 'ulimit -f: exit 1, and what to do' says 'File too large.*ulimit -f' 1 bash -c 'ulimit -f 1024; "$0/record" --no-outcome -o "$0/limit.ndjson"' "$rec"
+	test_that 'ulimit -f: exit 1, and what to do' says 'File too large.*ulimit -f' 1 bash -c 'ulimit -f 512; "$0/record" --no-outcome -o "$0/limit.ndjson"' "$rec"
 	test_that 'ulimit -f: only whole records' bash -c 'jq -c . "$0" | wc -l | grep -qx "$(wc -l <"$0")"' "$rec/limit.ndjson"
 	test_that 'record -o - into a pipe that closes: no failure' bash -c '{ "$0/record" --no-outcome -o -; echo $? >"$0/pipe.code"; } | head -n 1 >/dev/null; test "$(cat "$0/pipe.code")" = 0' "$rec"
 	test_that 'Ctrl-C: exit 0' exits 0 timeout --preserve-status -s INT 2 "$rec/record" --no-outcome -o "$rec/int.zst"
