@@ -196,7 +196,7 @@ static int take_lines(struct convert *c, struct input *in)
 	struct progress progress;
 	char *line;
 	size_t n;
-	int found;
+	int found = INPUT_END;
 
 	progress_start(&progress);
 	while (!c->error && (found = input_line(in, &line, &n)) > 0) {
