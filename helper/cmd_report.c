@@ -253,7 +253,7 @@ static void put_balance(const struct run *r, const struct strings *problems)
 	if (b->unwritten)
 		fprintf(r->out, "of the lost, %" PRId64 " found the file full\n", b->unwritten);
 	if (b->unseen)
-		fprintf(r->out, "of %" PRIu64 " waits it is not known how they ended\n", b->unseen);
+		fprintf(r->out, "of %" PRIu64 " waits the end is not in it\n", b->unseen);
 	for (size_t i = 0; i < problems->n; i++)
 		fprintf(r->out, "WARNING: %s\n", problems->items[i]);
 }
@@ -279,7 +279,7 @@ static void write_rows(struct run *r, struct stat_rows *rows, bool total)
 		.no_outcomes = !report_has_outcomes(r->report),
 		.file = r->name,
 		.host = host_of(r),
-		.lost_known = report_balance(r->report)->have_end,
+		.lost_known = total && report_balance(r->report)->have_end,
 		.lost = (uint64_t)report_balance(r->report)->lost,
 	};
 
@@ -441,7 +441,10 @@ static int read_all(struct run *r)
 static int check_content(const struct run *r)
 {
 	const struct report_balance *b = r->report ? report_balance(r->report) : NULL;
+	const struct input_state *in = recording_state(r->recording)->input;
 
+	if (!b && (in->frame_cut || in->damages))
+		return fail(EXIT_FAILED, "nothing of it can be read: '%s': the compressed file is %s", r->name, in->damages ? "damaged" : "cut short");
 	if (r->of_counts && (!b || !b->waits))
 		return fail(EXIT_FAILED, "'%s' holds counts of 'kvmwait stat', and no events: it is a report already", r->name);
 	if (!b)
