@@ -29,7 +29,7 @@ recorded() {
 	wait $pid
 	echo $? >int.status
 	await no_bpftrace
-	kvmwait record --no-outcome --max-size 1M -o full.ndjson -- kvmwait-guest -c 1 -n storm --op-timeout 900 yield:1=60013 >full.json 2>>err
+	kvmwait record --no-outcome --max-size 1M -o full.ndjson -- kvmwait-guest -c 1 -n storm --op-timeout 900 yield:1=100000000 >full.json 2>>err
 	echo $? >full.status
 	ls -l >files
 	su nobody -s /bin/sh -c 'kvmwait report -' <packed.ndjson.zst >nobody.table 2>>err
