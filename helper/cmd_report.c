@@ -68,24 +68,6 @@ struct run {
 
 /* ---- options ---- */
 
-static int take_by(struct settings *s, const char *text)
-{
-	struct strings words = { 0 };
-	int code = EXIT_OK;
-
-	s->by = 0;
-	strings_split(&words, text, ",");
-	for (size_t i = 0; i < words.n && !code; i++) {
-		if (!stat_by_bit(words.items[i]))
-			code = fail(EXIT_USAGE, "rows cannot go by '%s'; there are vm, vcpu, event, source", words.items[i]);
-		s->by |= stat_by_bit(words.items[i]);
-	}
-	if (!words.n)
-		code = fail(EXIT_USAGE, "an empty list");
-	strings_done(&words);
-	return code ? code : OPTION_TAKEN;
-}
-
 static int take_seconds(const char *text, uint64_t least_ns, uint64_t *ret_ns)
 {
 	if (!strcmp(text, "0") && !least_ns)
@@ -106,11 +88,14 @@ static int take_format(struct settings *s, const char *name)
 /* An exit code, or OPTION_TAKEN to go on. */
 static int take_option(struct settings *s, int id)
 {
+	int code;
+
 	switch (id) {
 	case 'i':
 		return take_seconds(optarg, MIN_INTERVAL_NS, &s->report.interval_ns);
 	case OPT_BY:
-		return take_by(s, optarg);
+		code = take_by(optarg, &s->by);
+		return code ? code : OPTION_TAKEN;
 	case OPT_TOP:
 		s->top = stat_column_find(optarg);
 		if (!s->top)
