@@ -2,17 +2,16 @@
 // kvmwait convert: the raw lines of a script that was run by hand, or saved NDJSON, into any form.
 #include "command.h"
 
+#include "input.h"
 #include "ndjson.h"
 #include "order.h"
 #include "outcome.h"
 #include "output.h"
 #include "progress.h"
-#include "reader.h"
 #include "summary.h"
 #include "wire.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,6 @@ const struct option_help convert_options[] = {
 };
 
 #define MAX_COMPLAINTS 10
-#define BLOCK_BYTES 262144u
 #define LINE_LIMIT_BYTES 16777216u /* counts of thousands of vCPUs are one record */
 
 struct convert {
@@ -181,22 +179,6 @@ static void take_line(struct convert *c, const char *line, size_t n)
 		take_wire(c, line, n);
 }
 
-/* The lines of a block. */
-static void take_lines(struct convert *c, struct reader *reader)
-{
-	enum reader_found found;
-	const char *line;
-	size_t n;
-
-	while ((found = reader_line(reader, &line, &n)) != READER_NONE) {
-		c->number++;
-		if (found == READER_LINE)
-			take_line(c, line, n);
-		else
-			complain(c, found == READER_CUT ? "it is cut short" : "it is too long");
-	}
-}
-
 static void put_end(struct convert *c)
 {
 	struct record end = { .type = RECORD_END };
@@ -207,27 +189,40 @@ static void put_end(struct convert *c)
 	json_decref(end.object);
 }
 
-static int read_all(struct convert *c, int fd, uint64_t size_bytes)
+/* Lines that are there; what came of them goes out before more are waited for. */
+static int take_lines(struct convert *c, struct input *in)
 {
+	const struct input_state *state = input_state(in);
 	struct progress progress;
-	struct reader reader;
-	uint64_t done = 0;
-	long n;
+	char *line;
+	size_t n;
+	int found = INPUT_END;
 
 	progress_start(&progress);
-	reader_init(&reader, fd, BLOCK_BYTES, LINE_LIMIT_BYTES);
-	do {
-		n = reader_fill(&reader);
-		take_lines(c, &reader);
+	while (!c->error && (found = input_line(in, &line, &n)) > 0) {
+		c->number++;
+		if (found == INPUT_LINE)
+			take_line(c, line, n);
+		else
+			complain(c, found == INPUT_CUT ? "it is cut short" : "it is too long");
+		if (input_has_line(in))
+			continue;
 		c->error = output_flush(&c->output);
-		done += n > 0 ? (uint64_t)n : 0;
 		if (!isatty(fileno(c->output.file)))
-			progress_share(&progress, "converting", done, size_bytes);
-	} while (!c->error && (n > 0 || n == -EINTR));
+			progress_share(&progress, "converting", state->read_bytes, state->size_bytes);
+	}
 	progress_end(&progress);
-	reader_done(&reader);
-	if (n < 0 && !c->error)
-		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror((int)-n));
+	return c->error ? 0 : found;
+}
+
+static int read_all(struct convert *c, struct input *in)
+{
+	int err = take_lines(c, in);
+
+	if (err)
+		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror(-err));
+	if (input_state(in)->damages || input_state(in)->frame_cut)
+		complain(c, "what follows cannot be decompressed");
 	release(c, UINT64_MAX);
 	c->balance.late = c->order.late;
 	if (!c->json)
@@ -261,21 +256,21 @@ static int say_balance(const struct convert *c)
 
 static int convert(const char *input, const struct output_format *format, FILE *out, const char *out_name)
 {
-	CLEANUP_FD int opened = strcmp(input, "-") ? open(input, O_RDONLY | O_CLOEXEC) : -1;
 	struct convert c = { .name = input, .summary = format ? NULL : summary_new() };
-	int fd = strcmp(input, "-") ? opened : STDIN_FILENO, code, balance;
-	struct stat status = { 0 };
+	struct input *in;
+	int code, balance, err = input_open(input, LINE_LIMIT_BYTES, &in);
 
-	if (fd < 0 || fstat(fd, &status)) {
+	if (err) {
 		summary_free(c.summary);
-		return fail(EXIT_FAILED, "the input cannot be opened: '%s': %s", input, strerror(errno));
+		return fail(EXIT_FAILED, "the input cannot be opened: '%s': %s", input, strerror(-err));
 	}
 	output_init(&c.output, format, out);
 	output_buffer(out);
 	if (format)
 		output_begin(&c.output);
 	order_init(&c.order);
-	code = read_all(&c, fd, S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0);
+	code = read_all(&c, in);
+	input_close(in);
 	balance = c.error ? EXIT_OK : say_balance(&c);
 	order_done(&c.order);
 	summary_free(c.summary);

@@ -68,24 +68,6 @@ struct run {
 
 /* ---- options ---- */
 
-static int take_by(struct settings *s, const char *text)
-{
-	struct strings words = { 0 };
-	int code = EXIT_OK;
-
-	s->by = 0;
-	strings_split(&words, text, ",");
-	for (size_t i = 0; i < words.n && !code; i++) {
-		if (!stat_by_bit(words.items[i]))
-			code = fail(EXIT_USAGE, "rows cannot go by '%s'; there are vm, vcpu, event, source", words.items[i]);
-		s->by |= stat_by_bit(words.items[i]);
-	}
-	if (!words.n)
-		code = fail(EXIT_USAGE, "an empty list");
-	strings_done(&words);
-	return code ? code : OPTION_TAKEN;
-}
-
 static int take_seconds(const char *text, uint64_t least_ns, uint64_t *ret_ns)
 {
 	if (!strcmp(text, "0") && !least_ns)
@@ -106,11 +88,14 @@ static int take_format(struct settings *s, const char *name)
 /* An exit code, or OPTION_TAKEN to go on. */
 static int take_option(struct settings *s, int id)
 {
+	int code;
+
 	switch (id) {
 	case 'i':
 		return take_seconds(optarg, MIN_INTERVAL_NS, &s->report.interval_ns);
 	case OPT_BY:
-		return take_by(s, optarg);
+		code = take_by(optarg, &s->by);
+		return code ? code : OPTION_TAKEN;
 	case OPT_TOP:
 		s->top = stat_column_find(optarg);
 		if (!s->top)
@@ -253,7 +238,7 @@ static void put_balance(const struct run *r, const struct strings *problems)
 	if (b->unwritten)
 		fprintf(r->out, "of the lost, %" PRId64 " found the file full\n", b->unwritten);
 	if (b->unseen)
-		fprintf(r->out, "of %" PRIu64 " waits it is not known how they ended\n", b->unseen);
+		fprintf(r->out, "of %" PRIu64 " waits the end is not in it\n", b->unseen);
 	for (size_t i = 0; i < problems->n; i++)
 		fprintf(r->out, "WARNING: %s\n", problems->items[i]);
 }
@@ -279,7 +264,7 @@ static void write_rows(struct run *r, struct stat_rows *rows, bool total)
 		.no_outcomes = !report_has_outcomes(r->report),
 		.file = r->name,
 		.host = host_of(r),
-		.lost_known = report_balance(r->report)->have_end,
+		.lost_known = total && report_balance(r->report)->have_end,
 		.lost = (uint64_t)report_balance(r->report)->lost,
 	};
 
@@ -441,7 +426,10 @@ static int read_all(struct run *r)
 static int check_content(const struct run *r)
 {
 	const struct report_balance *b = r->report ? report_balance(r->report) : NULL;
+	const struct input_state *in = recording_state(r->recording)->input;
 
+	if (!b && (in->frame_cut || in->damages))
+		return fail(EXIT_FAILED, "nothing of it can be read: '%s': the compressed file is %s", r->name, in->damages ? "damaged" : "cut short");
 	if (r->of_counts && (!b || !b->waits))
 		return fail(EXIT_FAILED, "'%s' holds counts of 'kvmwait stat', and no events: it is a report already", r->name);
 	if (!b)

@@ -70,24 +70,6 @@ struct run {
 
 /* ---- options ---- */
 
-static int take_by(struct settings *s, const char *text)
-{
-	struct strings words = { 0 };
-	int code = EXIT_OK;
-
-	s->by = 0;
-	strings_split(&words, text, ",");
-	for (size_t i = 0; i < words.n && !code; i++) {
-		if (!stat_by_bit(words.items[i]))
-			code = fail(EXIT_USAGE, "rows cannot go by '%s'; there are vm, vcpu, event, source", words.items[i]);
-		s->by |= stat_by_bit(words.items[i]);
-	}
-	if (!words.n)
-		code = fail(EXIT_USAGE, "an empty list");
-	strings_done(&words);
-	return code ? code : OPTION_TAKEN;
-}
-
 static int take_interval(struct settings *s, const char *text)
 {
 	if (parse_seconds(text, &s->interval_ns) || s->interval_ns < MIN_INTERVAL_NS || s->interval_ns / 1000000 > INT32_MAX)
@@ -107,7 +89,8 @@ static int take_option(void *settings, int id)
 	case 'i':
 		return take_interval(s, optarg);
 	case OPT_BY:
-		return take_by(s, optarg);
+		code = take_by(optarg, &s->by);
+		return code ? code : OPTION_TAKEN;
 	case OPT_TOP:
 		s->top = stat_column_find(optarg);
 		if (!s->top)

@@ -23,7 +23,7 @@ struct input {
 	bool raw_ended;
 	bool frame_open; /* something of a frame was read, but not all */
 	char *text;	 /* as it is read out */
-	size_t at, n, room;
+	size_t at, n, room, limit;
 	size_t searched; /* from `at` on: holds no newline */
 	bool text_ended;
 	bool skipping; /* the rest of a line that is too long */
@@ -56,7 +56,7 @@ static bool is_zstd(const unsigned char *p)
 	return !memcmp(p, frame_magic, sizeof(frame_magic)) || ((p[0] & 0xf0) == 0x50 && p[1] == 0x2a && p[2] == 0x4d && p[3] == 0x18);
 }
 
-int input_open(const char *path, struct input **ret)
+int input_open(const char *path, size_t limit_bytes, struct input **ret)
 {
 	struct input *in = xcalloc(1, sizeof(*in));
 	struct stat status;
@@ -74,6 +74,7 @@ int input_open(const char *path, struct input **ret)
 		input_close(in);
 		return err;
 	}
+	in->limit = limit_bytes;
 	in->room = TEXT_BYTES;
 	in->text = xcalloc(in->room + 1, 1);
 	in->state.compressed = in->raw_n >= sizeof(frame_magic) && is_zstd(in->raw);
@@ -101,6 +102,11 @@ void input_close(struct input *in)
 const struct input_state *input_state(const struct input *in)
 {
 	return &in->state;
+}
+
+bool input_has_line(const struct input *in)
+{
+	return memchr(in->text + in->at + in->searched, '\n', in->n - in->at - in->searched) != NULL;
 }
 
 /* ---- text ---- */
@@ -255,7 +261,7 @@ int input_line(struct input *in, char **ret_line, size_t *ret_n)
 		if (in->skipping) {
 			in->at = in->n;
 			in->searched = 0;
-		} else if (in->n - in->at >= INPUT_LINE_BYTES) {
+		} else if (in->n - in->at >= in->limit) {
 			return skip_line(in, ret_n);
 		}
 		err = fill(in);

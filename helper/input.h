@@ -5,12 +5,10 @@
 
 #include "util.h"
 
-#define INPUT_LINE_BYTES (4u << 20) /* longer lines are passed over */
-
 enum input_line {
 	INPUT_END,
 	INPUT_LINE,
-	INPUT_LONG, /* a line beyond the limit: nothing of it is given */
+	INPUT_LONG, /* a line beyond the limit, which is passed over: nothing of it is given */
 	INPUT_CUT,  /* what stands behind the last newline, or before a place that cannot be decompressed */
 };
 
@@ -26,13 +24,15 @@ struct input_state {
 
 struct input;
 /* "-" is standard input. 0 or -errno. */
-int input_open(const char *path, struct input **ret);
+int input_open(const char *path, size_t limit_bytes, struct input **ret);
 void input_close(struct input *in);
 /*
  * The next line (enum input_line) without its newline and NUL-terminated, valid until the next call; or -errno where
  * the file cannot be read.
  */
 int input_line(struct input *in, char **ret_line, size_t *ret_n);
+/* Is there a line that can be had without reading on, and so without waiting? */
+bool input_has_line(const struct input *in);
 const struct input_state *input_state(const struct input *in);
 
 #endif

@@ -18,7 +18,7 @@ struct recording {
 int recording_open(const char *path, struct recording **ret)
 {
 	struct input *input;
-	int err = input_open(path, &input);
+	int err = input_open(path, RECORDING_LINE_BYTES, &input);
 
 	if (err)
 		return err;

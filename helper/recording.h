@@ -7,6 +7,8 @@
 #include "event.h"
 #include "input.h"
 
+#define RECORDING_LINE_BYTES (4u << 20) /* longer lines are no records */
+
 /* How it stands with what was read so far; at the end, with all of it. */
 struct recording_state {
 	const struct input_state *input; /* bytes read, of how many, lines */

@@ -180,9 +180,9 @@ static uint64_t add_saturated(uint64_t a, uint64_t b)
 static void begin(struct report *r, uint64_t ns)
 {
 	r->began_ns = r->until_ns = ns;
-	r->all.from_ns = add_saturated(ns, r->settings.from_ns);
+	r->all.from_ns = r->settings.from_ns ? add_saturated(ns, r->settings.from_ns) : 0; /* what comes late counts as well */
 	r->all.until_ns = r->settings.to_ns ? add_saturated(ns, r->settings.to_ns) : UINT64_MAX;
-	r->now.from_ns = r->all.from_ns;
+	r->now.from_ns = add_saturated(ns, r->settings.from_ns);
 	r->now.until_ns = add_saturated(r->now.from_ns, r->settings.interval_ns);
 	r->interval_open = r->settings.interval_ns != 0;
 }
@@ -287,9 +287,10 @@ static void close_halts(struct report *r)
 void report_total(struct report *r, unsigned int by, struct stat_rows *ret)
 {
 	uint64_t until_ns = r->until_ns < r->all.until_ns ? r->until_ns : r->all.until_ns;
+	uint64_t from_ns = r->all.from_ns ? r->all.from_ns : r->began_ns;
 
 	close_halts(r);
-	*ret = (struct stat_rows){ .from_ns = r->all.from_ns, .until_ns = until_ns > r->all.from_ns ? until_ns : r->all.from_ns };
+	*ret = (struct stat_rows){ .from_ns = from_ns, .until_ns = until_ns > from_ns ? until_ns : from_ns };
 	for (size_t i = 0; i < r->n_seats; i++)
 		add_rows(r, r->seats[i], &r->seats[i]->total, by, ret);
 	stat_rows_finish(ret, by, false);
@@ -335,11 +336,14 @@ static void add_end(struct stat_halts *h, const struct outcome_event *o)
 		h->max_ns = ns;
 }
 
-static void add_outcome(struct sums *s, const struct window *w, const struct outcome_event *o, bool halt, size_t kind)
+static void add_outcome(const struct report *r, struct sums *s, const struct window *w, const struct outcome_event *o, size_t kind)
 {
+	/* where the wait was lost, what KVM told of it says that it was a HLT */
+	bool halt = *o->event ? is_halt(o->event) : o->halt != HALT_NONE;
+
 	if (halt)
 		s->halts.halted_ns += overlap(w, o->wait_ns, o->ts_ns);
-	if (!is_within(w, o->ts_ns))
+	if (!is_within(&r->all, o->ts_ns))
 		return;
 	s->ready_ns += o->ready_ns < o->ts_ns - o->wait_ns ? o->ready_ns : o->ts_ns - o->wait_ns;
 	if (halt)
@@ -350,8 +354,6 @@ static void add_outcome(struct sums *s, const struct window *w, const struct out
 
 static void take_outcome(struct report *r, const struct outcome_event *o)
 {
-	/* where the wait was lost, what KVM told of it says that it was a HLT */
-	bool halt = *o->event ? is_halt(o->event) : o->halt != HALT_NONE;
 	size_t kind = *o->event ? get_kind(r, o->event, o->source) : MAX_KINDS;
 	struct seat *seat = get_seat(r, o->pid, o->vm, o->vcpu);
 
@@ -363,9 +365,9 @@ static void take_outcome(struct report *r, const struct outcome_event *o)
 	r->balance.outcomes++;
 	if (!seat)
 		return;
-	add_outcome(&seat->total, &r->all, o, halt, kind);
+	add_outcome(r, &seat->total, &r->all, o, kind);
 	if (seat->interval)
-		add_outcome(seat->interval, &r->now, o, halt, kind);
+		add_outcome(r, seat->interval, &r->now, o, kind);
 	if (seat->open_ns <= o->wait_ns)
 		seat->open_ns = 0;
 }
@@ -498,7 +500,8 @@ void report_take(struct report *r, const struct record *record)
 
 	if (record->type == RECORD_META)
 		take_meta(r, record->object);
-	if (!r->began_ns && ts_ns)
+	/* events can come before all is attached, and the clocks are read */
+	if (ts_ns && (!r->began_ns || (ts_ns < r->began_ns && !r->n_seats)))
 		begin(r, ts_ns);
 	if (ts_ns > r->until_ns)
 		r->until_ns = ts_ns;

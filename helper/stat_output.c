@@ -318,7 +318,7 @@ static void put_table_title(FILE *f, const struct stat_report *r)
 	add(&l, "%s%" PRIu64 ".%" PRIu64 " s", r->total ? "total " : "", tenths / 10, tenths % 10);
 	if (r->lost_known)
 		add(&l, "  lost %" PRIu64, r->lost);
-	else
+	else if (!r->recorded)
 		add(&l, "  lost %s", r->full ? "some: the maps are full" : "0");
 	put_line(f, r, &l);
 }

@@ -579,6 +579,8 @@ static void collect(struct trace *t)
 		;
 	if (!t->bpftrace_gone)
 		t->result.bpftrace_status = exit_status(status);
+	if (!t->result.why) /* its pipes were closed before its end was heard of */
+		t->result.why = WIFSIGNALED(status) ? "bpftrace was killed" : "bpftrace ended";
 	if (t->command.pid && !t->command_gone) {
 		kill(t->command.pid, SIGTERM);
 		while (waitpid(t->command.pid, &status, 0) < 0 && errno == EINTR)

@@ -3,6 +3,7 @@
 #include "tracing.h"
 
 #include "child.h"
+#include "stat_output.h"
 #include "vmlist.h"
 
 #include <errno.h>
@@ -30,6 +31,26 @@ int parse_seconds(const char *text, uint64_t *ret_ns)
 		return -EINVAL;
 	*ret_ns = s * 1000000000 + ns;
 	return 0;
+}
+
+int take_by(const char *text, unsigned int *ret_by)
+{
+	struct strings words = { 0 };
+	unsigned int by = 0;
+	int code = EXIT_OK;
+
+	strings_split(&words, text, ",");
+	for (size_t i = 0; i < words.n && !code; i++) {
+		if (!stat_by_bit(words.items[i]))
+			code = fail(EXIT_USAGE, "rows cannot go by '%s'; there are vm, vcpu, event, source", words.items[i]);
+		by |= stat_by_bit(words.items[i]);
+	}
+	if (!words.n)
+		code = fail(EXIT_USAGE, "an empty list");
+	strings_done(&words);
+	if (!code)
+		*ret_by = by;
+	return code;
 }
 
 static int add_tgid(struct filter *f, const char *text)

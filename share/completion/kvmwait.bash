@@ -42,6 +42,29 @@ blame -o,--output file
 blame --bpftrace file
 blame -v,--verbose
 blame -h,--help
+record -o,--output file
+record -d,--duration none
+record --max-size none
+record -z,--compress
+record -p,--pid tgids
+record --vm none
+record --vcpu none
+record -e,--event events
+record --no-outcome
+record --blame
+record --bpftrace file
+record -v,--verbose
+record -h,--help
+report -i,--interval none
+report --by by
+report --top columns
+report --hist
+report --from none
+report --to none
+report -f,--format report_formats
+report --json
+report -o,--output file
+report -h,--help
 plan -r,--root directory
 plan -j,--json
 plan --program parts
@@ -80,11 +103,12 @@ kvmwait-guest -V,--version
 # The words of a kind of argument, one a line.
 _kvmwait_words() {
 	case $1 in
-	commands) printf '%s\n' trace stat blame plan list check selftest convert capture ;;
+	commands) printf '%s\n' trace stat blame record report plan list check selftest convert capture ;;
 	formats) printf '%s\n' table json ftrace csv ;;
 	parts) printf '%s\n' none outcome callers stat blame ;;
 	spins) printf '%s\n' ple pv_yield ;;
 	blame_formats) printf '%s\n' table json ;;
+	report_formats) printf '%s\n' table json csv ;;
 	stat_formats) printf '%s\n' table json csv openmetrics ;;
 	by) printf '%s\n' vm vcpu event source ;;
 	columns) printf '%s\n' waits ple hlt yield boosted halted ready ;;
@@ -160,7 +184,7 @@ _kvmwait() {
 	# What stands behind -- is a command and its arguments.
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		[[ ${COMP_WORDS[i]} == -- ]] || continue
-		if [[ $command == trace || $command == stat || $command == blame ]] && ((i + 1 == COMP_CWORD)); then
+		if [[ $command == trace || $command == stat || $command == blame || $command == record ]] && ((i + 1 == COMP_CWORD)); then
 			while read -r word; do
 				COMPREPLY+=("$word")
 			done < <(compgen -c -- "$cur")
@@ -181,7 +205,7 @@ _kvmwait() {
 		_kvmwait_options "$command" "$cur"
 	else
 		case $command in
-		convert) _kvmwait_argument file "$cur" ;;
+		convert | report) _kvmwait_argument file "$cur" ;;
 		capture) _kvmwait_argument directory "$cur" ;;
 		esac
 	fi

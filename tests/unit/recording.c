@@ -244,7 +244,7 @@ static void test_long_line(void)
 static void test_line_at_the_limit(void)
 {
 	for (size_t more = 0; more < 2; more++) {
-		size_t n = INPUT_LINE_BYTES - 1 + more;
+		size_t n = RECORDING_LINE_BYTES - 1 + more;
 		CLEANUP_FREE char *text = xcalloc(n + 3, 1);
 		CLEANUP_FREE char *path = unit_path("r");
 		struct input *in;
@@ -254,7 +254,7 @@ static void test_line_at_the_limit(void)
 		memset(text, 'x', n);
 		memcpy(text + n, "\ny\n", 3);
 		unit_write(unit_directory(), "r", text, n + 3);
-		CHECK_INT(input_open(path, &in), 0);
+		CHECK_INT(input_open(path, RECORDING_LINE_BYTES, &in), 0);
 		if (!more) {
 			CHECK_INT(input_line(in, &line, &length), INPUT_LINE);
 			CHECK_U64(length, n);

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+# How recordings and reports of them are judged. Sourced by tests/live/suite.
+
+# reported FILE: as JSON, by all there is.
+reported() { "$kvmwait" report --by vm,vcpu,event,source --json "$1"; }
+
+# report_is_the_guests GUEST FILE: each process, vCPU, event and source, and how often.
+report_is_the_guests() {
+	diff <(did_counts "$1") <(reported "$2" | jq -c '.files[0].total.rows[] | [.pid, .vcpu, .event, .source, .waits]' | sort_rows) &&
+		[ -n "$(did_counts "$1")" ]
+}
+
+# report_holds FILE EXPRESSION: of the report's only file.
+report_holds() { { reported "$1" 2>/dev/null || true; } | jq -e ".files[0] | $2" >/dev/null || { reported "$1" | jq -c '.files[0] | del(.meta)' | head -c 2000; return 1; }; }
+
+# The counts of the records themselves, by another reader.
+report_is_the_records() {
+	diff <(zstd -dcfq "$1" | jq -c -s '[.[] | select(.type == "wait") | [.pid, .vcpu, .event, .source]] | group_by(.) | map(.[0] + [length])[]') \
+		<(reported "$1" | jq -c '.files[0].total.rows[] | [.pid, .vcpu, .event, .source, .waits]' | sort_rows)
+}
+
+judge_recorded() {
+	local d=$1 f
+	test_that "$2 record ends well" test "$(cat "$d"/{plain,packed,int,full}.status | tr '\n' ' ')" = '0 0 0 0 '
+	for f in plain:plain.ndjson packed:packed.ndjson.zst; do
+		cat "$d/${f%%:*}".{web,runnable}.json >"$d/did.json"
+		test_that "$2 ${f%%:*}: every count of the report is the guest's" report_is_the_guests "$d/did.json" "$d/${f#*:}"
+		test_that "$2 ${f%%:*}: and it balances, with nothing lost" report_holds "$d/${f#*:}" '.balance | .balances and .lost == 0 and .late == 0 and .unseen == 0'
+		test_that "$2 ${f%%:*}: as the records have it" report_is_the_records "$d/${f#*:}"
+		test_that "$2 ${f%%:*}: 43 yields to a vCPU that could run boosted it" report_holds "$d/${f#*:}" \
+			".total.rows | map(select(.pid == $(jq '.vms[0].pid' "$d/${f%%:*}.runnable.json"))) | length == 1 and .[0].waits == 43 and .[0].boosted == 43"
+		test_that "$2 ${f%%:*}: each HLT has its end" bash -c '"$0" report --json "$1" | jq -e ".files[0].total.rows | map(select(.hlt > 0)) |
+			length == 4 and all(.hlt == .polled + .blocked + .unwaited + .gone)"' "$kvmwait" "$d/${f#*:}"
+	done
+	test_that "$2 fits the JSON Schema" valid_schema "$d/plain.ndjson"
+	zstd -dcq "$d/packed.ndjson.zst" >"$d/packed.ndjson"
+	test_that "$2 compressed, with blame: fits the JSON Schema" valid_schema "$d/packed.ndjson"
+	test_that "$2 blame knows every spin" jq -e -s --slurpfile did "$d/did.json" '(map(select(.type == "blame")) | length == 1) and
+		([.[] | select(.type == "blame").vms[].spins] | add) == ([$did[].did[] | select(.event != "hlt") | .count] | add)' "$d/packed.ndjson"
+	test_that "$2 the program is the one for this kernel" jq -e -s '.[1].type == "plan" and (.[1].program | test("kprobe:kvm")) and .[1].plan.script == .[0].script' "$d/plain.ndjson"
+	test_that "$2 killed: what was in the file is read, and said to be cut short" report_holds "$d/killed.ndjson.zst" \
+		'.balance.cut_short and .balance.balances == false and ([.total.rows[] | select(.event == "hlt") | .waits] | add) == 58'
+	test_that "$2 Ctrl-C: all of it" report_holds "$d/int.rec" '.balance | .balances and .why == "interrupted" and .waits == 58'
+	test_that "$2 a full file: in good order, no larger than it may be" report_holds "$d/full.ndjson" '.balance | .balances and .why == "the file is full"'
+	test_that "$2 a full file: 1 MiB at most, for root alone" grep -qE '^-rw------- .* (9[0-9]{5}|10[0-3][0-9]{4}|104[0-7][0-9]{3}|10485[0-7][0-9]) .* full.ndjson$' "$d/files"
+	test_that "$2 report needs no privilege" test "$(cat "$d/nobody.status")" = 0
+	test_that "$2 and makes a table" grep -qE '^web-kvm +1 ' "$d/nobody.table"
+}
