@@ -138,32 +138,24 @@ void html_duration_text(FILE *f, uint64_t ns)
 
 void html_duration(FILE *f, uint64_t ns)
 {
-	fprintf(f, "<data value=\"%" PRIu64 "\">", ns);
+	fprintf(f, "<data value=%" PRIu64 ">", ns);
 	html_duration_text(f, ns);
 	fputs("</data>", f);
 }
 
-static void begin_cell(FILE *f, const char *name, bool zero)
+void html_count_cell(FILE *f, uint64_t n)
 {
-	fprintf(f, "<td class=\"n%s\"", zero ? " zero" : "");
-	if (name)
-		fprintf(f, " data-of=\"%s\"", name);
-	putc('>', f);
+	fprintf(f, n ? "<td>%" PRIu64 "</td>" : "<td class=z>0</td>", n);
 }
 
-void html_count_cell(FILE *f, const char *name, uint64_t n)
+void html_duration_cell(FILE *f, uint64_t ns)
 {
-	begin_cell(f, name, !n);
-	fprintf(f, "%" PRIu64 "</td>", n);
-}
-
-void html_duration_cell(FILE *f, const char *name, uint64_t ns)
-{
-	begin_cell(f, name, !ns);
-	if (ns)
-		html_duration(f, ns);
-	else
-		putc('0', f);
+	if (!ns) {
+		html_count_cell(f, 0);
+		return;
+	}
+	fputs("<td>", f);
+	html_duration(f, ns);
 	fputs("</td>", f);
 }
 
@@ -173,7 +165,7 @@ void html_bar(FILE *f, const struct html_part *parts, size_t n, uint64_t whole)
 {
 	unsigned int at = 0;
 
-	fputs("<svg class=\"bar\" aria-hidden=\"true\" focusable=\"false\">", f);
+	fputs("<svg class=bar aria-hidden=true>", f);
 	for (size_t i = 0; i < n; i++) {
 		unsigned int width = stat_permille(parts[i].size, whole);
 
@@ -181,8 +173,7 @@ void html_bar(FILE *f, const struct html_part *parts, size_t n, uint64_t whole)
 			continue;
 		width = width ? width : 1; /* what there is can be seen */
 		width = at + width > 1000 ? 1000 - at : width;
-		fprintf(f, "<rect class=\"%s\" x=\"%u.%u%%\" width=\"%u.%u%%\" height=\"100%%\"/>", parts[i].class, at / 10, at % 10,
-			width / 10, width % 10);
+		fprintf(f, "<rect class=%s x=%u.%u%% width=%u.%u%% />", parts[i].class, at / 10, at % 10, width / 10, width % 10);
 		at += width;
 	}
 	fputs("</svg>", f);

@@ -22,9 +22,9 @@ void html_json_foreign(FILE *f, const char *text);
 /* "12.3 ms", and as a data element which holds all of it. */
 void html_duration_text(FILE *f, uint64_t ns);
 void html_duration(FILE *f, uint64_t ns);
-/* A number's cell of a table; with a name that a program can find it by, where there is one. */
-void html_count_cell(FILE *f, const char *name, uint64_t n);
-void html_duration_cell(FILE *f, const char *name, uint64_t ns);
+/* A cell of a table; there can be thousands of them. */
+void html_count_cell(FILE *f, uint64_t n);
+void html_duration_cell(FILE *f, uint64_t ns);
 
 /* A bar, from left to right; what it shows stands beside it in numbers. */
 struct html_part {

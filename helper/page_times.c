@@ -49,12 +49,23 @@ static void put_state_bar(FILE *f, const uint64_t *ns)
 	html_bar(f, parts, ARRAY_SIZE(states), whole);
 }
 
+static void put_legend_item(FILE *f, const char *class, const char *label)
+{
+	fprintf(f, "<li><svg class=\"key\" aria-hidden=\"true\" focusable=\"false\"><rect class=\"%s\" width=\"100%%\" height=\"100%%\"/></svg>%s</li>",
+		class, label);
+}
+
 static void put_legend(FILE *f, const struct page_times *p)
 {
 	fputs("<ul class=\"legend\" aria-label=\"Legend\">", f);
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		fprintf(f, "<li><svg class=\"key\" aria-hidden=\"true\" focusable=\"false\"><rect class=\"%s\" width=\"100%%\" height=\"100%%\"/></svg>%s</li>",
-			states[i].class, state_label(p, i));
+	for (size_t i = 0; i < ARRAY_SIZE(states) && p->timeline->has_outcomes; i++)
+		put_legend_item(f, states[i].class, state_label(p, i));
+	for (size_t i = 0; i < TIMELINE_EVENTS && !p->timeline->has_outcomes; i++) {
+		CLEANUP_FREE char *class = xasprintf("e-%s", event_name(i));
+
+		if (i < n_event_kinds || p->timeline->sums.waits[i])
+			put_legend_item(f, class, event_name(i));
+	}
 	fputs("</ul>\n", f);
 }
 
@@ -121,14 +132,15 @@ static void put_lines_notes(FILE *f, const struct page_times *p)
 static void put_lines(FILE *f, const struct page_times *p)
 {
 	fprintf(f, "<section aria-labelledby=\"h%zu-lines\"><h3 id=\"h%zu-lines\">Time by vCPU</h3>\n", p->host, p->host);
-	if (!p->timeline->has_outcomes)
+	if (p->timeline->has_outcomes)
+		fprintf(f, "<p class=\"hint\">%s Within a wait, the time runnable is drawn as the end of it. What took any time at all is a "
+			   "pixel high.</p>\n", p->running ?
+			"Running is the time between two waits: in the guest, or in other exits of it; preemption there is not seen." :
+			"Between waits a vCPU runs, or was in a wait that is not in the recording: not all was recorded, or asked for.");
+	else
 		fputs("<p class=\"note\">No outcomes were recorded, so nothing is known of how long waits took; the lines show how "
 		      "many there were. Record with <code>--outcome</code> to have the time.</p>\n", f);
-	else
-		put_legend(f, p);
-	fprintf(f, "<p class=\"hint\">%s Within a wait, the time runnable is drawn as the end of it.</p>\n", p->running ?
-		"Running is the time between two waits: in the guest, or in other exits of it; preemption there is not seen." :
-		"Between waits a vCPU runs, or was in a wait that is not in the recording: not all was recorded, or asked for.");
+	put_legend(f, p);
 	put_lines_notes(f, p);
 	fprintf(f, "<div class=\"picture\" data-picture=\"lines\" data-host=\"%zu\"><p class=\"nojs\">The lines are drawn by the page's own "
 		   "JavaScript. The tables below hold the same figures without it.</p></div></section>\n", p->host);
@@ -151,14 +163,14 @@ static void put_interval_row(FILE *f, const struct timeline *t, size_t from, siz
 	html_duration_text(f, from * t->width_ns);
 	fputs("</th>", f);
 	for (size_t e = 0; e < n_event_kinds; e++)
-		html_count_cell(f, NULL, waits[e]);
-	html_count_cell(f, NULL, lost);
+		html_count_cell(f, waits[e]);
+	html_count_cell(f, lost);
 	if (t->has_outcomes) {
-		fputs("<td class=\"wide\">", f);
+		fputs("<td class=wide>", f);
 		put_state_bar(f, ns);
 		fputs("</td>", f);
 		for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-			html_duration_cell(f, NULL, ns[states[i].state]);
+			html_duration_cell(f, ns[states[i].state]);
 	}
 	fputs("</tr>\n", f);
 }
@@ -167,7 +179,7 @@ static void put_state_heads(FILE *f, const struct page_times *p)
 {
 	fputs("<th scope=\"col\" class=\"wide\">share of time</th>", f);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		fprintf(f, "<th scope=\"col\">%s</th>", state_label(p, i));
+		fprintf(f, "<th class=\"n\" scope=\"col\">%s</th>", state_label(p, i));
 }
 
 static void put_rates(FILE *f, const struct page_times *p)
@@ -181,8 +193,8 @@ static void put_rates(FILE *f, const struct page_times *p)
 	begin_table(f, "Waits by interval");
 	fputs("<thead><tr><th scope=\"col\">from</th>", f);
 	for (size_t e = 0; e < n_event_kinds; e++)
-		fprintf(f, "<th scope=\"col\">%s</th>", event_name(e));
-	fputs("<th scope=\"col\">reported lost</th>", f);
+		fprintf(f, "<th class=\"n\" scope=\"col\">%s</th>", event_name(e));
+	fputs("<th class=\"n\" scope=\"col\">reported lost</th>", f);
 	if (t->has_outcomes)
 		put_state_heads(f, p);
 	fputs("</tr></thead><tbody>\n", f);
@@ -228,7 +240,7 @@ static void put_histogram_row(FILE *f, const struct timeline_sums *sums, size_t 
 	html_bar(f, parts, ARRAY_SIZE(parts), most);
 	fputs("</td>", f);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		html_count_cell(f, NULL, parts[i].size);
+		html_count_cell(f, parts[i].size);
 	fputs("</tr>\n", f);
 }
 
@@ -247,8 +259,8 @@ static void put_histogram(FILE *f, const struct timeline_sums *sums)
 		most = most > size ? most : size;
 	}
 	begin_table(f, "How long HLTs took");
-	fputs("<thead><tr><th scope=\"col\">a HLT took</th><th scope=\"col\" class=\"wide\">HLTs</th><th scope=\"col\">blocked</th>"
-	      "<th scope=\"col\">polled</th><th scope=\"col\">not waited</th></tr></thead><tbody>\n", f);
+	fputs("<thead><tr><th scope=\"col\">a HLT took</th><th scope=\"col\" class=\"wide\">HLTs</th><th class=\"n\" scope=\"col\">blocked</th>"
+	      "<th class=\"n\" scope=\"col\">polled</th><th class=\"n\" scope=\"col\">not waited</th></tr></thead><tbody>\n", f);
 	for (size_t i = first; i <= last; i++)
 		put_histogram_row(f, sums, i, most);
 	end_table(f);
@@ -279,7 +291,7 @@ static void put_vm_name(FILE *f, const struct timeline_vcpu *v)
 	html_recleaned(f, v->vm);
 	fputs("</bdi>", f);
 	if (strcmp(number, v->vm))
-		fprintf(f, " <span class=\"pid\">%s</span>", number);
+		fprintf(f, " <span class=\"pid\">pid %s</span>", number);
 }
 
 static void put_histograms(FILE *f, const struct page_times *p)
@@ -319,12 +331,12 @@ static void put_histograms(FILE *f, const struct page_times *p)
 static void put_sums_heads(FILE *f, const struct page_times *p)
 {
 	for (size_t e = 0; e < n_event_kinds; e++)
-		fprintf(f, "<th scope=\"col\">%s</th>", event_name(e));
+		fprintf(f, "<th class=\"n\" scope=\"col\">%s</th>", event_name(e));
 	if (!p->timeline->has_outcomes)
 		return;
-	fputs("<th scope=\"col\">gave the CPU away</th>", f);
+	fputs("<th class=\"n\" scope=\"col\">gave the CPU away</th>", f);
 	put_state_heads(f, p);
-	fputs("<th scope=\"col\">HLT, half within</th><th scope=\"col\">HLT, 99 % within</th><th scope=\"col\">longest HLT</th>", f);
+	fputs("<th class=\"n\" scope=\"col\">HLT, half within</th><th class=\"n\" scope=\"col\">HLT, 99 % within</th><th class=\"n\" scope=\"col\">longest HLT</th>", f);
 }
 
 static void put_sums_cells(FILE *f, const struct page_times *p, const struct timeline_sums *sums)
@@ -332,20 +344,20 @@ static void put_sums_cells(FILE *f, const struct page_times *p, const struct tim
 	struct stat_halts halts = { .max_ns = sums->longest_halt_ns };
 
 	for (size_t e = 0; e < n_event_kinds; e++)
-		html_count_cell(f, event_name(e), sums->waits[e]);
+		html_count_cell(f, sums->waits[e]);
 	if (!p->timeline->has_outcomes)
 		return;
-	html_count_cell(f, "boosted", sums->boosted);
-	fputs("<td class=\"wide\">", f);
+	html_count_cell(f, sums->boosted);
+	fputs("<td class=wide>", f);
 	put_state_bar(f, sums->ns);
 	fputs("</td>", f);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		html_duration_cell(f, timeline_state_names[states[i].state], sums->ns[states[i].state]);
+		html_duration_cell(f, sums->ns[states[i].state]);
 	for (size_t i = 0; i < STAT_BUCKETS; i++)
 		halts.buckets[i] = bucket_size(sums, i);
-	html_duration_cell(f, NULL, stat_percentile(&halts, 50));
-	html_duration_cell(f, NULL, stat_percentile(&halts, 99));
-	html_duration_cell(f, "longest", sums->longest_halt_ns);
+	html_duration_cell(f, stat_percentile(&halts, 50));
+	html_duration_cell(f, stat_percentile(&halts, 99));
+	html_duration_cell(f, sums->longest_halt_ns);
 }
 
 static void put_vms(FILE *f, const struct page_times *p, const struct timeline_vcpu *const *list)
@@ -355,39 +367,40 @@ static void put_vms(FILE *f, const struct page_times *p, const struct timeline_v
 
 	fprintf(f, "<section aria-labelledby=\"h%zu-vms\"><h3 id=\"h%zu-vms\">By VM</h3>\n", p->host, p->host);
 	begin_table(f, "By VM");
-	fputs("<thead><tr><th scope=\"col\">VM</th><th scope=\"col\">vCPUs</th>", f);
+	fputs("<thead><tr><th scope=\"col\">VM</th><th class=\"n\" scope=\"col\">vCPUs</th>", f);
 	put_sums_heads(f, p);
 	fputs("</tr></thead><tbody data-table=\"vms\">\n", f);
 	for (size_t i = 0; i < total; i += n) {
 		struct timeline_sums sums = vm_sums(list + i, total - i, &n);
 
-		if (rows++ >= p->max_rows) {
+		if (rows++ >= p->max_vms) {
 			timeline_add(&others, &sums);
 			left += n;
 			continue;
 		}
-		fputs("<tr><th scope=\"row\">", f);
+		fputs("<tr><th class=\"name\" scope=\"row\">", f);
 		put_vm_name(f, list[i]);
 		fputs("</th>", f);
-		html_count_cell(f, NULL, n);
+		html_count_cell(f, n);
 		put_sums_cells(f, p, &sums);
 		fputs("</tr>\n", f);
 	}
 	if (left) {
-		fprintf(f, "<tr><th scope=\"row\">%zu other VMs</th>", rows - p->max_rows);
-		html_count_cell(f, NULL, left);
+		fprintf(f, "<tr><th class=\"name\" scope=\"row\">%zu other VMs</th>", rows - p->max_vms);
+		html_count_cell(f, left);
 		put_sums_cells(f, p, &others);
 		fputs("</tr>\n", f);
 	}
-	fputs("</tbody><tfoot data-table=\"all\"><tr><th scope=\"row\">all</th>", f);
-	html_count_cell(f, NULL, total);
+	fputs("</tbody><tfoot data-table=\"all\"><tr><th class=\"name\" scope=\"row\">all</th>", f);
+	html_count_cell(f, total);
 	put_sums_cells(f, p, &p->timeline->sums);
 	fputs("</tr></tfoot></table></div></section>\n", f);
 }
 
 static void put_vcpus(FILE *f, const struct page_times *p, const struct timeline_vcpu *const *list)
 {
-	size_t total = p->timeline->n_vcpus, n = total < p->max_rows ? total : p->max_rows;
+	size_t total = p->timeline->n_vcpus, n = total < p->max_vcpus ? total : p->max_vcpus;
+	size_t columns = 1 + n_event_kinds + (p->timeline->has_outcomes ? 1 + 1 + ARRAY_SIZE(states) + 3 : 0);
 
 	fprintf(f, "<section aria-labelledby=\"h%zu-vcpus\"><h3 id=\"h%zu-vcpus\">By vCPU</h3>\n", p->host, p->host);
 	if (n < total)
@@ -398,11 +411,11 @@ static void put_vcpus(FILE *f, const struct page_times *p, const struct timeline
 	fputs("</tr></thead><tbody data-table=\"vcpus\">\n", f);
 	for (size_t i = 0; i < n; i++) {
 		if (i == 0 || !timeline_same_vm(list[i], list[i - 1])) {
-			fputs("<tr class=\"group\"><th colspan=\"20\" scope=\"rowgroup\"><span>", f);
+			fprintf(f, "<tr class=\"group\"><th colspan=\"%zu\" scope=\"rowgroup\"><span>", columns);
 			put_vm_name(f, list[i]);
 			fputs("</span></th></tr>\n", f);
 		}
-		fprintf(f, "<tr data-pid=\"%" PRIu32 "\"><th scope=\"row\">%" PRId64 "</th>", list[i]->pid, list[i]->vcpu);
+		fprintf(f, "<tr><th scope=row>%" PRId64 "</th>", list[i]->vcpu);
 		put_sums_cells(f, p, &list[i]->sums);
 		fputs("</tr>\n", f);
 	}
@@ -410,13 +423,17 @@ static void put_vcpus(FILE *f, const struct page_times *p, const struct timeline
 	fputs("</section>\n", f);
 }
 
-void page_times_sections(FILE *f, const struct page_times *p)
+void page_times_lines(FILE *f, const struct page_times *p)
+{
+	put_lines(f, p);
+	put_rates(f, p);
+}
+
+void page_times_tables(FILE *f, const struct page_times *p)
 {
 	CLEANUP_FREE const struct timeline_vcpu **list = NULL;
 
 	timeline_by_vm(p->timeline, &list);
-	put_lines(f, p);
-	put_rates(f, p);
 	put_vms(f, p, list);
 	put_histograms(f, p);
 	put_vcpus(f, p, list);
