@@ -105,6 +105,8 @@ static void put_balance(FILE *f, const struct page_facts *p)
 		fprintf(f, " %s counted %" PRIu64 ".", json_integer_value(off) ? "does not make" : "=", number_of(p->end, "counted"));
 	if (number_of(p->end, "unreported"))
 		fprintf(f, " Of the lost, bpftrace did not report %" PRIu64 ".", number_of(p->end, "unreported"));
+	if (number_of(p->end, "unwritten"))
+		fprintf(f, " Of the lost, %" PRIu64 " found the file full.", number_of(p->end, "unwritten"));
 	if (number_of(p->end, "malformed"))
 		fprintf(f, " %" PRIu64 " lines could not be read.", number_of(p->end, "malformed"));
 	if (number_of(p->end, "late"))

@@ -139,7 +139,7 @@ static void put_lines(FILE *f, const struct page_times *p)
 			"Between waits a vCPU runs, or was in a wait that is not in the recording: not all was recorded, or asked for.");
 	else
 		fputs("<p class=\"note\">No outcomes were recorded, so nothing is known of how long waits took; the lines show how "
-		      "many there were. Record with <code>--outcome</code> to have the time.</p>\n", f);
+		      "many there were. <code>kvmwait record</code> has them unless <code>--no-outcome</code> is given.</p>\n", f);
 	put_legend(f, p);
 	put_lines_notes(f, p);
 	fprintf(f, "<div class=\"picture\" data-picture=\"lines\" data-host=\"%zu\"><p class=\"nojs\">The lines are drawn by the page's own "

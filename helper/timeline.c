@@ -303,6 +303,7 @@ static void take_outcome(struct timeline *t, const struct outcome_event *o)
 	bool expected;
 
 	t->has_outcomes = true;
+	bin_of(t, o->ts_ns); /* that time has come, even where none of it is put anywhere */
 	count_outcome(&t->sums, o);
 	if (!v) {
 		t->beyond++;

@@ -217,7 +217,7 @@ function lineName(line) {
 	if (line.vcpu !== undefined)
 		return [line.vm, "vCPU " + line.vcpu];
 	if (line.vm !== undefined)
-		return [line.vm, line.n + " vCPUs together"];
+		return [line.vm, line.n === 1 ? "another vCPU" : line.n + " vCPUs together"];
 	return [line.n ? line.n + " other vCPUs together" : "vCPUs beyond those counted", ""];
 }
 
