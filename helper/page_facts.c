@@ -198,7 +198,7 @@ static void put_script(FILE *f, const char *name, const char *script, const char
 
 static void put_meta(FILE *f, json_t *meta)
 {
-	json_t *filters = json_object_get(meta, "filters"), *part;
+	json_t *filters = json_object_get(meta, "filters"), *parts = json_object_get(meta, "parts"), *part;
 	size_t i;
 
 	fputs("<dl class=\"facts\">", f);
@@ -210,7 +210,7 @@ static void put_meta(FILE *f, json_t *meta)
 	put_fact(f, "bpftrace", text_of(meta, "bpftrace"));
 	put_fact(f, "kvmwait", text_of(meta, "kvmwait"));
 	put_script(f, "script", text_of(meta, "script"), text_of(meta, "script_sha256"));
-	json_array_foreach(json_object_get(meta, "parts"), i, part)
+	json_array_foreach(parts, i, part)
 		put_script(f, "part", text_of(part, "script"), text_of(part, "sha256"));
 	put_list(f, "events asked for", json_object_get(filters, "events"), "all");
 	put_list(f, "processes asked for", json_object_get(filters, "tgids"), "all");

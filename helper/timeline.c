@@ -394,11 +394,11 @@ static int compare_worst(const void *a, const void *b)
 
 static const struct timeline_vcpu **sorted(const struct timeline *t)
 {
-	const struct timeline_vcpu **list = xcalloc(t->n_vcpus + 1, sizeof(*list));
+	const struct timeline_vcpu **list = xcalloc(t->n_vcpus + 1, sizeof(struct timeline_vcpu *));
 
 	for (size_t i = 0; i < t->n_vcpus; i++)
 		list[i] = t->vcpus[i];
-	qsort(list, t->n_vcpus, sizeof(*list), compare_worst);
+	qsort(list, t->n_vcpus, sizeof(struct timeline_vcpu *), compare_worst);
 	return list;
 }
 
@@ -483,7 +483,7 @@ static int compare_by_id(const void *a, const void *b)
 void timeline_by_vm(const struct timeline *t, const struct timeline_vcpu ***ret)
 {
 	CLEANUP_FREE const struct timeline_vcpu **worst = sorted(t);
-	const struct timeline_vcpu **list = xcalloc(t->n_vcpus + 1, sizeof(*list));
+	const struct timeline_vcpu **list = xcalloc(t->n_vcpus + 1, sizeof(struct timeline_vcpu *));
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n_vcpus; i++) {
@@ -498,7 +498,7 @@ void timeline_by_vm(const struct timeline *t, const struct timeline_vcpu ***ret)
 			list[n++] = worst[j];
 			worst[j] = NULL;
 		}
-		qsort(list + from, n - from, sizeof(*list), compare_by_id);
+		qsort(list + from, n - from, sizeof(struct timeline_vcpu *), compare_by_id);
 	}
 	*ret = list;
 }

@@ -188,6 +188,9 @@ def check_keys(b, page):
     say("keys: move in time", "" if len(set(told[:4])) == 4 and told[4] == told[0] else "; ".join(told))
     say("keys: move between lines", "" if told[5].split(": ")[0] != told[4].split(": ")[0] and
         told[5].split(": ")[1] == told[4].split(": ")[1] else "; ".join(told))
+    say("keys: each picture is still one stop", "" if b.evaluate(
+        "[...document.querySelectorAll('.picture')].every((p) => p.querySelectorAll('[role=slider][tabindex=\\"0\\"]').length === 1)")
+        else "it is not")
     say("keys: what is told is shown", "" if b.evaluate("document.querySelector('.readout').textContent") ==
         told[5].replace(": ", ", ", 1) else b.evaluate("document.querySelector('.readout').textContent"))
     say("keys: the place is seen", "" if float(b.evaluate("getComputedStyle(%s).outlineWidth" % here)[:-2]) >= 2 else "no outline")
