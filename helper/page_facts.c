@@ -210,8 +210,9 @@ static void put_meta(FILE *f, json_t *meta)
 	put_fact(f, "bpftrace", text_of(meta, "bpftrace"));
 	put_fact(f, "kvmwait", text_of(meta, "kvmwait"));
 	put_script(f, "script", text_of(meta, "script"), text_of(meta, "script_sha256"));
-	json_array_foreach(parts, i, part)
+	json_array_foreach(parts, i, part) {
 		put_script(f, "part", text_of(part, "script"), text_of(part, "sha256"));
+	}
 	put_list(f, "events asked for", json_object_get(filters, "events"), "all");
 	put_list(f, "processes asked for", json_object_get(filters, "tgids"), "all");
 	put_list(f, "vCPUs asked for", json_object_get(filters, "vcpus"), "all");
@@ -273,8 +274,9 @@ static void put_probes(FILE *f, json_t *probes)
 	fprintf(f, "<div class=\"scroll\" role=\"region\" aria-label=\"Fidelity\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">event</th>"
 		   "<th scope=\"col\">source</th><th scope=\"col\">fidelity</th><th scope=\"col\">rests on</th>%s</tr></thead><tbody>\n",
 		why ? "<th scope=\"col\">why</th>" : "");
-	json_array_foreach(probes, i, probe)
+	json_array_foreach(probes, i, probe) {
 		put_probe(f, probe, why);
+	}
 	fputs("</tbody></table></div>\n", f);
 }
 

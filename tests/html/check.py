@@ -189,7 +189,7 @@ def check_keys(b, page):
     say("keys: move between lines", "" if told[5].split(": ")[0] != told[4].split(": ")[0] and
         told[5].split(": ")[1] == told[4].split(": ")[1] else "; ".join(told))
     say("keys: each picture is still one stop", "" if b.evaluate(
-        "[...document.querySelectorAll('.picture')].every((p) => p.querySelectorAll('[role=slider][tabindex=\\"0\\"]').length === 1)")
+        "[...document.querySelectorAll('.picture')].every((p) => [...p.querySelectorAll('.track')].filter((t) => t.tabIndex === 0).length === 1)")
         else "it is not")
     say("keys: what is told is shown", "" if b.evaluate("document.querySelector('.readout').textContent") ==
         told[5].replace(": ", ", ", 1) else b.evaluate("document.querySelector('.readout').textContent"))
