@@ -113,7 +113,7 @@ static void put_lines_notes(FILE *f, const struct page_times *p)
 {
 	const struct timeline_sums *sums = &p->timeline->sums;
 
-	if (sums->open)
+	if (sums->open && p->timeline->has_outcomes)
 		fprintf(f, "<p class=\"note\">%" PRIu64 " waits were still open at the end: their time is unknown.</p>\n", sums->open);
 	if (sums->ends[OUTCOME_UNSEEN])
 		fprintf(f, "<p class=\"note\">Of %" PRIu64 " waits the outcome was not seen: their time is unknown.</p>\n",
