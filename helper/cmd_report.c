@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// kvmwait report: the tables of kvmwait stat from recordings, each file for itself, and how each is accounted for.
+// kvmwait report: the tables of kvmwait stat from recordings, each file for itself, and how each is accounted for; or
+// all of them on one page of HTML.
 #include "tracing.h"
 
 #include "output.h"
 #include "progress.h"
 #include "recording.h"
 #include "report.h"
+#include "report_html.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +24,7 @@ enum {
 	OPT_TOP,
 	OPT_HIST,
 	OPT_JSON,
+	OPT_HTML,
 	OPT_FROM,
 	OPT_TO,
 };
@@ -35,6 +38,7 @@ const struct option_help report_options[] = {
 	{ 0, "to", "SEC", "leave out what came after", OPT_TO },
 	{ 'f', "format", "FORMAT", "table, json or csv", 'f' },
 	{ 0, "json", NULL, "the same as -f json", OPT_JSON },
+	{ 0, "html", NULL, "one page with pictures and tables, for a browser; needs nothing but itself", OPT_HTML },
 	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
 	{ 0 },
 };
@@ -45,7 +49,7 @@ struct settings {
 	const struct stat_column *top;
 	const char *output;
 	unsigned int by;
-	bool hist;
+	bool hist, html;
 };
 
 /* One recording: of a file, or where several stand in one file one of these. */
@@ -57,6 +61,7 @@ struct run {
 	unsigned int part; /* from 1 */
 	struct recording *recording;
 	struct report *report;
+	struct report_html *page; /* NULL: none was asked for */
 	struct progress progress;
 	bool begun;	/* csv has its heading, json its first file */
 	size_t n_intervals;
@@ -112,6 +117,9 @@ static int take_option(struct settings *s, int id)
 		return take_format(s, optarg);
 	case OPT_JSON:
 		return take_format(s, "json");
+	case OPT_HTML:
+		s->html = true;
+		return OPTION_TAKEN;
 	case 'o':
 		s->output = optarg;
 		return OPTION_TAKEN;
@@ -350,6 +358,40 @@ static void say_problems(struct run *r, const struct strings *problems)
 		r->code = EXIT_UNBALANCED;
 }
 
+/* The page holds all of the recordings, and is written when the last has been read. */
+static void end_page(struct run *r, const struct strings *problems)
+{
+	report_html_name(r->page, r->runs, r->path);
+	for (size_t i = 0; i < problems->n; i++)
+		report_html_damage(r->page, r->runs, problems->items[i]);
+	say_problems(r, problems);
+}
+
+static void write_tables(struct run *r, const struct strings *problems)
+{
+	struct stat_rows rows;
+
+	if (is_format(r, "table")) {
+		if (!r->n_intervals)
+			put_head(r);
+		else
+			putc('\n', r->out);
+		put_balance(r, problems);
+	} else if (is_format(r, "json")) {
+		if (!r->n_intervals)
+			open_json(r);
+		fputs("],\"total\":", r->out);
+	}
+	report_total(r->report, r->s->by, &rows);
+	write_rows(r, &rows, true);
+	if (is_format(r, "json"))
+		close_json(r, problems);
+	if (is_format(r, "table"))
+		putc('\n', r->out);
+	flush_output(r);
+	say_problems(r, problems);
+}
+
 static void end_run(struct run *r, bool at_end)
 {
 	struct strings problems = { 0 };
@@ -359,25 +401,10 @@ static void end_run(struct run *r, bool at_end)
 	while (report_last_interval(r->report, r->s->by, &rows))
 		write_interval(r, &rows);
 	find_problems(r, at_end, &problems);
-	if (is_format(r, "table")) {
-		if (!r->n_intervals)
-			put_head(r);
-		else
-			putc('\n', r->out);
-		put_balance(r, &problems);
-	} else if (is_format(r, "json")) {
-		if (!r->n_intervals)
-			open_json(r);
-		fputs("],\"total\":", r->out);
-	}
-	report_total(r->report, r->s->by, &rows);
-	write_rows(r, &rows, true);
-	if (is_format(r, "json"))
-		close_json(r, &problems);
-	if (is_format(r, "table"))
-		putc('\n', r->out);
-	flush_output(r);
-	say_problems(r, &problems);
+	if (r->page)
+		end_page(r, &problems);
+	else
+		write_tables(r, &problems);
 	strings_done(&problems);
 	r->runs++;
 	r->n_intervals = 0;
@@ -398,6 +425,8 @@ static void take_record(struct run *r, const struct record *record)
 	r->of_counts += record->type == RECORD_STAT;
 	while (report_interval(r->report, record, r->s->by, &rows))
 		write_interval(r, &rows);
+	if (r->page)
+		report_html_take(r->page, r->runs, record);
 	report_take(r->report, record);
 }
 
@@ -476,7 +505,7 @@ static int graver(int a, int b)
 
 static int report_all(const struct settings *s, FILE *out, char **paths, int n)
 {
-	struct run r = { .s = s, .out = out };
+	struct run r = { .s = s, .out = out, .page = s->html ? report_html_new() : NULL };
 	int code = EXIT_OK;
 
 	if (is_format(&r, "json"))
@@ -489,6 +518,9 @@ static int report_all(const struct settings *s, FILE *out, char **paths, int n)
 		fputs("* only within waits: of other times a recording does not know; - not recorded, or nothing to tell\n", out);
 	if (is_format(&r, "json"))
 		fputs("]}\n", out);
+	if (r.page && r.runs)
+		r.error = report_html_write(r.page, out);
+	report_html_free(r.page);
 	flush_output(&r);
 	if (!r.error)
 		return code;
@@ -499,7 +531,7 @@ static int report_all(const struct settings *s, FILE *out, char **paths, int n)
 
 int cmd_report(int argc, char **argv)
 {
-	struct settings s = { .by = STAT_BY_VM | STAT_BY_VCPU };
+	struct settings s = { 0 };
 	CLEANUP_FILE FILE *opened = NULL;
 	int id, code;
 
@@ -512,8 +544,12 @@ int cmd_report(int argc, char **argv)
 		return fail(EXIT_USAGE, "report needs a recording: a file, or - for standard input");
 	if (s.report.to_ns && s.report.to_ns <= s.report.from_ns)
 		return fail(EXIT_USAGE, "--to is not after --from");
+	if (s.html && (s.format || s.by || s.top || s.hist || s.report.interval_ns || s.report.from_ns || s.report.to_ns))
+		return fail(EXIT_USAGE, "--html shows all of a recording: no -f, --json, -i, --by, --top, --hist, --from, --to goes with it");
+	if (!s.by)
+		s.by = STAT_BY_VM | STAT_BY_VCPU;
 	if (!s.format)
-		s.format = stat_format_find("table");
+		s.format = stat_format_find(s.html ? "csv" : "table"); /* csv has nothing before and behind its rows */
 	for (int i = optind; i < argc && s.output; i++)
 		if (file_is_same(argv[i], s.output))
 			return fail(EXIT_USAGE, "the output is the input: '%s'", s.output);

@@ -63,6 +63,7 @@ report --from none
 report --to none
 report -f,--format report_formats
 report --json
+report --html
 report -o,--output file
 report -h,--help
 plan -r,--root directory
