@@ -157,6 +157,12 @@ uninstall:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' share/install remove
 .PHONY: uninstall
 
+## a Debian package, in build/deb/
+deb:
+	@share/setup deb
+	@share/deb
+.PHONY: deb
+
 ## remove build/
 clean:
 	rm -rf $(BUILD)

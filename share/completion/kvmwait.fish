@@ -81,10 +81,10 @@ complete -c kvmwait -a '(__kvmwait_behind_dashes)'
 command kvmwait --help 2>/dev/null | sed -nE '/^commands:/,/^$/ s/^  ([a-z]+) +(.*)/\1\t\2/p' | while read -d \t -l name text
     complete -c kvmwait -n 'test (count (commandline -opc)) = 1' -a $name -d "$text"
     __kvmwait_options kvmwait $name
-    switch (command kvmwait $name --help 2>/dev/null)[1]
-        case '*FILE*'
+    switch (command kvmwait $name --help 2>/dev/null | string replace -rf '^usage: .* ' '')
+        case 'FILE*'
             complete -c kvmwait -n "__kvmwait_is $name" -F
-        case '*DIR'
+        case DIR
             complete -c kvmwait -n "__kvmwait_is $name" -a '(__fish_complete_directories (commandline -ct))'
     end
 end
