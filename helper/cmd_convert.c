@@ -8,6 +8,7 @@
 #include "output.h"
 #include "progress.h"
 #include "reader.h"
+#include "relay.h"
 #include "summary.h"
 #include "wire.h"
 
@@ -32,8 +33,10 @@ const struct option_help convert_options[] = {
 struct convert {
 	const char *name; /* of the input */
 	struct output output;
+	struct relay *relay; /* writes what comes from lines; NULL: the output is written right here */
 	struct summary *summary; /* instead of the records; NULL: not asked for */
 	json_t *end; /* of the summary */
+	bool alone;  /* there is no thread to be had */
 	struct order order;
 	struct outcomes *outcomes; /* NULL where the lines hold none */
 	struct ndjson ndjson;
@@ -53,6 +56,11 @@ static void complain(struct convert *c, const char *why)
 
 static void put(struct convert *c, const struct record *r)
 {
+	if (c->relay) {
+		*relay_room(c->relay) = *r;
+		relay_push(c->relay);
+		return;
+	}
 	if (!c->summary) {
 		output_write(&c->output, r);
 		return;
@@ -80,6 +88,8 @@ static void release(struct convert *c, uint64_t before_ns)
 	struct outcome_event unseen;
 	struct record r;
 
+	while (c->relay && !c->outcomes && order_pop(&c->order, before_ns, relay_room(c->relay)))
+		relay_push(c->relay); /* as below, with a copy less */
 	while (order_pop(&c->order, before_ns, &r)) {
 		if (c->outcomes && outcomes_take(c->outcomes, &r, &unseen))
 			put_outcome(c, &unseen);
@@ -95,6 +105,10 @@ static void take_record(struct convert *c, const struct record *r)
 	if (c->summary) {
 		summary_take(c->summary, r);
 		return;
+	}
+	if (!c->relay && !c->alone) {
+		c->relay = relay_start(&c->output);
+		c->alone = !c->relay;
 	}
 	order_push(&c->order, r);
 	release(c, 0);
@@ -212,23 +226,30 @@ static int read_all(struct convert *c, int fd, uint64_t size_bytes)
 	struct progress progress;
 	struct reader reader;
 	uint64_t done = 0;
+	int err;
 	long n;
 
+	if (isatty(fileno(c->output.file)))
+		size_bytes = 0; /* no progress among the records */
 	progress_start(&progress);
 	reader_init(&reader, fd, BLOCK_BYTES, LINE_LIMIT_BYTES);
 	do {
 		n = reader_fill(&reader);
 		take_lines(c, &reader);
-		c->error = output_flush(&c->output);
+		c->error = c->relay ? relay_flush(c->relay) : output_flush(&c->output);
 		done += n > 0 ? (uint64_t)n : 0;
-		if (!isatty(fileno(c->output.file)))
-			progress_share(&progress, "converting", done, size_bytes);
+		progress_share(&progress, "converting", done, size_bytes);
 	} while (!c->error && (n > 0 || n == -EINTR));
 	progress_end(&progress);
 	reader_done(&reader);
+	if (!c->error)
+		release(c, UINT64_MAX);
+	err = relay_end(c->relay);
+	c->relay = NULL;
+	if (!c->error)
+		c->error = err;
 	if (n < 0 && !c->error)
 		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror((int)-n));
-	release(c, UINT64_MAX);
 	c->balance.late = c->order.late;
 	if (!c->json)
 		put_end(c);
