@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define BATCHES 4u
-#define BATCH_RECORDS 512u
+#define BATCH_RECORDS 1024u
 
 struct batch {
 	struct record records[BATCH_RECORDS];
