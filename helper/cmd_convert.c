@@ -28,7 +28,7 @@ const struct option_help convert_options[] = {
 
 #define MAX_COMPLAINTS 10
 #define BLOCK_BYTES 262144u
-#define LINE_LIMIT_BYTES 16777216u /* counts of thousands of vCPUs are one record */
+#define LINE_LIMIT_BYTES 4194304u /* counts of thousands of vCPUs are one record */
 
 struct convert {
 	const char *name; /* of the input */
