@@ -13,7 +13,7 @@ PACKAGES := libbpf jansson libmd libzstd libprotobuf-c
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
 CPPFLAGS += -D_GNU_SOURCE -DKVMWAIT_VERSION='"$(VERSION)"' -DKVMWAIT_DATADIR='"$(PREFIX)/share/kvmwait"' \
 	    -DKVMWAIT_BINDIR='"$(PREFIX)/bin"' -Ihelper $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -pthread
 BASE_CFLAGS := -std=c11 $(WARNINGS)
 
 HELPER_SRC := $(wildcard helper/*.c)

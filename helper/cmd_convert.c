@@ -8,6 +8,7 @@
 #include "outcome.h"
 #include "output.h"
 #include "progress.h"
+#include "relay.h"
 #include "summary.h"
 #include "wire.h"
 
@@ -25,13 +26,15 @@ const struct option_help convert_options[] = {
 };
 
 #define MAX_COMPLAINTS 10
-#define LINE_LIMIT_BYTES 16777216u /* counts of thousands of vCPUs are one record */
+#define LINE_LIMIT_BYTES 4194304u /* counts of thousands of vCPUs are one record */
 
 struct convert {
 	const char *name; /* of the input */
 	struct output output;
+	struct relay *relay; /* writes what comes from lines; NULL: the output is written right here */
 	struct summary *summary; /* instead of the records; NULL: not asked for */
 	json_t *end; /* of the summary */
+	bool alone;  /* there is no thread to be had */
 	struct order order;
 	struct outcomes *outcomes; /* NULL where the lines hold none */
 	struct ndjson ndjson;
@@ -51,6 +54,11 @@ static void complain(struct convert *c, const char *why)
 
 static void put(struct convert *c, const struct record *r)
 {
+	if (c->relay) {
+		*relay_room(c->relay) = *r;
+		relay_push(c->relay);
+		return;
+	}
 	if (!c->summary) {
 		output_write(&c->output, r);
 		return;
@@ -78,6 +86,8 @@ static void release(struct convert *c, uint64_t before_ns)
 	struct outcome_event unseen;
 	struct record r;
 
+	while (c->relay && !c->outcomes && order_pop(&c->order, before_ns, relay_room(c->relay)))
+		relay_push(c->relay); /* as below, with a copy less */
 	while (order_pop(&c->order, before_ns, &r)) {
 		if (c->outcomes && outcomes_take(c->outcomes, &r, &unseen))
 			put_outcome(c, &unseen);
@@ -93,6 +103,10 @@ static void take_record(struct convert *c, const struct record *r)
 	if (c->summary) {
 		summary_take(c->summary, r);
 		return;
+	}
+	if (!c->relay && !c->alone) {
+		c->relay = relay_start(&c->output);
+		c->alone = !c->relay;
 	}
 	order_push(&c->order, r);
 	release(c, 0);
@@ -207,8 +221,8 @@ static int take_lines(struct convert *c, struct input *in)
 			complain(c, found == INPUT_CUT ? "it is cut short" : "it is too long");
 		if (input_has_line(in))
 			continue;
-		c->error = output_flush(&c->output);
-		if (!isatty(fileno(c->output.file)))
+		c->error = c->relay ? relay_flush(c->relay) : output_flush(&c->output);
+		if (!isatty(fileno(c->output.file))) /* no progress among the records */
 			progress_share(&progress, "converting", state->read_bytes, state->size_bytes);
 	}
 	progress_end(&progress);
@@ -217,13 +231,18 @@ static int take_lines(struct convert *c, struct input *in)
 
 static int read_all(struct convert *c, struct input *in)
 {
-	int err = take_lines(c, in);
+	int found = take_lines(c, in), err;
 
-	if (err)
-		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror(-err));
-	if (input_state(in)->damages || input_state(in)->frame_cut)
+	if (!found && (input_state(in)->damages || input_state(in)->frame_cut))
 		complain(c, "what follows cannot be decompressed");
-	release(c, UINT64_MAX);
+	if (!c->error)
+		release(c, UINT64_MAX);
+	err = relay_end(c->relay);
+	c->relay = NULL;
+	if (!c->error)
+		c->error = err;
+	if (found < 0 && !c->error)
+		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror(-found));
 	c->balance.late = c->order.late;
 	if (!c->json)
 		put_end(c);

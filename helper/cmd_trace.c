@@ -101,6 +101,7 @@ static int run(const struct settings *s, struct trace_options *options, FILE *fi
 	options->context = &output;
 	if (s->output)
 		options->command_stdout = STDOUT_FILENO;
+	output_buffer(file);
 	output_init(&output, s->format, file);
 	if (!strcmp(s->format->name, "table") && isatty(fileno(file)))
 		print_plan_lines(file, options->plan, NULL);

@@ -19,7 +19,7 @@ struct wait_event {
 	int64_t vcpu;
 	uint32_t cpu, pid, tid;
 	char comm[COMM_BYTES + 1];
-	char event[NAME_BYTES];
+	char event[NAME_BYTES]; /* the bytes behind it are 0, as those of source: names are compared whole */
 	char source[NAME_BYTES];
 	const char *vm; /* name of the VM, borrowed; NULL: the TGID stands for it */
 	const struct strings *callers; /* the probed function, its caller, and so on; borrowed; NULL: not asked for */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads records back from NDJSON; the JSON itself is jansson's.
+// Reads records back from NDJSON: what kvmwait wrote the short way, any other JSON by jansson.
 #include "ndjson.h"
 
 #include "callers.h"
+#include "ndjson_own.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define CALLER_BYTES 512 /* as long as the kernel makes a symbol */
-#define VM_BYTES 128 /* of a name before it is cleaned, as vmname takes it */
 
 static int complain(char **ret_error, const char *what, const char *field)
 {
@@ -46,7 +46,8 @@ static int get_string(json_t *object, const char *field, char *out, size_t size,
 		return complain(ret_error, value ? "not a string" : "missing", field);
 	if (json_string_length(value) >= size || strlen(json_string_value(value)) != json_string_length(value))
 		return complain(ret_error, "too long, or holds a NUL", field);
-	memcpy(out, json_string_value(value), json_string_length(value) + 1);
+	memset(out, 0, size);
+	memcpy(out, json_string_value(value), json_string_length(value));
 	return 0;
 }
 
@@ -63,7 +64,7 @@ static int get_name(json_t *object, const char *field, char *out, char **ret_err
 /* A saved name of a VM has been cleaned; it is cleaned again in case somebody else wrote it. */
 static int get_vm(struct ndjson *n, json_t *object, char **ret_error)
 {
-	char raw[4 * VM_BYTES + 1], restored[VM_BYTES + 1];
+	char raw[4 * NDJSON_VM_BYTES + 1], restored[NDJSON_VM_BYTES + 1];
 	int err = get_string(object, "vm", raw, sizeof(raw), ret_error);
 	int length;
 
@@ -264,7 +265,7 @@ static char *no_json(const char *why)
 	return xasprintf("no valid JSON: %s", clean);
 }
 
-int ndjson_parse(struct ndjson *n, const char *line, size_t length, struct record *ret, char **ret_error)
+int ndjson_parse_any(struct ndjson *n, const char *line, size_t length, struct record *ret, char **ret_error)
 {
 	json_error_t error;
 	json_t *object = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
@@ -279,4 +280,9 @@ int ndjson_parse(struct ndjson *n, const char *line, size_t length, struct recor
 	err = take_object(n, object, ret, ret_error);
 	json_decref(object);
 	return err;
+}
+
+int ndjson_parse(struct ndjson *n, const char *line, size_t length, struct record *ret, char **ret_error)
+{
+	return ndjson_own(n, line, length, ret) ? 0 : ndjson_parse_any(n, line, length, ret, ret_error);
 }

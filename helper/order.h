@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts waits, outcomes and what the scheduler did in time order: buffers of several CPUs are read one after the other, so that neighbours in
-// time can arrive far apart. Bounded in time and in number.
+// Puts waits, outcomes and what the scheduler did in time order: buffers of several CPUs are read one after the other,
+// so that neighbours in time can arrive far apart. Bounded in time and in number.
 #ifndef KVMWAIT_ORDER_H
 #define KVMWAIT_ORDER_H
 

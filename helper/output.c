@@ -525,8 +525,11 @@ void output_init(struct output *o, const struct output_format *format, FILE *fil
 
 void output_buffer(FILE *file)
 {
-	if (!isatty(fileno(file)))
-		setvbuf(file, NULL, _IOFBF, FILE_BUFFER_BYTES);
+	static char buffer[FILE_BUFFER_BYTES];
+	static bool taken;
+
+	if (!taken && !isatty(fileno(file)))
+		taken = !setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 }
 
 void output_begin(struct output *o)

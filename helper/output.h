@@ -31,7 +31,7 @@ void output_init(struct output *o, const struct output_format *format, FILE *fil
 void output_begin(struct output *o);
 /* Writes one record. Errors stay with the file: see output_flush(). */
 void output_write(struct output *o, const struct record *r);
-/* Gives a file that nothing was written to a buffer for a stream of records. */
+/* Gives the file to which the stream goes a large buffer, before anything is written to it; there is one of them. */
 void output_buffer(FILE *file);
 /* Hands on what is buffered. 0 or -errno (-EPIPE: nobody reads any more). */
 int output_flush(struct output *o);

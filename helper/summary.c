@@ -82,7 +82,8 @@ static size_t hash_of(const struct row *key)
 
 static bool is_same(const struct row *a, const struct row *b)
 {
-	if (a->pid != b->pid || a->vcpu != b->vcpu || a->scope != b->scope || strcmp(a->event, b->event) || strcmp(a->source, b->source))
+	if (a->pid != b->pid || a->vcpu != b->vcpu || a->scope != b->scope || memcmp(a->event, b->event, NAME_BYTES) ||
+	    memcmp(a->source, b->source, NAME_BYTES))
 		return false;
 	return a->vm == b->vm || (a->vm && b->vm && !strcmp(a->vm, b->vm));
 }

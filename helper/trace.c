@@ -356,7 +356,7 @@ static void take_record(struct trace *t, struct record *r)
 {
 	t->result.balance.received++;
 	t->result.balance.outcomes += r->type == RECORD_OUTCOME;
-	t->wait_ns = clock_ns(CLOCK_MONOTONIC);
+	t->wait_ns = t->read_ns;
 	name_vm(t, r);
 	if (r->type == RECORD_SCHED)
 		note_gap(t, &r->sched);

@@ -91,7 +91,7 @@ static bool take_comm_spaced(const char *p, char *ret)
 		int high = hex_value(p[3 * i]), low = hex_value(p[3 * i + 1]);
 
 		bad |= high | low | -(i + 1 < COMM_BYTES && p[3 * i + 2] != ' ');
-		ret[i] = (char)(high << 4 | low);
+		ret[i] = (char)((unsigned int)high << 4 | (unsigned int)low); /* -1 does no harm: it is told at the end */
 	}
 	ret[COMM_BYTES] = '\0';
 	return bad >= 0;

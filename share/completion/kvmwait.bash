@@ -83,7 +83,7 @@ selftest --bpftrace file
 selftest --where none
 selftest -v,--verbose
 selftest -h,--help
-convert -f,--format formats
+convert -f,--format convert_formats
 convert -o,--output file
 convert -h,--help
 capture -f,--force
@@ -108,6 +108,7 @@ _kvmwait_words() {
 	formats) printf '%s\n' table json ftrace csv ;;
 	parts) printf '%s\n' none outcome callers stat blame ;;
 	spins) printf '%s\n' ple pv_yield ;;
+	convert_formats) printf '%s\n' table json ftrace csv summary ;;
 	blame_formats) printf '%s\n' table json ;;
 	report_formats) printf '%s\n' table json csv ;;
 	stat_formats) printf '%s\n' table json csv openmetrics ;;

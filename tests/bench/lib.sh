@@ -3,14 +3,20 @@
 # What every part of the benchmark needs: times of commands that take turns, their medians, rows of the table.
 
 # $work: files that are made; $build: measure and generate; $rounds: how often each command is timed.
+# shellcheck disable=SC2154 # tests/bench/run has them
 times=$work/times
 mkdir -p "$times"
+# BENCH_WITH='chrt -f 1' on a machine that has other work too: each command goes first then, and the others get as long
+# after it.
+read -r -a before <<<"${BENCH_WITH:-}"
 
 # timed NAME COMMAND...: runs it and keeps its time.
 timed() {
 	local name=$1
 	shift
-	"$build/measure" "$times/$name" "$@" || { echo "bench: $name failed: $*" >&2; return 1; }
+	# shellcheck disable=SC2154
+	"$build/measure" "$times/$name" "${before[@]}" "$@" || { echo "bench: $name failed: $*" >&2; return 1; }
+	[ ${#before[@]} = 0 ] || sleep "$(tail -n 1 "$times/$name" | cut -d' ' -f1)"
 }
 
 # piped NAME COMMAND...: the same for the command with a pipe as its output, whose other end cat reads.
@@ -32,6 +38,7 @@ calc() { awk "BEGIN { printf \"%.4g\", $1 }"; }
 holds() { awk "BEGIN { exit !($1) }"; }
 
 # row WHAT FIGURE BESIDE RATIO [GOAL CONDITION]: a line of the table. The condition says whether the goal is reached.
+# shellcheck disable=SC2154
 row() {
 	local verdict=''
 	if [ -n "${5:-}" ]; then
@@ -42,4 +49,5 @@ row() {
 }
 
 # note TEXT: something that the reader of the table has to know.
+# shellcheck disable=SC2154
 note() { printf '%s\n' "$1" >>"$notes"; }

@@ -25,7 +25,7 @@ same_as_mawk() {
 # shellcheck disable=SC2016 # the inner shell expands it
 with_tracefs() {
 	if [ -e /sys/kernel/tracing/events ]; then "$@"; else
-		unshare -m sh -c 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"' - "$@"
+		unshare -m bash -c 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"' - "$@"
 	fi
 }
 system_calls() { dd if=/dev/zero of=/dev/null bs=1 count=$((recorded / 2)) status=none; }
@@ -36,13 +36,19 @@ record_perf() { with_tracefs perf record -q -c 1 -m 64M -e raw_syscalls:sys_ente
 # Not with 'trace-cmd record': it needs a kernel with function tracing, whatever is recorded.
 # shellcheck disable=SC2016 # the inner shell expands it
 record_trace_cmd() {
-	with_tracefs bash -c 'cd /sys/kernel/tracing || exit
-		size=$(cat buffer_size_kb) && size=${size%% *}
-		echo 131072 >buffer_size_kb && echo >trace && echo 1 >events/raw_syscalls/sys_enter/enable && system_calls
+	with_tracefs bash -c 'set -e
+		cd /sys/kernel/tracing
+		size=$(cat buffer_size_kb) on=$(cat tracing_on)
+		echo 131072 >buffer_size_kb
+		echo >trace
+		echo 1 >tracing_on
+		echo 1 >events/raw_syscalls/sys_enter/enable
+		system_calls
 		echo 0 >events/raw_syscalls/sys_enter/enable
 		trace-cmd extract -o "$1"
 		echo >trace
-		echo "$size" >buffer_size_kb' - "$work/trace.dat"
+		echo "$on" >tracing_on
+		echo "${size%% *}" >buffer_size_kb' - "$work/trace.dat"
 }
 
 # recorded_with NAME COMMAND...: makes a recording and counts its events into $work/NAME.events; false where it cannot.

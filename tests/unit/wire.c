@@ -482,7 +482,56 @@ static void part(void)
 	CHECK_INT(kind_of("kvmwait-part "), WIRE_MALFORMED);
 }
 
+#define COMM_SPACED "43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00"
+
+/* What is known of a thread is not mixed up with what stands elsewhere in a line like it. */
+static void known_lines(void)
+{
+	static const struct {
+		const char *line;
+		uint32_t pid, tid;
+		int64_t vcpu, target;
+		const char *event;
+	} lines[] = {
+		{ "w 1 0 4100 4105 0 hlt kvm -1 " COMM_SPACED, 4100, 4105, 0, -1, "hlt" },
+		{ "w 2 0 4100 4105 0 hlt kvm 77 " COMM_SPACED, 4100, 4105, 0, 77, "hlt" },
+		{ "w 3 0 4100 4105 0 ple kvm 77 " COMM_SPACED, 4100, 4105, 0, 77, "ple" },
+		{ "w 4 0 4100 4106 0 hlt kvm -1 " COMM_SPACED, 4100, 4106, 0, -1, "hlt" },
+		{ "w 5 0 4101 4105 0 hlt kvm -1 " COMM_SPACED, 4101, 4105, 0, -1, "hlt" },
+		{ "w 6 0 4100 4105 1 hlt kvm -1 " COMM_SPACED, 4100, 4105, 1, -1, "hlt" },
+		{ "w 7 0 4100 41050 0 hlt kvm -1 " COMM_HEX, 4100, 41050, 0, -1, "hlt" },
+		{ "w 8 0 4100 7 0 hlt kvm -1 " COMM_HEX, 4100, 7, 0, -1, "hlt" },
+		{ "w 9 0 4100 8 0 hlt kvm -1 " COMM_HEX, 4100, 8, 0, -1, "hlt" },
+		{ "w 9 0 4100 8 10 hlt kvm 1 " COMM_HEX, 4100, 8, 10, 1, "hlt" },
+		{ "w 9 0 4100 9 10 hlt kvm 1 " COMM_HEX, 4100, 9, 10, 1, "hlt" },
+	};
+	static const char *const bad[] = {
+		"w 1 0 4100 4105 0 hlt kvm  " COMM_SPACED,		"w 1 0 4100 4105 0 hlt kvm - " COMM_SPACED,
+		"w 1 0 4100 4105 0 hlt kvm -1  " COMM_SPACED,		"w 1 0 4100 4105 0 hlt kvm  -1 " COMM_SPACED,
+		"w 1 0 4100 4105 0 hlt kvm 9223372036854775808 " COMM_SPACED, "w 1 0 4100 4105 0 hlt kvm -1" COMM_SPACED,
+		"w 1 4100 4105 0 hlt kvm -1 " COMM_SPACED,		"w 9223372036854775808 0 4100 4105 0 hlt kvm -1 " COMM_SPACED,
+	};
+
+	for (size_t round = 0; round < 3; round++)
+		for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+			struct wire_line l;
+
+			parse_n(lines[i].line, strlen(lines[i].line), &l);
+			CHECK_INT(l.kind, WIRE_WAIT);
+			CHECK_U64(l.record.wait.ts_ns, (uint64_t)(lines[i].line[2] - '0'));
+			CHECK_U64(l.record.wait.pid, lines[i].pid);
+			CHECK_U64(l.record.wait.tid, lines[i].tid);
+			CHECK_INT(l.record.wait.vcpu, lines[i].vcpu);
+			CHECK_INT(l.record.wait.target, lines[i].target);
+			CHECK_STR(l.record.wait.event, lines[i].event);
+			CHECK_STR(l.record.wait.comm, "CPU 0/KVM");
+		}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CHECK_INT(kind_of(bad[i]), WIRE_MALFORMED);
+}
+
 static const struct unit_test tests[] = {
+	{ "known_lines", known_lines },
 	{ "outcome", outcome },
 	{ "malformed_outcomes", malformed_outcomes },
 	{ "frame", frame },
