@@ -81,7 +81,7 @@ kvmwait-guest -V,--version
 _kvmwait_words() {
 	case $1 in
 	commands) printf '%s\n' trace stat blame plan list check selftest convert capture ;;
-	formats) printf '%s\n' table json ftrace csv ;;
+	formats) printf '%s\n' table json ftrace csv perfetto ;;
 	parts) printf '%s\n' none outcome callers stat blame ;;
 	spins) printf '%s\n' ple pv_yield ;;
 	blame_formats) printf '%s\n' table json ;;
