@@ -500,8 +500,8 @@ static void put_facts(struct perfetto *p, struct facts *f, const char *name, boo
 	Perfetto__TraceAttributes attributes = PERFETTO__TRACE_ATTRIBUTES__INIT;
 	Perfetto__TrackEvent event = PERFETTO__TRACK_EVENT__INIT;
 
-	f->pointers = xcalloc(f->n + 1, sizeof(*f->pointers));
-	f->note_pointers = xcalloc(f->n + 1, sizeof(*f->note_pointers));
+	f->pointers = xcalloc(f->n + 1, sizeof(Perfetto__TraceAttributes__Attribute *));
+	f->note_pointers = xcalloc(f->n + 1, sizeof(Perfetto__DebugAnnotation *));
 	for (size_t i = 0; i < f->n; i++) {
 		f->pointers[i] = &f->attributes[i];
 		f->note_pointers[i] = &f->notes[i];
@@ -590,15 +590,15 @@ static void put_system(struct perfetto *p, json_t *meta)
 static void take_meta(struct perfetto *p, json_t *meta)
 {
 	static const char *const keys[] = { "kernel", "arch", "vendor", "script", "script_sha256", "bpftrace" };
-	json_t *parts = json_object_get(meta, "parts"), *item;
+	json_t *parts = json_object_get(meta, "parts"), *probes = json_object_get(meta, "probes");
 	struct facts facts = { 0 };
 	uint64_t ts_ns = 0;
 	bool have_ts;
 	size_t i;
 
 	p->no_outcomes = true;
-	json_array_foreach(parts, i, item) {
-		const char *script = json_string_value(json_object_get(item, "script"));
+	for (i = 0; i < json_array_size(parts); i++) {
+		const char *script = json_string_value(json_object_get(json_array_get(parts, i), "script"));
 
 		p->no_outcomes = p->no_outcomes && !(script && starts_with(script, "outcome"));
 	}
@@ -607,8 +607,8 @@ static void take_meta(struct perfetto *p, json_t *meta)
 	add_fact(&facts, "version", json_object_get(meta, "kvmwait"));
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		add_fact(&facts, keys[i], json_object_get(meta, keys[i]));
-	json_array_foreach(json_object_get(meta, "probes"), i, item)
-		add_probe(&facts, item);
+	for (i = 0; i < json_array_size(probes); i++)
+		add_probe(&facts, json_array_get(probes, i));
 	put_facts(p, &facts, "trace begins", have_ts, ts_ns);
 }
 
