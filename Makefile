@@ -64,7 +64,7 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: helper/%.proto Makefile
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/helper/perfetto.o $(BUILD)/fuzz/perfetto: $(BUILD)/gen/perfetto.pb-c.h
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard helper/perfetto*.c)) $(BUILD)/fuzz/perfetto: $(BUILD)/gen/perfetto.pb-c.h
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIB_OBJ) Makefile
 	@mkdir -p $(@D)
