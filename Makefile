@@ -12,12 +12,12 @@ V ?= 0
 PACKAGES := libbpf jansson libmd libzstd libprotobuf-c
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
 CPPFLAGS += -D_GNU_SOURCE -DKVMWAIT_VERSION='"$(VERSION)"' -DKVMWAIT_DATADIR='"$(PREFIX)/share/kvmwait"' \
-	    -DKVMWAIT_BINDIR='"$(PREFIX)/bin"' -Ihelper $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+	    -DKVMWAIT_BINDIR='"$(PREFIX)/bin"' -Ihelper -I$(BUILD)/gen $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -pthread
 BASE_CFLAGS := -std=c11 $(WARNINGS)
 
 HELPER_SRC := $(wildcard helper/*.c)
-HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o)
+HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/perfetto.pb-c.o
 LIB_OBJ := $(filter-out $(BUILD)/helper/main.o $(BUILD)/helper/cmd_%.o $(BUILD)/helper/planning.o $(BUILD)/helper/tracing.o,$(HELPER_OBJ))
 GUEST_ARCH := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
 GUEST_SRC := $(wildcard helper/guest/*.c helper/guest/$(GUEST_ARCH)/*.c)
@@ -57,6 +57,16 @@ $(BUILD)/%.o: %.c Makefile
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/helper/html.o: share/report/style.css share/report/page.js
+
+# What protoc-c makes of a .proto file stays out of the tree.
+$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: helper/%.proto Makefile
+	@mkdir -p $(@D)
+	$(call quiet,PROTOC,$<)protoc-c --proto_path=helper --c_out=$(@D) $<
+
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard helper/perfetto*.c)) $(BUILD)/fuzz/perfetto: $(BUILD)/gen/perfetto.pb-c.h
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIB_OBJ) Makefile
 	@mkdir -p $(@D)

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 const struct option_help convert_options[] = {
-	{ 'f', "format", "FORMAT", "table, json, ftrace, csv or summary; table on a terminal, else json", 'f' },
+	{ 'f', "format", "FORMAT", "table, json, ftrace, csv, perfetto or summary; table on a terminal, else json", 'f' },
 	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
 	{ 0 },
 };
@@ -248,8 +248,6 @@ static int read_all(struct convert *c, struct input *in)
 		put_end(c);
 	if (c->summary)
 		put_summary(c);
-	if (!c->error)
-		c->error = output_flush(&c->output);
 	return EXIT_OK;
 }
 
@@ -290,6 +288,9 @@ static int convert(const char *input, const struct output_format *format, FILE *
 	order_init(&c.order);
 	code = read_all(&c, in);
 	input_close(in);
+	output_end(&c.output);
+	if (!c.error)
+		c.error = output_flush(&c.output);
 	balance = c.error ? EXIT_OK : say_balance(&c);
 	order_done(&c.order);
 	summary_free(c.summary);
@@ -314,7 +315,7 @@ int cmd_convert(int argc, char **argv)
 			format = output_format_find(optarg);
 			summary = !strcmp(optarg, "summary");
 			if (!format && !summary)
-				return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv, summary", optarg);
+				return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv, perfetto, summary", optarg);
 		} else if (id == 'o') {
 			output = optarg;
 		} else {
@@ -325,6 +326,8 @@ int cmd_convert(int argc, char **argv)
 		return fail(EXIT_USAGE, "convert takes one file, or - for standard input");
 	if (!format && !summary)
 		format = output_format_find(!output && isatty(STDOUT_FILENO) ? "table" : "json");
+	if (format && format->binary && !output && isatty(STDOUT_FILENO))
+		return fail(EXIT_USAGE, "%s is nothing for a terminal: write it to a file with -o", format->name);
 	if (output && file_is_same(argv[optind], output))
 		return fail(EXIT_USAGE, "the output is the input: '%s'", output);
 	if (output) {

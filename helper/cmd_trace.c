@@ -23,7 +23,7 @@ const struct option_help trace_options[] = {
 	OPTION_EVENT,
 	{ 0, "outcome", NULL, "say what followed each wait: how long, off the CPU, runnable, who was boosted", OPT_OUTCOME },
 	{ 0, "callers", NULL, "add the chain of callers in the kernel to each event", OPT_CALLERS },
-	{ 'f', "format", "FORMAT", "table, json, ftrace or csv", 'f' },
+	{ 'f', "format", "FORMAT", "table, json, ftrace, csv or perfetto", 'f' },
 	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
 	OPTION_BPFTRACE,
 	{ 0, "schema", NULL, "print the JSON Schema of the records, and end", OPT_SCHEMA },
@@ -60,7 +60,7 @@ static int take_option(void *settings, int id)
 	case 'f':
 		s->format = output_format_find(optarg);
 		if (!s->format)
-			return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv", optarg);
+			return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv, perfetto", optarg);
 		break;
 	case 'o':
 		s->output = optarg;
@@ -106,6 +106,7 @@ static int run(const struct settings *s, struct trace_options *options, FILE *fi
 	if (!strcmp(s->format->name, "table") && isatty(fileno(file)))
 		print_plan_lines(file, options->plan, NULL);
 	code = tracing_run(options, &result);
+	output_end(&output);
 	return code ? code : tracing_end_code(&result, s->output);
 }
 
@@ -121,6 +122,8 @@ static int start(void *settings, char **command, const struct plan *plan)
 
 	if (!s->format)
 		s->format = output_format_find(!s->output && isatty(STDOUT_FILENO) ? "table" : "json");
+	if (s->format->binary && !s->output && isatty(STDOUT_FILENO))
+		return fail(EXIT_USAGE, "%s is nothing for a terminal: write it to a file with -o", s->format->name);
 	if (s->outcome)
 		parts[n_parts++] = "outcome";
 	if (s->callers)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forms in which a stream of records leaves: table, json, ftrace, csv.
+// The forms in which a stream of records leaves: table, json, ftrace, csv, perfetto.
 #include "output.h"
 
 #include "line.h"
+#include "perfetto.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -502,11 +503,29 @@ static void write_csv(struct output *o, const struct record *r)
 	line_end(&l);
 }
 
+/* ---- perfetto ---- */
+
+static void begin_perfetto(struct output *o)
+{
+	o->state = perfetto_new(o->file);
+}
+
+static void write_perfetto(struct output *o, const struct record *r)
+{
+	perfetto_write(o->state, r);
+}
+
+static void end_perfetto(struct output *o)
+{
+	perfetto_free(o->state);
+}
+
 const struct output_format output_formats[] = {
-	{ "table", "columns for a person; the default on a terminal", begin_table, write_table },
-	{ "json", "NDJSON, one record a line; the default elsewhere", NULL, write_json },
-	{ "ftrace", "text as the tracing file has it, event kvm_sched_event", begin_ftrace, write_ftrace },
-	{ "csv", "the wait events, with a heading", begin_csv, write_csv },
+	{ "table", "columns for a person; the default on a terminal", begin_table, write_table, NULL, false },
+	{ "json", "NDJSON, one record a line; the default elsewhere", NULL, write_json, NULL, false },
+	{ "ftrace", "text as the tracing file has it, event kvm_sched_event", begin_ftrace, write_ftrace, NULL, false },
+	{ "csv", "the wait events, with a heading", begin_csv, write_csv, NULL, false },
+	{ "perfetto", "a trace for Perfetto: tracks of VMs and vCPUs, waits as slices", begin_perfetto, write_perfetto, end_perfetto, true },
 };
 const size_t n_output_formats = ARRAY_SIZE(output_formats);
 
@@ -543,6 +562,13 @@ void output_write(struct output *o, const struct record *r)
 {
 	output_begin(o);
 	o->format->write(o, r);
+}
+
+void output_end(struct output *o)
+{
+	if (o->format && o->format->end) /* a summary has none */
+		o->format->end(o);
+	o->state = NULL;
 }
 
 int output_flush(struct output *o)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forms in which a stream of records leaves: table, json, ftrace, csv.
+// The forms in which a stream of records leaves: table, json, ftrace, csv, perfetto.
 #ifndef KVMWAIT_OUTPUT_H
 #define KVMWAIT_OUTPUT_H
 
@@ -12,6 +12,8 @@ struct output_format {
 	const char *help;
 	void (*begin)(struct output *o);
 	void (*write)(struct output *o, const struct record *r);
+	void (*end)(struct output *o); /* writes what is held, and frees `state`; may be NULL */
+	bool binary;		       /* nothing for a terminal */
 };
 extern const struct output_format output_formats[];
 extern const size_t n_output_formats;
@@ -21,6 +23,7 @@ struct output {
 	FILE *file;
 	bool begun;
 	uint64_t start_ns; /* of the trace; the table counts from there */
+	void *state;	   /* the format's own */
 };
 
 /* The format of that name, or NULL. */
@@ -33,6 +36,8 @@ void output_begin(struct output *o);
 void output_write(struct output *o, const struct record *r);
 /* Gives the file to which the stream goes a large buffer, before anything is written to it; there is one of them. */
 void output_buffer(FILE *file);
+/* Writes what is held and frees; nothing may be written any more. output_flush() follows. NULL state is fine. */
+void output_end(struct output *o);
 /* Hands on what is buffered. 0 or -errno (-EPIPE: nobody reads any more). */
 int output_flush(struct output *o);
 

@@ -105,10 +105,10 @@ kvmwait-guest -V,--version
 _kvmwait_words() {
 	case $1 in
 	commands) printf '%s\n' trace stat blame record report plan list check selftest convert capture ;;
-	formats) printf '%s\n' table json ftrace csv ;;
+	formats) printf '%s\n' table json ftrace csv perfetto ;;
 	parts) printf '%s\n' none outcome callers stat blame ;;
 	spins) printf '%s\n' ple pv_yield ;;
-	convert_formats) printf '%s\n' table json ftrace csv summary ;;
+	convert_formats) printf '%s\n' table json ftrace csv perfetto summary ;;
 	blame_formats) printf '%s\n' table json ;;
 	report_formats) printf '%s\n' table json csv ;;
 	stat_formats) printf '%s\n' table json csv openmetrics ;;

@@ -94,7 +94,7 @@ static void close_sink(struct sink *s)
 
 static void formats(void)
 {
-	static const char *const names[] = { "table", "json", "ftrace", "csv" };
+	static const char *const names[] = { "table", "json", "ftrace", "csv", "perfetto" };
 
 	CHECK_INT(n_output_formats, ARRAY_SIZE(names));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
