@@ -69,6 +69,7 @@ void bundle_done(struct bundle *b)
 		struct bundle_entry *e = &b->entries[i];
 
 		free(e->item);
+		free(e->below);
 		free(e->member);
 		free(e->staged);
 		free(e->source);
@@ -129,7 +130,7 @@ struct bundle_entry *bundle_add(struct bundle *b, const struct bundle_item *item
 {
 	CLEANUP_FREE char *wanted = xasprintf("%s%s", item->name, below + strspn(below, "/"));
 	struct bundle_entry e = {
-		.item = xstrdup(item->name), .source = source, .staged = staged, .status = status, .why = why,
+		.item = xstrdup(item->name), .below = xstrdup(below + strspn(below, "/")), .source = source, .staged = staged, .status = status, .why = why,
 	};
 
 	if (staged)
@@ -225,10 +226,9 @@ static int rewrite_entry(struct bundle *b, struct bundle_entry *e, struct redact
 
 	rewrite_text(names, &e->source);
 	rewrite_text(names, &e->why);
+	rewrite_text(names, &e->below);
 	if (e->member) {
-		bool path = e->source && *e->source == '/' && starts_with(e->member, e->item) && e->item[strlen(e->item) - 1] == '/' &&
-			    strlen(e->member) == strlen(e->item) + strlen(e->source) - 1;
-		CLEANUP_FREE char *wanted = path ? xasprintf("%s%s", e->item, e->source + 1) : xstrdup(e->member);
+		CLEANUP_FREE char *wanted = xasprintf("%s%s", e->item, e->below);
 
 		rewrite_text(names, &wanted);
 		make_fit(wanted);
@@ -240,8 +240,10 @@ static int rewrite_entry(struct bundle *b, struct bundle_entry *e, struct redact
 	return err;
 }
 
-static int replace_names(struct bundle *b, struct redact *names, bool (*stop)(void), char **ret_error)
+static int replace_names(struct bundle *b, json_t *about, struct redact *names, bool (*stop)(void), char **ret_error)
 {
+	const char *key;
+	json_t *value;
 	int err = 0;
 
 	for (size_t i = 0; i < b->n && !err; i++)
@@ -249,6 +251,13 @@ static int replace_names(struct bundle *b, struct redact *names, bool (*stop)(vo
 			err = learn_file(b, &b->entries[i], names);
 	for (size_t i = 0; i < b->n && !err; i++)
 		err = stop() ? -EINTR : rewrite_entry(b, &b->entries[i], names);
+	json_object_foreach(about, key, value) {
+		CLEANUP_FREE char *text = json_is_string(value) ? xstrdup(json_string_value(value)) : NULL;
+
+		rewrite_text(names, &text);
+		if (text && strcmp(text, json_string_value(value)) != 0)
+			json_string_set(value, text);
+	}
 	if (err)
 		*ret_error = xasprintf("names cannot be replaced: %s", strerror(-err));
 	return err;
@@ -451,7 +460,7 @@ int bundle_write(struct bundle *b, json_t *about, struct redact *names, bool (*s
 	if (err)
 		*ret_error = xstrdup(strerror(-err));
 	if (!err && names)
-		err = replace_names(b, names, stop, ret_error);
+		err = replace_names(b, about, names, stop, ret_error);
 	if (!err)
 		err = write_archive(b, about, fd, stop, ret_error);
 	if (!err && names)

@@ -25,6 +25,7 @@ extern const char *const bundle_status_names[BUNDLE_STATUSES];
 /* One line of the manifest. */
 struct bundle_entry {
 	char *item;   /* the name in the list */
+	char *below;  /* what stands behind it in the member's name, as it was */
 	char *member; /* NULL: there is no file of it */
 	char *staged; /* the file below the private directory */
 	char *source; /* a path, or a command with its arguments */

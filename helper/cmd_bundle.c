@@ -179,6 +179,26 @@ static void add_fields(struct redact *names, const struct field *fields)
 	}
 }
 
+/* The words of a script or list, less its remarks: any name might stand in those. */
+static void add_code(struct redact *names, const char *path)
+{
+	CLEANUP_FREE char *text = NULL;
+
+	if (file_read(path, 1 << 20, &text, NULL))
+		return;
+	for (char *p = text; *p;) {
+		size_t n = strcspn(p, "\n");
+		CLEANUP_FREE char *line = xstrndup(p, n);
+		char *remark = strstr(line, "//");
+
+		if (remark && remark[2] != '@')
+			*remark = '\0';
+		if (*skip_space(line) != '#' && *skip_space(line) != '*')
+			redact_vocabulary(names, line);
+		p += n + (p[n] == '\n');
+	}
+}
+
 /* Words that records, scripts and the list have anyway: who is called so cannot be told from them. */
 static struct redact *make_names(const struct settings *s)
 {
@@ -187,7 +207,6 @@ static struct redact *make_names(const struct settings *s)
 					  "kernel arch vendor script scripts reason chosen fits events functions findings level note bad able text next "
 					  "plan root duration_s redacted ok failed truncated vms tgid vcpus threads tid comm cpus_allowed hidden_processes";
 	CLEANUP_FREE char *list_path = s->items ? xstrdup(s->items) : share_path("bundle.list");
-	CLEANUP_FREE char *list = NULL;
 	struct redact *names = redact_new();
 	DIR *d = opendir(scripts_directory());
 
@@ -196,16 +215,14 @@ static struct redact *make_names(const struct settings *s)
 		add_fields(names, record_schemas[i].fields);
 	for (const struct dirent *e; d && (e = readdir(d));) {
 		CLEANUP_FREE char *path = xasprintf("%s/%s", scripts_directory(), e->d_name);
-		CLEANUP_FREE char *text = NULL;
 
 		redact_vocabulary(names, e->d_name);
-		if (*e->d_name != '.' && !file_read(path, 1 << 20, &text, NULL))
-			redact_vocabulary(names, text);
+		if (*e->d_name != '.')
+			add_code(names, path);
 	}
 	if (d)
 		closedir(d);
-	if (!file_read(list_path, 1 << 20, &list, NULL))
-		redact_vocabulary(names, list);
+	add_code(names, list_path);
 	redact_add_host(names, "");
 	return names;
 }
@@ -244,17 +261,12 @@ static char *host_word(struct redact *names)
 static json_t *about_bundle(const struct settings *s, struct redact *names)
 {
 	CLEANUP_FREE char *created = now_text("%Y-%m-%dT%H:%M:%SZ");
-	CLEANUP_FREE char *release = NULL;
-	CLEANUP_FREE char *arch = NULL;
 	struct utsname u = { 0 };
-	size_t n;
 
 	uname(&u);
-	release = names ? redact_text(names, u.release, strlen(u.release), &n) : xstrdup(u.release);
-	arch = xstrdup(u.machine);
 	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:b}", "format", BUNDLE_MARKER, "version", BUNDLE_VERSION, "kvmwait",
 			 KVMWAIT_VERSION, "created", created, "host", names ? redact_token(names, REDACT_HOST, u.nodename) : u.nodename,
-			 "kernel", release, "arch", arch, "root", !geteuid(), "duration_s", (json_int_t)s->duration_s, "redacted", names != NULL);
+			 "kernel", u.release, "arch", u.machine, "root", !geteuid(), "duration_s", (json_int_t)s->duration_s, "redacted", names != NULL);
 }
 
 static uint64_t deadline_ns(const struct settings *s, const struct bundle_list *list)

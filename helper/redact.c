@@ -334,15 +334,20 @@ bool redact_is_left(struct redact *r, const char *data, size_t n)
 
 void redact_mask(struct redact *r, const char *data, size_t n, FILE *out)
 {
-	struct redact_match m;
-	size_t done = 0;
+	CLEANUP_FREE char *now = xcalloc(n, 1);
+	bool found = true;
 
-	for (; redact_find(&r->forms, data, n, done, true, &m); done = m.start + m.n) {
-		fwrite(data + done, 1, m.start - done, out);
-		for (size_t i = 0; i < m.n; i++)
-			putc('x', out);
+	memcpy(now, data, n);
+	for (unsigned int round = 0; found && round < ROUNDS_MAX; round++) { /* an x may make a name of what is beside it */
+		struct redact_match m = { 0 };
+
+		found = false;
+		for (size_t from = 0; redact_find(&r->forms, now, n, from, true, &m); from = m.start + m.n) {
+			memset(now + m.start, 'x', m.n);
+			found = true;
+		}
 	}
-	fwrite(data + done, 1, n - done, out);
+	fwrite(now, 1, n, out);
 }
 
 /* ---- values of records ---- */

@@ -186,7 +186,8 @@ static size_t ipv4_length(const char *s, size_t n, uint8_t ip[4])
 	}
 	if (separator != '.' && separator != '-')
 		return 0;
-	if (used < n && (is_alnum(s[used]) || (s[used] == separator && used + 1 < n && is_digit(s[used + 1]))))
+	/* A port may follow an address behind a dot. */
+	if (used < n && (is_alnum(s[used]) || (separator == '-' && s[used] == '-' && used + 1 < n && is_digit(s[used + 1]))))
 		return 0;
 	return used;
 }
@@ -230,7 +231,7 @@ static bool find_address(const char *text, size_t n, size_t at, struct redact_ma
 	} else if ((length = ipv6_length(s, n - at, &ip6))) {
 		ret->kind = REDACT_IP;
 		inet_ntop(AF_INET6, &ip6, ret->canonical, sizeof(ret->canonical));
-	} else if (is_digit(*s) && (length = ipv4_length(s, n - at, bytes))) {
+	} else if (is_digit(*s) && !(before == '-' && at > 1 && is_digit(text[at - 2])) && (length = ipv4_length(s, n - at, bytes))) {
 		ret->kind = REDACT_IP;
 		inet_ntop(AF_INET, bytes, ret->canonical, sizeof(ret->canonical));
 	}
