@@ -11,6 +11,7 @@
 #define BUNDLE_MARKER "kvmwait-bundle"	      /* the first member */
 #define BUNDLE_MARKER_TEXT "kvmwait-bundle 1\n"
 #define BUNDLE_MANIFEST "manifest.json"	      /* the last */
+#define BUNDLE_RECORD "record.ndjson"	      /* what share/bundle.list calls the recording */
 #define BUNDLE_SHA256_HEX 64
 
 enum bundle_status {

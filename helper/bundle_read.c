@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #define MEMBERS_MAX 20000
 #define TOTAL_MAX_BYTES (UINT64_C(4) << 30)
@@ -304,12 +305,26 @@ void bundle_contents_done(struct bundle_contents *c)
 	*c = (struct bundle_contents){ 0 };
 }
 
-bool bundle_is_compressed(int fd)
+/* The name of the first file is what a tar begins with. */
+bool bundle_is_one(const char *path)
 {
-	static const unsigned char zstd[] = { 0x28, 0xb5, 0x2f, 0xfd };
-	unsigned char bytes[4];
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	CLEANUP_FREE char *packed = xcalloc(PIECE_BYTES, 1);
+	char start[sizeof(BUNDLE_MARKER)] = { 0 };
+	ZSTD_outBuffer out = { start, sizeof(start), 0 };
+	ZSTD_inBuffer in = { packed, 0, 0 };
+	ZSTD_DStream *stream;
+	struct stat st;
+	ssize_t n = fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ? 0 : pread(fd, packed, PIECE_BYTES, 0);
 
-	return pread(fd, bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes) && !memcmp(bytes, zstd, sizeof(zstd));
+	if (n <= 0)
+		return false;
+	in.size = (size_t)n;
+	stream = ZSTD_createDStream();
+	while (stream && out.pos < out.size && in.pos < in.size && !ZSTD_isError(ZSTD_decompressStream(stream, &out, &in)))
+		;
+	ZSTD_freeDStream(stream);
+	return !memcmp(start, BUNDLE_MARKER, sizeof(start));
 }
 
 /* ---- taking files out ---- */

@@ -27,8 +27,8 @@ struct bundle_contents {
 int bundle_read(int fd, struct bundle_contents *ret, char **ret_error);
 void bundle_contents_done(struct bundle_contents *c);
 
-/* Is it a bundle by its first bytes (zstd)? The next read begins where this one did. */
-bool bundle_is_compressed(int fd);
+/* Is the file a bundle, by its first bytes? Nothing else of it has been checked then. */
+bool bundle_is_one(const char *path);
 
 /* Checks it, then writes its files below a directory that is empty or not there yet. On failure nothing is left there. */
 int bundle_extract(const char *path, const char *directory, struct bundle_contents *ret, char **ret_error);

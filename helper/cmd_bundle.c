@@ -43,7 +43,7 @@ const struct option_help bundle_options[] = {
 	{ 'o', "output", "FILE", "write FILE instead of kvmwait-HOST-DATE.tar.zst", 'o' },
 	{ 0, "redact", NULL, "replace names and addresses by tokens; the map is in FILE.redactions.json", OPT_REDACT },
 	{ 0, "max-size", "SIZE", "put in no more than SIZE (256M), before compression", OPT_MAX_SIZE },
-	{ 0, "items", "LIST", "another list of what goes in", OPT_ITEMS },
+	{ 0, "items", "FILE", "another list of what goes in", OPT_ITEMS },
 	{ 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE },
 	{ 0, "list", NULL, "check the bundle FILE and print what is in it; without FILE, what would go in", OPT_LIST },
 	{ 0, "extract", "DIR", "check the bundle FILE and write its files below DIR, a new or empty directory", OPT_EXTRACT },

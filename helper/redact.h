@@ -24,7 +24,7 @@ enum redact_kind {
  *
  * Two sorts of names cannot be told from other text: numbers and those below 3 bytes, and words of the vocabulary
  * (of the records, of the scripts). These are weak: they are replaced where a record names its VM, and told as kept.
- * A word of the vocabulary as a whole stays as well where only a part of it is a name ("sched" in "sched_switch").
+ * A word of the vocabulary as a whole stays as well where only a part of it is a name ("wait" in "wait_ts").
  */
 struct redact;
 struct redact *redact_new(void);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Bundles of strangers are refused as a whole, and nothing of them is written; a part of tests/bundle/run.
 
 cat >make.py <<'PY'

@@ -158,7 +158,8 @@ static void test_there_and_back(void)
 	int fd = open(path, O_RDONLY), member = -1;
 	char bytes[16] = { 0 };
 
-	CHECK(bundle_is_compressed(fd));
+	CHECK(bundle_is_one(path));
+	CHECK(!bundle_is_one("/proc/self/exe") && !bundle_is_one("/dev/zero") && !bundle_is_one("/nonexistent"));
 	CHECK_INT(bundle_read(fd, &c, &why), 0);
 	CHECK_INT(c.n, 5);
 	CHECK_STR(c.members[2].path, "many/sys/web01_x2d.d/_a_b");

@@ -17,7 +17,7 @@ static struct redact *some_names(void)
 	redact_add(r, REDACT_VM, "101");
 	redact_add(r, REDACT_VM, "kvm");
 	redact_add(r, REDACT_USER, "bob");
-	redact_add(r, REDACT_HOME, "/home/bob");
+	redact_add(r, REDACT_HOME, "/srv/h/bob");
 	return r;
 }
 
@@ -47,7 +47,7 @@ static void test_names(void)
 	TEXT("web01 node7 web01", "vm-1 host-1 vm-1");
 	TEXT("vm_web01_disk0.qcow2", "vm_vm-1_disk0.qcow2");
 	TEXT("bob: bobbin, bob_x, kabob", "user-1: bobbin, user-1_x, kabob");
-	TEXT("/home/bob/x", "home-1/x");
+	TEXT("/srv/h/bob/x", "home-1/x");
 	TEXT("a-very-long-mac", "vm-1"); /* 15 bytes of it */
 	TEXT("a-very-long-machine-names", "vm-1s");
 }
@@ -216,7 +216,7 @@ static void test_host(void)
 
 	unit_write_text(root, "etc/hostname", "kvmhost9\n");
 	unit_write_text(root, "etc/hosts", "127.0.0.1 localhost\n# 1.2.3.4 comment77\n::1 ip6-allnodes\n10.0.0.1\tkvmhost9.corp.example.org storage2 # x\nbad\n");
-	unit_write_text(root, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\ndaemon99:x:999:1::/:/bin/sh\nalice99:x:1000:1000:Alice Doe,,,:/srv/alice99:/bin/sh\n"
+	unit_write_text(root, "etc/passwd", "root:x:0:0:root:/:/bin/sh\ndaemon99:x:999:1::/:/bin/sh\nalice99:x:1000:1000:Alice Doe,,,:/srv/alice99:/bin/sh\n"
 						  "nobody99:x:65534:65534::/:/bin/sh\nbroken99:x\n\n");
 	redact_add_host(r, root);
 	out = redact_text(r, text, strlen(text), &n);
