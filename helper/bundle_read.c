@@ -142,7 +142,8 @@ static int read_member(struct reader *r, struct archive_entry *entry, char **ret
 
 	if (err)
 		return err;
-	c->members = xrealloc(c->members, c->n + 1, sizeof(*c->members));
+	if (!(c->n & (c->n - 1))) /* full at each power of two */
+		c->members = xrealloc(c->members, c->n ? 2 * c->n : 1, sizeof(*c->members));
 	m = &c->members[c->n++];
 	*m = (struct bundle_member){ .path = xstrdup(path) };
 	err = r->begin ? r->begin(r, m->path) : 0;
