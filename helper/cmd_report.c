@@ -3,6 +3,7 @@
 // all of them on one page of HTML.
 #include "tracing.h"
 
+#include "bundle_read.h"
 #include "output.h"
 #include "progress.h"
 #include "recording.h"
@@ -466,6 +467,23 @@ static int check_content(const struct run *r)
 	return EXIT_OK;
 }
 
+/* Opens the file, or the recording in it where it is a bundle. -EBADMSG: it has been said why not. */
+static int open_recording(struct run *r)
+{
+	CLEANUP_FREE char *why = NULL;
+	CLEANUP_FREE char *inside = NULL;
+	CLEANUP_FD int fd = -1;
+
+	if (!strcmp(r->path, "-") || !bundle_is_one(r->path))
+		return recording_open(r->path, &r->recording);
+	if (bundle_open_member(r->path, BUNDLE_RECORD, &fd, &why)) {
+		fail(EXIT_FAILED, "'%s': %s", r->name, why);
+		return -EBADMSG;
+	}
+	inside = xasprintf("/proc/self/fd/%d", fd);
+	return recording_open(inside, &r->recording);
+}
+
 static int report_file(struct run *r)
 {
 	size_t n = strlen(r->path);
@@ -479,8 +497,10 @@ static int report_file(struct run *r)
 	r->recording = NULL;
 	r->report = NULL;
 	progress_start(&r->progress);
-	err = recording_open(r->path, &r->recording);
-	if (err) {
+	err = open_recording(r);
+	if (err == -EBADMSG) {
+		code = EXIT_FAILED; /* said */
+	} else if (err) {
 		code = fail(EXIT_FAILED, "the recording cannot be opened: '%s': %s", r->name, strerror(-err));
 	} else {
 		code = read_all(r);

@@ -50,10 +50,14 @@ int cmd_report(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
+int cmd_bundle(int argc, char **argv);
+
+/* Runs a command as main() does: argv[1] is its name. Returns its exit code; standard output has been flushed. */
+int run_command(int argc, char **argv);
 
 extern const struct option_help list_options[], plan_options[], capture_options[], trace_options[], stat_options[], blame_options[], record_options[], report_options[],
 	convert_options[],
-	check_options[], selftest_options[];
+	check_options[], selftest_options[], bundle_options[];
 
 /* "kvmwait: " and the message on stderr; returns the code. */
 int fail(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -66,6 +70,8 @@ int next_option(int argc, char **argv, const char *command);
 
 /* The directory of the scripts: $KVMWAIT_SCRIPTS, beside a build tree, or where they were installed. Borrowed. */
 const char *scripts_directory(void);
+/* A file of share/ that the program reads: beside a build tree, or where it was installed. The caller frees. */
+char *share_path(const char *name);
 
 /* Scripts, kernel and plan in one. The plan points into the others. */
 struct planning {

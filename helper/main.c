@@ -40,6 +40,9 @@ const struct command commands[] = {
 	  "It needs root, bpftrace and /dev/kvm, and takes a few seconds." },
 	{ "convert", cmd_convert, "[OPTION]... FILE|-", "turn saved lines of a script, or saved NDJSON, into any form",
 	  convert_options, NULL },
+	{ "bundle", cmd_bundle, "[OPTION]... [FILE]", "save what a support engineer needs of this host, in one file", bundle_options,
+	  "Without --list and --extract it makes a bundle, and prints its name. Without root and bpftrace there is less in it;\n"
+	  "what could not be had is in the bundle with its reason." },
 	{ "capture", cmd_capture, "[OPTION]... DIR", "save what a plan needs of this kernel, for plan --root", capture_options,
 	  NULL },
 };
@@ -126,13 +129,12 @@ int next_option(int argc, char **argv, const char *command)
 	return id;
 }
 
-int main(int argc, char **argv)
+int run_command(int argc, char **argv)
 {
 	static char program[] = "kvmwait";
 	const struct command *c;
 	int code;
 
-	signal(SIGPIPE, SIG_IGN); /* comes back as EPIPE, which is no failure: nobody reads any more */
 	argv[0] = program;	  /* what getopt puts before its messages */
 	if (argc < 2) {
 		print_help(stderr);
@@ -154,4 +156,10 @@ int main(int argc, char **argv)
 	if (fflush(stdout) && !code && errno != EPIPE)
 		return fail(EXIT_FAILED, "standard output cannot be written");
 	return code;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN); /* comes back as EPIPE, which is no failure: nobody reads any more */
+	return run_command(argc, argv);
 }

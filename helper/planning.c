@@ -8,27 +8,40 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The tree that the program was built in, TREE/build/kvmwait; NULL: it was installed. The caller frees. */
+static char *built_in(void)
+{
+	char exe[4096], *slash;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (n <= 0)
+		return NULL;
+	exe[n] = '\0';
+	slash = strstr(exe, "/build/");
+	return slash && !strchr(slash + 7, '/') ? xstrndup(exe, (size_t)(slash - exe)) : NULL;
+}
+
 const char *scripts_directory(void)
 {
 	static char *beside;
 	const char *given = getenv("KVMWAIT_SCRIPTS");
-	char exe[4096];
-	ssize_t n;
 
 	if (given && *given)
 		return given;
-	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	if (n > 0 && !beside) {
-		char *slash;
+	if (!beside) {
+		CLEANUP_FREE char *tree = built_in();
 
-		exe[n] = '\0';
-		slash = strstr(exe, "/build/");
-		if (slash && !strchr(slash + 7, '/')) {
-			*slash = '\0';
-			beside = xasprintf("%s/scripts", exe);
-		}
+		beside = tree ? xasprintf("%s/scripts", tree) : NULL;
 	}
 	return beside && !access(beside, F_OK) ? beside : KVMWAIT_DATADIR "/scripts";
+}
+
+char *share_path(const char *name)
+{
+	CLEANUP_FREE char *tree = built_in();
+	CLEANUP_FREE char *beside = tree ? xasprintf("%s/share/%s", tree, name) : NULL;
+
+	return beside && !access(beside, F_OK) ? xstrdup(beside) : xasprintf("%s/%s", KVMWAIT_DATADIR, name);
 }
 
 int planning_make(const char *root, struct planning *ret)

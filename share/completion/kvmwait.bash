@@ -86,6 +86,15 @@ selftest -h,--help
 convert -f,--format convert_formats
 convert -o,--output file
 convert -h,--help
+bundle -d,--duration none
+bundle -o,--output file
+bundle --redact
+bundle --max-size none
+bundle --items file
+bundle --bpftrace file
+bundle --list
+bundle --extract directory
+bundle -h,--help
 capture -f,--force
 capture -h,--help
 kvmwait-guest -n,--name none
@@ -104,7 +113,7 @@ kvmwait-guest -V,--version
 # The words of a kind of argument, one a line.
 _kvmwait_words() {
 	case $1 in
-	commands) printf '%s\n' trace stat blame record report plan list check selftest convert capture ;;
+	commands) printf '%s\n' trace stat blame record report plan list check selftest convert bundle capture ;;
 	formats) printf '%s\n' table json ftrace csv perfetto ;;
 	parts) printf '%s\n' none outcome callers stat blame ;;
 	spins) printf '%s\n' ple pv_yield ;;
@@ -207,7 +216,7 @@ _kvmwait() {
 		_kvmwait_options "$command" "$cur"
 	else
 		case $command in
-		convert | report) _kvmwait_argument file "$cur" ;;
+		convert | report | bundle) _kvmwait_argument file "$cur" ;;
 		capture) _kvmwait_argument directory "$cur" ;;
 		esac
 	fi
