@@ -3,10 +3,13 @@
 #include "child.h"
 
 #include "event.h"
+#include "place.h"
+#include "privilege.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,11 +39,21 @@ char *bpftrace_find(const char *given)
 	return NULL;
 }
 
+int bpftrace_check(const char *path, char **ret_why)
+{
+	CLEANUP_FREE char *why = NULL;
+	CLEANUP_FD int fd = geteuid() ? -1 : trusted_open(path, O_PATH, &why);
+
+	if (geteuid() || fd >= 0)
+		return 0;
+	*ret_why = why ? xstrdup(why) : xstrdup(strerror(-fd));
+	return fd;
+}
+
 /* What a child sees of our environment: nothing that could change what it does. Ends with NULL. */
 #define CLEAN_ENVIRONMENT (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"HOME=/", (char *)"LC_ALL=C", (char *)"TERM=dumb"
 
-/* In the child: signals as they are by default, and death with the parent. */
-static void become_child(pid_t parent, int death_signal)
+void child_begin(pid_t parent, int death_signal)
 {
 	sigset_t none;
 
@@ -49,6 +63,15 @@ static void become_child(pid_t parent, int death_signal)
 	prctl(PR_SET_PDEATHSIG, death_signal);
 	if (getppid() != parent)
 		_exit(1);
+}
+
+/* A child that is not what it should be must not go on. */
+static void must(int err)
+{
+	static const char message[] = "kvmwait: the privileges of a child cannot be limited\n";
+
+	if (err)
+		_exit(write(STDERR_FILENO, message, sizeof(message) - 1) < 0 ? 125 : 126);
 }
 
 static int make_pipe(int fds[2])
@@ -93,15 +116,19 @@ char *bpftrace_version(const char *path, char **ret_error)
 	int status = 0;
 	char *v;
 
+	if (bpftrace_check(path, ret_error))
+		return NULL;
 	if (make_pipe(out)) {
 		*ret_error = xstrdup(strerror(errno));
 		return NULL;
 	}
 	pid = fork();
 	if (!pid) {
-		become_child(parent, SIGKILL);
+		child_begin(parent, SIGKILL);
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
+		privilege_close_files(INT_MAX, INT_MAX);
+		must(privilege_limit(0));
 		alarm(VERSION_PATIENCE_S); /* survives the exec: one that hangs is ended */
 		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CLEAN_ENVIRONMENT, NULL });
 		_exit(127);
@@ -187,6 +214,12 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 	dup2(out[1], STDOUT_FILENO);
 	dup2(err[1], STDERR_FILENO);
 	dup2(program_fd, PROGRAM_FD);
+	privilege_close_files(PROGRAM_FD, PROGRAM_FD);
+	if (chdir("/"))
+		_exit(126);
+	/* Maps count as locked memory before 5.11. A failure shows when they are made. */
+	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+	must(privilege_limit(privilege_of_bpftrace()));
 	execve(path, argv, environment);
 	_exit(127);
 }
@@ -210,7 +243,7 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 		return code ? code : -EIO;
 	}
 	if (!pid) {
-		become_child(parent, SIGKILL);
+		child_begin(parent, SIGKILL);
 		exec_bpftrace(path, params, settings, in, out, err, program_fd);
 	}
 	setpgid(pid, pid);
@@ -272,9 +305,10 @@ int stopper_start(struct child *ret)
 		return -errno;
 	pid = fork();
 	if (!pid) {
-		become_child(parent, SIGKILL);
+		child_begin(parent, SIGKILL);
 		setpgid(0, 0); /* Ctrl-C is for the parent */
-		close(in[1]);
+		privilege_close_files(in[0], in[0]);
+		must(privilege_drop(0));
 		while (read(in[0], &byte, 1) < 0 && errno == EINTR)
 			;
 		_exit(0);
@@ -288,35 +322,94 @@ int stopper_start(struct child *ret)
 	return 0;
 }
 
-int command_start(char *const argv[], int stdout_fd, struct child *ret)
+/* The first of PATH that can be run. Root does not look where somebody else decides what lies there: below here. */
+static char *find_command(const char *name)
 {
-	int status[2] = { -1, -1 };
-	int code = 0;
-	pid_t pid, parent = getpid();
+	const char *path = getenv("PATH");
+	struct strings directories = { 0 };
+	char *found = NULL;
 
-	if (make_pipe(status))
-		return -errno;
-	pid = fork();
-	if (!pid) {
-		become_child(parent, SIGTERM);
-		if (stdout_fd != STDOUT_FILENO)
-			dup2(stdout_fd, STDOUT_FILENO);
-		execvp(argv[0], argv);
-		code = errno;
-		if (write(status[1], &code, sizeof(code)) < 0)
-			_exit(126);
-		_exit(127);
+	if (geteuid() || strchr(name, '/'))
+		return xstrdup(name); /* execvp() does as it does everywhere */
+	strings_split(&directories, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin", ":");
+	for (size_t i = 0; i < directories.n && !found; i++) {
+		char *candidate = xasprintf("%s/%s", directories.items[i], name);
+
+		if (*candidate == '/' && !access(candidate, X_OK))
+			found = candidate;
+		else
+			free(candidate);
 	}
-	close(status[1]);
-	if (pid < 0)
+	strings_done(&directories);
+	return found;
+}
+
+/* In the child. */
+static void become_command(char *const argv[], int stdout_fd, int go_fd, int status_fd)
+{
+	int code = ENOENT;
+	char *path, byte;
+	ssize_t n;
+
+	do
+		n = read(go_fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(0);
+	if (stdout_fd != STDOUT_FILENO)
+		dup2(stdout_fd, STDOUT_FILENO);
+	path = find_command(argv[0]);
+	if (path) {
+		execvp(path, argv);
 		code = errno;
-	else if (read(status[0], &code, sizeof(code)) == (ssize_t)sizeof(code))
-		wait_for(pid);
-	close(status[0]);
-	if (code)
-		return -code;
-	*ret = (struct child){ .pid = pid, .in_fd = -1, .out_fd = -1, .err_fd = -1 };
+	}
+	_exit(write(status_fd, &code, sizeof(code)) < 0 ? 126 : 127);
+}
+
+int command_prepare(char *const argv[], int stdout_fd, struct child *ret)
+{
+	int go[2] = { -1, -1 }, status[2] = { -1, -1 };
+	int err = make_pipe(go);
+	pid_t pid = -1, parent = getpid();
+
+	if (!err)
+		err = make_pipe(status);
+	if (!err) {
+		pid = fork();
+		err = pid < 0 ? -errno : 0;
+	}
+	if (!pid) {
+		child_begin(parent, SIGTERM);
+		close(go[1]);
+		become_command(argv, stdout_fd, go[0], status[1]);
+	}
+	if (err) {
+		close_pair(go);
+		close_pair(status);
+		return err;
+	}
+	close(go[0]);
+	close(status[1]);
+	*ret = (struct child){ .pid = pid, .in_fd = go[1], .out_fd = status[0], .err_fd = -1 };
 	return 0;
+}
+
+int command_start(struct child *c)
+{
+	int code = 0;
+
+	if (write(c->in_fd, "", 1) != 1)
+		code = EPIPE;
+	else if (read(c->out_fd, &code, sizeof(code)) != (ssize_t)sizeof(code))
+		code = 0;
+	child_hang_up(c);
+	close(c->out_fd);
+	c->out_fd = -1;
+	if (!code)
+		return 0;
+	wait_for(c->pid);
+	c->pid = 0;
+	return -code;
 }
 
 void child_hang_up(struct child *c)

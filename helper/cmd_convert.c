@@ -6,6 +6,7 @@
 #include "order.h"
 #include "outcome.h"
 #include "output.h"
+#include "place.h"
 #include "progress.h"
 #include "reader.h"
 #include "summary.h"
@@ -270,6 +271,11 @@ static int convert(const char *input, const struct output_format *format, FILE *
 		summary_free(c.summary);
 		return fail(EXIT_FAILED, "the input cannot be opened: '%s': %s", input, strerror(errno));
 	}
+	code = drop_root(0); /* both are open */
+	if (code) {
+		summary_free(c.summary);
+		return code;
+	}
 	output_init(&c.output, format, out);
 	output_buffer(out);
 	if (format)
@@ -314,9 +320,10 @@ int cmd_convert(int argc, char **argv)
 	if (output && file_is_same(argv[optind], output))
 		return fail(EXIT_USAGE, "the output is the input: '%s'", output);
 	if (output) {
-		opened = fopen(output, "we");
-		if (!opened)
-			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, strerror(errno));
+		CLEANUP_FREE char *why = NULL;
+
+		if (output_open(output, &opened, &why))
+			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
 	}
 	return convert(argv[optind], format, opened ? opened : stdout, output ? output : "standard output");
 }

@@ -3,6 +3,7 @@
 #include "tracing.h"
 
 #include "output.h"
+#include "privilege.h"
 #include "progress.h"
 #include "recording.h"
 #include "report.h"
@@ -530,5 +531,7 @@ int cmd_report(int argc, char **argv)
 		if (file_is_same(argv[i], s.output))
 			return fail(EXIT_USAGE, "the output is the input: '%s'", s.output);
 	code = tracing_open(s.output, &opened);
+	if (!code) /* a recording may come from anybody */
+		code = drop_root(PRIVILEGE_TO_READ);
 	return code ? code : report_all(&s, opened ? opened : stdout, &argv[optind], argc - optind);
 }

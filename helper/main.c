@@ -2,6 +2,8 @@
 // The table of commands, and nothing but dispatch and help.
 #include "command.h"
 
+#include "privilege.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -55,6 +57,13 @@ int fail(enum exit_code code, const char *format, ...)
 	va_end(args);
 	fputc('\n', stderr);
 	return (int)code;
+}
+
+int drop_root(uint64_t keep)
+{
+	int err = privilege_drop(keep);
+
+	return err ? fail(EXIT_FAILED, "privileges cannot be dropped: %s", strerror(-err)) : EXIT_OK;
 }
 
 static const struct command *find_command(const char *name)

@@ -4,6 +4,7 @@
 
 #include "callers.h"
 #include "child.h"
+#include "keeper.h"
 #include "order.h"
 #include "outcome.h"
 #include "reader.h"
@@ -53,6 +54,7 @@ struct trace {
 	struct trace_result result;
 	enum state state;
 	struct child bpftrace, stopper, command;
+	struct child launcher; /* of the command, until it runs */
 	bool bpftrace_gone, command_gone;
 	struct line_reader out, err;
 	struct order order;
@@ -279,7 +281,7 @@ static void stop(struct trace *t, const char *why)
 	/* A storm can outrun bpftrace for ever: first the kernel stops reporting, then bpftrace is to end. */
 	child_hang_up(&t->stopper);
 	if (t->options->reads_maps && !t->bpftrace_gone)
-		t->result.missed = bpftrace_missed(t->bpftrace.pid);
+		t->result.missed = keeper_missed(t->bpftrace.pid);
 	child_hang_up(&t->bpftrace);
 	if (t->command.pid && !t->command_gone)
 		kill(t->command.pid, SIGTERM);
@@ -294,8 +296,10 @@ static void begin_running(struct trace *t)
 		return;
 	t->state = STATE_RUNNING;
 	if (t->options->command) {
-		int err = command_start(t->options->command, t->options->command_stdout, &t->command);
+		int err = command_start(&t->launcher);
 
+		t->command = t->launcher;
+		t->launcher = (struct child){ .in_fd = -1, .out_fd = -1, .err_fd = -1 };
 		if (err) {
 			fprintf(stderr, "kvmwait: the command could not be run: '%s': %s\n", t->options->command[0], strerror(-err));
 			t->result.command_status = 127;
@@ -403,9 +407,9 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 		return;
 	case WIRE_BEGIN:
 		if (t->options->reads_maps)
-			t->result.priority_error = bpftrace_go_first(t->bpftrace.pid);
+			t->result.priority_error = keeper_go_first(t->bpftrace.pid);
 		else
-			child_wait_turns(t->bpftrace.pid);
+			keeper_wait_turns(t->bpftrace.pid);
 		return;
 	case WIRE_PART:
 		return;
@@ -589,13 +593,13 @@ static void collect(struct trace *t)
 	child_close(&t->command);
 }
 
-/* The stopper ends by itself when it is hung up on. */
-static void collect_stopper(struct trace *t)
+/* Stopper and launcher end by themselves when they are hung up on. */
+static void collect_helper(struct child *c)
 {
-	child_hang_up(&t->stopper);
-	while (t->stopper.pid && waitpid(t->stopper.pid, NULL, 0) < 0 && errno == EINTR)
+	child_hang_up(c);
+	while (c->pid && waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	child_close(&t->stopper);
+	child_close(c);
 }
 
 static int block_signals(sigset_t *ret_old)
@@ -629,6 +633,25 @@ static unsigned int buffer_pages(const char *version)
 	return pages;
 }
 
+/* As root nothing is run that others can change. 0 or -errno with ret_error. */
+static int check_trust(const struct trace_options *options, char **ret_error)
+{
+	const struct program *program = &options->program;
+	const char *untrusted = program->script->script->untrusted;
+	CLEANUP_FREE char *why = NULL;
+	int err = 0;
+
+	for (size_t i = 0; i < program->n_parts && !untrusted; i++)
+		untrusted = program->parts[i]->script->untrusted;
+	if (!untrusted) {
+		err = bpftrace_check(options->bpftrace, &why);
+		if (!err)
+			return 0;
+	}
+	*ret_error = xasprintf("refused, as root runs only what nobody else can change: %s; " TRUSTED_NEXT, untrusted ? untrusted : why);
+	return untrusted ? -EPERM : err;
+}
+
 static int start(struct trace *t, char **ret_error)
 {
 	CLEANUP_FREE char *program = program_render(&t->options->program);
@@ -645,7 +668,9 @@ static int start(struct trace *t, char **ret_error)
 		*ret_error = xasprintf("'%s': %s", t->options->bpftrace, why);
 		return -ENOEXEC;
 	}
-	err = stopper_start(&t->stopper);
+	err = t->options->command ? command_prepare(t->options->command, t->options->command_stdout, &t->launcher) : 0;
+	if (!err)
+		err = stopper_start(&t->stopper);
 	if (err) {
 		*ret_error = xasprintf("a process cannot be started: %s", strerror(-err));
 		return err;
@@ -656,6 +681,13 @@ static int start(struct trace *t, char **ret_error)
 	strings_done(&params);
 	if (err)
 		return err;
+	err = t->options->stays_root ? 0 : keeper_start(t->bpftrace.pid, t->options->place);
+	if (err) {
+		*ret_error = xasprintf("privileges cannot be dropped: %s", strerror(-err));
+		kill(t->bpftrace.pid, SIGKILL);
+		collect(t);
+		return err;
+	}
 	if (write(t->bpftrace.in_fd, READY_LINE "\n", strlen(READY_LINE) + 1) < 0)
 		t->result.balance.malformed++;
 	return 0;
@@ -682,13 +714,14 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 		.bpftrace = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.command = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.stopper = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
+		.launcher = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.result.command_status = -1,
 		.names = vmnames_new(""),
 		.started_ns = clock_ns(CLOCK_MONOTONIC),
 	};
 	sigset_t old;
 	CLEANUP_FD int signal_fd = block_signals(&old);
-	int err = 0;
+	int err = check_trust(options, ret_error);
 
 	t.out.fd = &t.bpftrace.out_fd;
 	t.err.fd = &t.bpftrace.err_fd;
@@ -699,7 +732,7 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 		order_hold(&t.order);
 	if (program_has_part(&options->program, "outcome"))
 		t.outcomes = outcomes_new();
-	if (program_has_part(&options->program, "callers")) {
+	if (!err && program_has_part(&options->program, "callers")) {
 		t.callers = callers_new(ret_error);
 		err = t.callers ? 0 : -ELIBACC;
 	}
@@ -719,7 +752,9 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 			err = t.stop_signals ? -EINTR : -EIO;
 		}
 	}
-	collect_stopper(&t);
+	collect_helper(&t.stopper);
+	collect_helper(&t.launcher);
+	keeper_stop();
 	*ret = t.result;
 	trace_free(&t);
 	sigprocmask(SIG_SETMASK, &old, NULL);

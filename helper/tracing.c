@@ -144,9 +144,20 @@ int tracing_command(int argc, char **argv, const char *name, int (*take)(void *s
 
 int tracing_open(const char *output, FILE **ret)
 {
-	*ret = output ? fopen(output, "we") : NULL;
-	if (output && !*ret)
-		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, strerror(errno));
+	CLEANUP_FREE char *why = NULL;
+
+	*ret = NULL;
+	if (output && output_open(output, ret, &why))
+		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
+	return EXIT_OK;
+}
+
+int tracing_open_place(const char *output, struct place *ret)
+{
+	CLEANUP_FREE char *why = NULL;
+
+	if (place_open(output, ret, &why))
+		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
 	return EXIT_OK;
 }
 
@@ -203,6 +214,8 @@ int tracing_run(const struct trace_options *options, struct trace_result *ret)
 	if (err == -EINTR)
 		return fail(EXIT_FAILED, "%s", why);
 	if (err == -ELIBACC)
+		return fail(EXIT_LACKING, "%s", why);
+	if (err == -EPERM)
 		return fail(EXIT_LACKING, "%s", why);
 	if (err == -ENOEXEC || err == -ENOENT || err == -EACCES)
 		return fail(EXIT_LACKING, "bpftrace cannot be used: %s; 'kvmwait check' says more", why);
