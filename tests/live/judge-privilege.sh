@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # top is that of tests/live/suite
 # What is expected of the scenario of scenarios-privilege.sh. Sourced by tests/live/suite.
 
 # caps NAME...: a mask of capabilities by their numbers (linux/capability.h).
@@ -17,6 +17,12 @@ has() {
 all_have() { awk -v f="$2:" -v want="$3" '$1 == f { n++; if ($2 != want) bad = 1 } END { exit bad || n < 1 }' "$1"; }
 nothing_but() { ! grep -vE "$2" "$1"; }
 refusal() { [ "$(cat "$1.status")" = "$2" ] && grep -qE "$3" "$1.err" || { cat "$1.status" "$1.err"; return 1; }; }
+
+# The capabilities that the hardened service has, by number.
+unit_bounds() {
+	sed -n 's/^CapabilityBoundingSet=//p' "$top/share/systemd/kvmwait-stat.service.d/hardening.conf" | tr ' ' '\n' |
+		while read -r name; do awk -v name="$name" '$1 == "#define" && $2 == name { print $3 }' /usr/include/linux/capability.h; done | paste -sd,
+}
 
 judge_privilege() {
 	local d=$1 bpftrace f
@@ -52,6 +58,8 @@ judge_privilege() {
 	test_that "$2 the file is whole, and for all to read" grep -qE '^-rw-r--r-- .* kvmwait\.prom$' "$d/textfile.ls"
 	test_that "$2 nothing is left beside it" test "$(grep -c kvmwait "$d/textfile.ls")" = 1
 	test_that "$2 the last line of the file" test "$(tail -n 1 "$d/stat.prom")" = '# EOF'
+	test_that "$2 within the bounds of the service it counts as well" test "$(cat "$d/bound.status")" = 0 -a ! -s "$d/bound.err"
+	test_that "$2 and names VMs" grep -q 'vm="theirs-kvm"' "$d/textfile.bound.prom"
 	test_that "$2 blame reads names as well" test ! -s "$d/blame.err"
 	test_that "$2 scripts of another user are refused" refusal "$d/scripts" 4 "refused.*'/tmp/open/scripts' belongs to uid 1000; 'sudo make install'"
 	test_that "$2 scripts that all can write are refused" refusal "$d/writable" 4 "refused.*'/tmp/open/scripts' can be written by others than root"

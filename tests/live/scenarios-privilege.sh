@@ -39,8 +39,10 @@ privilege() {
 	echo $? >stat.status
 	ls -ln textfile >textfile.ls
 	cp textfile/kvmwait.prom stat.prom
+	bound "$(cat /bounds)" kvmwait stat -i 1 -d 3 -f openmetrics -o textfile.bound.prom 2>bound.err
+	echo $? >bound.status
 	kvmwait blame -d 1 -f json >blame.json 2>blame.err || true
-	kill $(pid_of theirs-kvm)
+	kill "$(pid_of theirs-kvm)"
 	wait
 
 	refusals

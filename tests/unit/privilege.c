@@ -257,7 +257,6 @@ static void one_that_others_can_write(void)
 static void command_keeps_what_we_had(void)
 {
 	static char *argv[] = { (char *)"sh", (char *)"-c", (char *)"grep -E '^(Uid|CapEff|NoNew)' /proc/self/status; pwd; echo $WORD", NULL };
-	CLEANUP_FREE char *before = NULL;
 	CLEANUP_FREE char *here = getcwd(NULL, 0);
 	CLEANUP_FREE char *told = NULL;
 	CLEANUP_FREE char *said = NULL;
