@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/perf_event.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,14 +45,49 @@ bool privilege_can_trace(void)
 	return has & PRIVILEGE(CAP_SYS_ADMIN) || (has & both_new) == both_new;
 }
 
+static int set_effective(uint64_t wanted, uint64_t *ret_before)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	int err = get_capabilities(data);
+
+	if (err)
+		return err;
+	*ret_before = both(data[0].effective, data[1].effective);
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted & (uint32_t)(wanted >> (32 * i));
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+/*
+ * Do these open the event that bpftrace's output goes through? Distributions have kernels that ask for CAP_SYS_ADMIN where
+ * perf_event_paranoid is 3 and more, whatever else one has.
+ */
+static bool opens_events(uint64_t set)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr), .type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_BPF_OUTPUT };
+	uint64_t before, small;
+	int fd, err;
+
+	if (set_effective(set, &before))
+		return true;
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	err = errno;
+	if (fd >= 0)
+		close(fd);
+	set_effective(before, &small);
+	return fd >= 0 || (err != EACCES && err != EPERM);
+}
+
 uint64_t privilege_of_bpftrace(void)
 {
 	/* It reads tracefs and /proc/kallsyms with addresses; from 0.25 it asks for the right to override modes as well. */
 	uint64_t set = PRIVILEGE(CAP_DAC_READ_SEARCH) | PRIVILEGE(CAP_DAC_OVERRIDE) | PRIVILEGE(CAP_SYSLOG) | PRIVILEGE(CAP_SYS_RESOURCE);
 
-	if (is_known(CAP_BPF))
-		return set | PRIVILEGE(CAP_BPF) | PRIVILEGE(CAP_PERFMON);
-	return set | PRIVILEGE(CAP_SYS_ADMIN);
+	if (!is_known(CAP_BPF))
+		return set | PRIVILEGE(CAP_SYS_ADMIN);
+	set |= PRIVILEGE(CAP_BPF) | PRIVILEGE(CAP_PERFMON);
+	return opens_events(set) ? set : set | PRIVILEGE(CAP_SYS_ADMIN);
 }
 
 /* The bounding set is what root gets anew with an exec. */

@@ -4,6 +4,8 @@
 
 # Who is who is told from inside the command: its parent is kvmwait, whose other children are the rest.
 privilege() {
+	paranoid=$(cat /proc/sys/kernel/perf_event_paranoid)
+	echo "$paranoid" >paranoid
 	cat >look.sh <<-'SH'
 		cat /proc/$$/status >command.status
 		cat /proc/$PPID/status >kvmwait.status
@@ -24,6 +26,11 @@ privilege() {
 	SH
 	SECRET='a word' LD_BIND_NOW=1 BPFTRACE_STRLEN=8 kvmwait trace -o trace.ndjson -- sh look.sh 2>err
 	echo $? >status
+	# Without what distributions add to the kernel.
+	mkdir plain
+	echo 2 >/proc/sys/kernel/perf_event_paranoid
+	(cd plain && kvmwait trace -o trace.ndjson -- sh ../look.sh 2>err; echo $? >status)
+	echo "$paranoid" >/proc/sys/kernel/perf_event_paranoid
 	kvmwait trace -o bare.ndjson -- sh -c 'kill -9 $PPID; sleep 1' 2>>err
 	await no_bpftrace && echo gone >killed.bpftrace
 	grep -c kvmwait /proc/[0-9]*/cmdline 2>/dev/null | grep -v ':0$' >killed.left

@@ -153,6 +153,8 @@ static void the_keeper(void)
 	struct stat st;
 
 	CHECK_INT(mkdir(directory, 0700), 0);
+	if (was_root) /* it need not be root's */
+		CHECK_INT(chown(directory, 12345, 12345), 0);
 	in_child(keeper_serves);
 	CHECK_INT(stat(path, &st), 0);
 	CHECK_INT(st.st_size, 6);
