@@ -668,6 +668,7 @@ static int start(struct trace *t, char **ret_error)
 		*ret_error = xasprintf("'%s': %s", t->options->bpftrace, why);
 		return -ENOEXEC;
 	}
+	/* the launcher first: it would hold the others' pipes */
 	err = t->options->command ? command_prepare(t->options->command, t->options->command_stdout, &t->launcher) : 0;
 	if (!err)
 		err = stopper_start(&t->stopper);

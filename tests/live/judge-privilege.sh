@@ -15,7 +15,7 @@ has() {
 	[ "$is" = "$3" ] || { echo "$2 is '$is', not '$3'"; return 1; }
 }
 all_have() { awk -v f="$2:" -v want="$3" '$1 == f { n++; if ($2 != want) bad = 1 } END { exit bad || n < 1 }' "$1"; }
-nothing_but() { ! grep -vE "$2" "$1"; }
+nothing_but() { [ -s "$1" ] && ! grep -vE "$2" "$1"; }
 refusal() { [ "$(cat "$1.status")" = "$2" ] && grep -qE "$3" "$1.err" || { cat "$1.status" "$1.err"; return 1; }; }
 
 # The capabilities that the hardened service has, by number.

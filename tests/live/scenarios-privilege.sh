@@ -33,7 +33,7 @@ privilege() {
 	echo "$paranoid" >/proc/sys/kernel/perf_event_paranoid
 	kvmwait trace -o bare.ndjson -- sh -c 'kill -9 $PPID; sleep 1' 2>>err
 	await no_bpftrace && echo gone >killed.bpftrace
-	grep -c kvmwait /proc/[0-9]*/cmdline 2>/dev/null | grep -v ':0$' >killed.left
+	grep -l '[k]vmwait' /proc/[0-9]*/cmdline >killed.left 2>/dev/null
 
 	# Names of VMs that are another user's.
 	chmod 666 /dev/kvm
