@@ -5,12 +5,14 @@
 #include "event.h"
 #include "place.h"
 #include "privilege.h"
+#include "script.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,10 +21,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROGRAM_FD 3
-#define VERSION_PATIENCE_S 60u
+#define VERSION_PATIENCE_S 30u
 
 char *bpftrace_find(const char *given)
 {
@@ -60,6 +63,7 @@ void child_begin(pid_t parent, int death_signal)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, death_signal);
 	if (getppid() != parent)
 		_exit(1);
@@ -107,13 +111,34 @@ static int wait_for(pid_t pid)
 	return status;
 }
 
+/* Reads until the other side closes or the text is full, NUL-terminated. False where that takes longer. */
+static bool read_in_time(int fd, char *text, size_t size, unsigned int seconds)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct timespec now;
+	size_t used = 0;
+	long long left_ms;
+	time_t end_s;
+	ssize_t n;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end_s = now.tv_sec + seconds;
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left_ms = (end_s - now.tv_sec) * 1000LL;
+		n = left_ms > 0 && poll(&p, 1, (int)left_ms) > 0 ? read(fd, text + used, size - 1 - used) : -1;
+		used += n > 0 ? (size_t)n : 0;
+	} while (used < size - 1 && (n > 0 || (n < 0 && left_ms > 0)));
+	text[used] = '\0';
+	return left_ms > 0;
+}
+
 char *bpftrace_version(const char *path, char **ret_error)
 {
 	char text[256];
-	size_t used = 0;
 	int out[2] = { -1, -1 };
 	pid_t pid, parent = getpid();
-	int status = 0;
+	bool in_time;
 	char *v;
 
 	if (bpftrace_check(path, ret_error))
@@ -125,32 +150,39 @@ char *bpftrace_version(const char *path, char **ret_error)
 	pid = fork();
 	if (!pid) {
 		child_begin(parent, SIGKILL);
+		setpgid(0, 0);
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
 		privilege_close_files(INT_MAX, INT_MAX);
 		must(privilege_limit(0));
-		alarm(VERSION_PATIENCE_S); /* survives the exec: one that hangs is ended */
 		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CLEAN_ENVIRONMENT, NULL });
 		_exit(127);
 	}
 	close(out[1]);
-	for (ssize_t n; pid > 0 && used < sizeof(text) - 1 && (n = read(out[0], text + used, sizeof(text) - 1 - used)) > 0;)
-		used += (size_t)n;
+	setpgid(pid, pid);
+	in_time = pid > 0 && read_in_time(out[0], text, sizeof(text), VERSION_PATIENCE_S);
 	close(out[0]);
-	if (pid > 0)
-		status = wait_for(pid);
-	text[used] = '\0';
+	if (pid > 0) {
+		kill(-pid, SIGKILL); /* it has nothing more to say */
+		wait_for(pid);
+	}
 	v = strstr(text, "bpftrace v");
 	if (!v || v[10] < '0' || v[10] > '9') {
 		char clean[4 * 80 + 1];
 
 		text_clean(text, strcspn(text, "\n") < 80 ? strcspn(text, "\n") : 80, clean);
-		*ret_error = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM
-				     ? xasprintf("it does not answer --version within %u s", VERSION_PATIENCE_S)
-				     : xasprintf("it does not say its version, but '%s'", clean);
+		*ret_error = in_time ? xasprintf("it does not say its version, but '%s'", clean)
+				     : xasprintf("it does not answer --version within %u s", VERSION_PATIENCE_S);
 		return NULL;
 	}
 	return xstrndup(v + 10, strspn(v + 10, "0123456789."));
+}
+
+bool bpftrace_is_old(const char *version)
+{
+	struct version v, oldest;
+
+	return version_parse(version, &v) || version_parse(BPFTRACE_OLDEST, &oldest) || version_compare(v, oldest) < 0;
 }
 
 /* A file in memory that holds the program, for /proc/self/fd/3. */
@@ -419,14 +451,20 @@ void child_hang_up(struct child *c)
 	c->in_fd = -1;
 }
 
-void child_close(struct child *c)
+void child_close_outputs(struct child *c)
 {
-	int *fds[] = { &c->in_fd, &c->out_fd, &c->err_fd };
+	int *fds[] = { &c->out_fd, &c->err_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);
 		*fds[i] = -1;
 	}
+}
+
+void child_close(struct child *c)
+{
+	child_hang_up(c);
+	child_close_outputs(c);
 	c->pid = 0;
 }

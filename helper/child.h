@@ -30,6 +30,10 @@ int bpftrace_check(const char *path, char **ret_why);
 /* The version it reports, "0.23.2", where bpftrace_check() passes it; the caller frees. NULL with ret_error (the caller frees) where it has none. */
 char *bpftrace_version(const char *path, char **ret_error);
 
+#define BPFTRACE_OLDEST "0.17"
+/* Is the version older than that, or none? */
+bool bpftrace_is_old(const char *version);
+
 struct bpftrace_settings {
 	bool kernel_btf_only;	   /* bpftrace before 0.18 finds no types on a kernel without module BTF unless told where */
 	unsigned int buffer_pages; /* of the ring buffer; before 0.18 of each CPU's */
@@ -79,6 +83,9 @@ int command_start(struct child *c);
 
 /* Closes our end of what the child reads. */
 void child_hang_up(struct child *c);
+
+/* Closes our ends of what the child writes. */
+void child_close_outputs(struct child *c);
 
 /* Closes what is open and forgets the child (which must have been reaped). */
 void child_close(struct child *c);

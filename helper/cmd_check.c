@@ -91,7 +91,7 @@ static void check_lockdown(struct report *r)
 {
 	CLEANUP_FREE char *mode = file_line("/sys/kernel/security/lockdown");
 
-	if (mode && strstr(mode, "[confidentiality]"))
+	if (attach_is_locked())
 		find(r, LEVEL_BAD, "lockdown", "boot without lockdown=confidentiality", "confidentiality: BPF may not read kernel memory");
 	else
 		find(r, LEVEL_OK, "lockdown", NULL, "%s", mode ? mode : "none");
@@ -191,13 +191,6 @@ static void check_probes(struct report *r, const struct planning *p)
 
 /* ---- programs and devices ---- */
 
-static bool version_is_old(const char *version)
-{
-	struct version v;
-
-	return version_parse(version, &v) || version_compare(v, (struct version){ .major = 0, .minor = 17 }) < 0;
-}
-
 static void check_bpftrace(struct report *r, const char *given)
 {
 	CLEANUP_FREE char *path = bpftrace_find(given);
@@ -211,8 +204,9 @@ static void check_bpftrace(struct report *r, const char *given)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s' is missing", given ? given : "/usr/bin/bpftrace");
 	else if (!version)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s': %s", path, why);
-	else if (version_is_old(version))
-		find(r, LEVEL_BAD, "bpftrace", "install bpftrace 0.17 or later", "'%s' is version %s, older than 0.17", path, version);
+	else if (bpftrace_is_old(version))
+		find(r, LEVEL_BAD, "bpftrace", "install bpftrace " BPFTRACE_OLDEST " or later",
+		     "'%s' is version %s, older than " BPFTRACE_OLDEST, path, version);
 	else
 		find(r, LEVEL_OK, "bpftrace", NULL, "'%s', version %s", path, version);
 }

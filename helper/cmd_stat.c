@@ -38,6 +38,8 @@ const struct option_help stat_options[] = {
 	OPTION_EVENT,
 	{ 'f', "format", "FORMAT", "table, json, csv or openmetrics", 'f' },
 	{ 'o', "output", "FILE", "write there instead of standard output; openmetrics: anew each time", 'o' },
+	OPTION_WAIT,
+	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
 	OPTION_VERBOSE,
 	{ 0 },

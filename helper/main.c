@@ -5,6 +5,7 @@
 #include "privilege.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -135,13 +136,23 @@ int next_option(int argc, char **argv, const char *command)
 	return id;
 }
 
+/* What the caller has closed stays unusable; else the next file that is opened would get its number, and our text. */
+static void open_missing(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			_exit(EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
 	static char program[] = "kvmwait";
 	const struct command *c;
 	int code;
 
+	open_missing();
 	signal(SIGPIPE, SIG_IGN); /* comes back as EPIPE, which is no failure: nobody reads any more */
+	signal(SIGXFSZ, SIG_IGN); /* comes back as EFBIG */
 	argv[0] = program;	  /* what getopt puts before its messages */
 	if (argc < 2) {
 		print_help(stderr);

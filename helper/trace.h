@@ -13,6 +13,7 @@ struct trace_options {
 	struct program program; /* what of the plan is run */
 	char *bpftrace; /* path */
 	uint64_t duration_ns; /* 0: until the command ends or a signal comes */
+	uint64_t attach_ns;   /* how long attaching may take; 0: five minutes */
 	char *const *command; /* NULL: none */
 	int command_stdout;   /* where its output goes */
 	bool verbose;	      /* bpftrace's own words go to stderr */
@@ -39,6 +40,7 @@ struct trace_result {
 	uint64_t missed; /* runs of function probes that the kernel left out, where reads_maps asks */
 	int priority_error; /* what kept bpftrace from going first, or 0 */
 	int bpftrace_status; /* exit status, 128 + signal */
+	bool unloaded;	/* the module that is probed went away meanwhile, and the probes with it */
 	int take_error;	 /* what take or flush returned */
 	int command_status; /* -1: none ran */
 };
