@@ -159,7 +159,7 @@ static bool has_to_wait(const struct plan *plan)
 	return lacks_module(plan) || (s && s->n_vendors && !plan->vendor && kernel_has_module(plan->kernel, s->module));
 }
 
-/* "kvm_amd or kvm_intel", or the module itself where no vendor has one; the caller frees. */
+/* The modules of the vendors with "or" between them, or the module itself where no vendor has one; the caller frees. */
 static char *modules_text(const struct script *s)
 {
 	struct strings modules = { 0 };

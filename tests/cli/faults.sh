@@ -16,12 +16,12 @@ stand_in haunted <<'SH'
 attach; waits 1 3; wait_for_end; counted 3
 setsid sh -c 'echo $$ >/tmp/haunt; exec sleep 300' &
 SH
-(traces haunted 0 -d 0.2) >haunted.judged 2>&1 & haunted=$!
+(traces haunted 0 -d 0.05) >haunted.judged 2>&1 & haunted=$!
 
 stand_in good <<'SH'
 attach; waits 1 3; wait_for_end; counted 3
 SH
-test_that 'a stand-in that does as bpftrace: exit 0' traces good 0 -d 0.2
+test_that 'a stand-in that does as bpftrace: exit 0' traces good 0 -d 0.05
 test_that 'a stand-in: three events, balanced' has good '.[0].type == "meta" and (map(select(.type == "wait")) | length) == 3 and
 	(.[-1] | .counted == 3 and .received == 3 and .lost == 0 and .unbalanced == 0 and .why == "the time is up")'
 
@@ -103,12 +103,12 @@ test_that 'garbage: what is shown of it is printable' said garbage '\\x1b\[2J\\x
 stand_in chatty <<'SH'
 attach; waits 1 3; printf '\033[31mWARNING\033[0m\n' >&2; printf 'on \233stdout\n'; wait_for_end; counted 3
 SH
-test_that '-v: exit 0' traces chatty 0 -d 0.2 -v
+test_that '-v: exit 0' traces chatty 0 -d 0.05 -v
 test_that '-v: what bpftrace says is printable' said chatty 'bpftrace: .x1b\[31mWARNING'
 stand_in forged <<'SH'
 attach; waits 1 3; { waits 4 9; counted 99; echo kvmwait-ready; } >&2; echo kvmwait-ready; wait_for_end; counted 3
 SH
-test_that 'lines like a script'\''s on standard error: exit 0' traces forged 0 -d 0.3
+test_that 'lines like a script'\''s on standard error: exit 0' traces forged 0 -d 0.05
 test_that 'lines like a script'\''s on standard error: no events' has forged '(map(select(.type == "meta")) | length) == 1 and
 	(.[-1] | .counted == 3 and .received == 3 and .malformed == 0)'
 stand_in half <<'SH'
@@ -119,19 +119,19 @@ test_that 'half a line: told, the whole ones are there' has half '.[-1] | .recei
 stand_in halved <<'SH'
 attach; waits 1 3; printf 'w 4000 0 4711 4712 0 hlt kv\n'; wait_for_end; counted 4
 SH
-test_that 'a line that lacks its end: exit 5' traces halved 5 -d 0.2
+test_that 'a line that lacks its end: exit 5' traces halved 5 -d 0.05
 test_that 'a line that lacks its end: told' has halved '.[-1] | .received == 3 and .malformed == 1 and .counted == 4 and .lost == 0 and .unbalanced == 1'
 stand_in wide <<'SH'
 attach; waits 1 2; head -c 100000000 /dev/zero | tr '\0' x; echo; waits 3 3; wait_for_end; counted 3
 SH
 bounded() { (ulimit -v 400000; traces "$@"); }
 [ -n "${ASAN_OPTIONS:-}" ] && bounded() { traces "$@"; } # which reserves terabytes
-test_that '100 MB without a newline: exit 0 in bounded memory' bounded wide 0 -d 3
+test_that '100 MB without a newline: exit 0 in bounded memory' bounded wide 0 -d 0.05
 test_that '100 MB without a newline: what follows is read' has wide '.[-1] | .received == 3 and .counted == 3 and .malformed == 0'
 stand_in wide-wait <<'SH'
 attach; printf 'w '; head -c 10000000 /dev/zero | tr '\0' 1; echo; waits 3 3; wait_for_end; counted 2
 SH
-test_that 'an event of 10 MB: exit 5' traces wide-wait 5 -d 1
+test_that 'an event of 10 MB: exit 5' traces wide-wait 5 -d 0.05
 test_that 'an event of 10 MB: one line malformed' has wide-wait '.[-1] | .received == 1 and .malformed == 1'
 
 # ---- the balance ----
@@ -150,12 +150,12 @@ test_that 'killed in mid-stream: the record says so' has killed '.[-1] | .receiv
 stand_in short <<'SH'
 attach; waits 1 3; wait_for_end; counted 10
 SH
-test_that 'more counted than came: lost, exit 0' traces short 0 -d 0.2
+test_that 'more counted than came: lost, exit 0' traces short 0 -d 0.05
 test_that 'more counted than came: to the event' has short '.[-1] | .received == 3 and .counted == 10 and .lost == 7 and .unreported == 7'
 stand_in long <<'SH'
 attach; waits 1 3; wait_for_end; counted 2
 SH
-test_that 'more came than counted: exit 5' traces long 5 -d 0.2
+test_that 'more came than counted: exit 5' traces long 5 -d 0.05
 test_that 'more came than counted: by how much' has long '.[-1] | .received == 3 and .counted == 2 and .unbalanced == -1'
 stand_in many <<'SH'
 attach
@@ -163,19 +163,19 @@ awk 'BEGIN { for (i = 0; i < 20480; i++) printf "w %d000 %d %d %d %d hlt kvm -1 
 	i + 1, i % 64, 5000 + int(i % 1024 / 64), 10000 + i % 1024, i % 64 }'
 wait_for_end; counted 20480
 SH
-test_that '1,024 threads: exit 0' traces many 0 -d 2
+test_that '1,024 threads: exit 0' traces many 0 -d 0.05
 test_that '1,024 threads: 20 events of each' has many '[.[] | select(.type == "wait") | [.pid, .tid, .vcpu]] | length == 20480 and (group_by(.) | length == 1024 and all(length == 20))'
 # eight hours of sleep, a year, and back to where it was
 stand_in asleep <<'SH'
 attach; waits 1 3; waits 28800000001 28800000003; waits 31536000000001 31536000000003; wait_for_end; counted 9
 SH
-test_that 'gaps as of a suspended host: exit 0' traces asleep 0 -d 0.5
+test_that 'gaps as of a suspended host: exit 0' traces asleep 0 -d 0.05
 test_that 'gaps as of a suspended host: all there, in order' has asleep '[.[] | select(.type == "wait") | .ts] ==
 	[1000, 2000, 3000, 28800000001000, 28800000002000, 28800000003000, 31536000000001000, 31536000000002000, 31536000000003000] and (.[-1] | .late == 0 and .counted == .received)'
 stand_in backwards <<'SH'
 attach; waits 28800000001 28800000003; sleep 0.5; waits 1 3; wait_for_end; counted 6
 SH
-test_that 'events that come too late: exit 0' traces backwards 0 -d 1
+test_that 'events that come too late: exit 0' traces backwards 0 -d 0.05
 test_that 'events that come too late: told, none is dropped' has backwards '(map(select(.type == "wait")) | length) == 6 and (.[-1] | .late == 3 and .counted == .received)'
 
 # ---- where it is written to ----
@@ -183,7 +183,7 @@ test_that 'events that come too late: told, none is dropped' has backwards '(map
 stand_in flood <<'SH'
 attach; waits 1 20000; wait_for_end; counted 20000
 SH
-test_that 'a full device: exit 1' traces flood 1 -d 1 -o /dev/full
+test_that 'a full device: exit 1' traces flood 1 -d 0.05 -o /dev/full
 test_that 'a full device: named' said flood "'/dev/full': No space left on device; it ends early"
 # ends_early NAME: what was written is whole lines of the stream from its start; the last one may be cut.
 ends_early() {
@@ -195,21 +195,21 @@ ends_early() {
 	[ "$(grep -c ',hlt,' cut.csv)" = "$n" ] && [ "$(sed -n 2p cut.csv | cut -d, -f1)" = 1000 ] || { head -n 3 cut.csv; return 1; }
 }
 limited() { (ulimit -f 64; traces "$@"); }
-test_that 'a limit of file size: exit 1' limited flood 1 -d 1 -o /tmp/limited
+test_that 'a limit of file size: exit 1' limited flood 1 -d 0.05 -o /tmp/limited
 test_that 'a limit of file size: named' said flood "'/tmp/limited': File too large; it ends early"
 test_that 'a limit of file size: what was written is readable' ends_early "$room/tmp/limited"
 test_that 'a limit of file size: no bpftrace is left' none_left flood
 full() {
-	(in_room sh -c '"$1" trace --bpftrace /flood -d 1 -o /small/full; code=$?; cat /small/full; exit $code' sh "$kvmwait") >full.ndjson 2>flood.said </dev/null || [ $? = 1 ]
+	(in_room sh -c '"$1" trace --bpftrace /flood -d 0.05 -o /small/full; code=$?; cat /small/full; exit $code' sh "$kvmwait") >full.ndjson 2>flood.said </dev/null || [ $? = 1 ]
 }
 test_that 'a full disk: exit 1' env small_size=64k bash -c "$(declare -f full in_room); $(declare -p work room top kvmwait as_user); full"
 test_that 'a full disk: named' said flood "'/small/full': No space left on device; it ends early"
 test_that 'a full disk: what was written is readable' ends_early full.ndjson
 for fds in '>&-' '<&- >&- 2>&-'; do
-	test_that "-o with $fds: exit 0" bash -c "$(declare -f in_room); $(declare -p work room top kvmwait as_user); (in_room \"\$kvmwait\" trace --bpftrace /good -d 0.2 -o /tmp/closed) $fds"
+	test_that "-o with $fds: exit 0" bash -c "$(declare -f in_room); $(declare -p work room top kvmwait as_user); (in_room \"\$kvmwait\" trace --bpftrace /good -d 0.05 -o /tmp/closed) $fds"
 	test_that "-o with $fds: nothing but records in the file" jq -e -s '.[0].type == "meta" and (.[-1] | .received == 3 and .counted == 3)' "$room/tmp/closed"
 done
-test_that 'standard output closed: exit 1' bash -c "$(declare -f in_room); $(declare -p work room top kvmwait as_user); (in_room \"\$kvmwait\" trace --bpftrace /good -d 0.2) >&- 2>good.said; [ \$? = 1 ]"
+test_that 'standard output closed: exit 1' bash -c "$(declare -f in_room); $(declare -p work room top kvmwait as_user); (in_room \"\$kvmwait\" trace --bpftrace /good -d 0.05) >&- 2>good.said; [ \$? = 1 ]"
 test_that 'standard output closed: named' said good "'standard output': Bad file descriptor"
 reads_one() { rm -f code; { (in_room timeout 20 "$kvmwait" trace --bpftrace /flood) 2>head.said </dev/null; echo $? >code; } | head -n 1 >/dev/null; [ "$(cat code)" = 0 ] && [ ! -s head.said ] || { cat code head.said; return 1; }; }
 test_that '| head: ends quietly' reads_one
@@ -256,19 +256,19 @@ kvm_comes() {
 	load
 }
 no_kvm
-test_that 'KVM not loaded: exit 4' traces good 4 -d 0.2
+test_that 'KVM not loaded: exit 4' traces good 4 -d 0.05
 test_that 'KVM not loaded: the next step' said good 'KVM is not loaded: load kvm_amd or kvm_intel with modprobe, or wait for it with --wait'
 waits_for_kvm() {
 	local pid
 	rm -f good.ndjson good.said
-	(in_room "$kvmwait" "$@" --wait --bpftrace /good -d 0.2) >good.ndjson 2>good.said </dev/null & pid=$!
+	(in_room "$kvmwait" "$@" --wait --bpftrace /good -d 0.05) >good.ndjson 2>good.said </dev/null & pid=$!
 	until_true grep -q waiting good.said && kvm_comes || { kill "$pid"; return 1; }
 	wait "$pid" || { echo "exit $?"; cat good.said; return 1; }
 }
 test_that '--wait waits for KVM' waits_for_kvm trace
 test_that '--wait: says what for' said good '^kvmwait: kvm_amd or kvm_intel is not loaded: waiting for it$'
 test_that '--wait: then it traces' has good '.[0].vendor == "svm" and .[-1].counted == 3'
-test_that '--wait where KVM is loaded: no wait' traces good 0 -d 0.2 --wait
+test_that '--wait where KVM is loaded: no wait' traces good 0 -d 0.05 --wait
 test_that '--wait where KVM is loaded: no word' test ! -s good.said
 no_kvm
 for command in trace stat blame; do
@@ -291,7 +291,7 @@ check_says() { (in_room "$kvmwait" check --bpftrace /good) >check.txt 2>&1 || tr
 test_that 'tracefs not mounted: check has the next step' check_says '^BAD +tracefs' 'mount -t tracefs'
 cp -r "$room/tmp/tracing" "$room/sys/kernel/tracing"
 rm -rf "$room/sys/kernel/btf"
-test_that 'BTF missing: tracepoints, and meta says inferred' traces good 0 -d 0.2
+test_that 'BTF missing: tracepoints, and meta says inferred' traces good 0 -d 0.05
 test_that 'BTF missing: nothing is called exact' has good '.[0] | .script == "x86-tracepoint.bt" and ([.probes[].fidelity] | index("exact") | not) and ([.probes[].fidelity] | index("inferred"))'
 test_that 'BTF missing: check has the next step' check_says '^BAD +BTF' 'boot a kernel with CONFIG_DEBUG_INFO_BTF'
 cp -r "$room/tmp/btf" "$room/sys/kernel/btf"
@@ -300,11 +300,11 @@ echo 'none integrity [confidentiality]' >"$room/sys/kernel/security/lockdown"
 test_that 'lockdown: exit 4' traces good 4
 test_that 'lockdown: the next step' said good 'locked down .confidentiality., .*: boot it without lockdown=confidentiality'
 echo 'none [integrity] confidentiality' >"$room/sys/kernel/security/lockdown"
-test_that 'lockdown for integrity is none of ours' traces good 0 -d 0.2
+test_that 'lockdown for integrity is none of ours' traces good 0 -d 0.05
 rm -r "$room/sys/kernel/security"
 if [ "$(id -u)" = 0 ]; then
 	mkdir -p "$room/tmp/run" && cp "$kvmwait" "$room/tmp/run/kvmwait" && chmod -R a+rX "$room"
-	nobody() { (in_room setpriv --reuid 65534 --clear-groups env KVMWAIT_SCRIPTS=/tmp/scripts /tmp/run/kvmwait trace --bpftrace /good -d 0.2) >good.ndjson 2>good.said; [ $? = 4 ]; }
+	nobody() { (in_room setpriv --reuid 65534 --clear-groups env KVMWAIT_SCRIPTS=/tmp/scripts /tmp/run/kvmwait trace --bpftrace /good -d 0.05) >good.ndjson 2>good.said; [ $? = 4 ]; }
 	cp -r "$KVMWAIT_SCRIPTS" "$room/tmp/scripts"
 	chmod -R a+rX "$room/tmp/scripts"
 	test_that 'without privilege: exit 4' nobody
@@ -313,13 +313,15 @@ fi
 
 # ---- the two that were begun with ----
 
-mute_code=0 haunted_code=0
-wait "$mute" || mute_code=$?
-wait "$haunted" || haunted_code=$?
-kill "$(cat "$room/tmp/haunt")"
 judged() { [ "$2" = 0 ] || { cat "$1.judged"; return 1; }; }
-test_that 'hanging at --version: ends by itself, exit 4' judged mute "$mute_code"
-test_that 'hanging at --version: says so' said mute 'does not answer --version within 30 s'
-test_that 'hanging at --version: nothing is left in the end' none_left mute
-test_that 'somebody else holds the pipes of bpftrace: exit 0' judged haunted "$haunted_code"
-test_that 'somebody else holds the pipes of bpftrace: balanced' has haunted '.[-1] | .counted == 3 and .received == 3'
+judge_patience() {
+	local mute_code=0 haunted_code=0
+	wait "$mute" || mute_code=$?
+	wait "$haunted" || haunted_code=$?
+	kill "$(cat "$room/tmp/haunt")"
+	test_that 'hanging at --version: ends by itself, exit 4' judged mute "$mute_code"
+	test_that 'hanging at --version: says so' said mute 'does not answer --version within 30 s'
+	test_that 'hanging at --version: nothing is left in the end' none_left mute
+	test_that 'somebody else holds the pipes of bpftrace: exit 0' judged haunted "$haunted_code"
+	test_that 'somebody else holds the pipes of bpftrace: balanced' has haunted '.[-1] | .counted == 3 and .received == 3'
+}

@@ -73,7 +73,7 @@ none_left() {
 	local i pid left
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		left=''
-		for pid in $(cat "$room/tmp/$1.pids"); do left+=$(ps -eo pgid=,stat=,args= | awk -v g="$pid" '$1 == g && $2 !~ /^Z/'); done
+		for pid in $(cat "$room/tmp/$1.pids"); do left+=$(sed -n "s/^\([0-9]*\) (\(.*\)) [^Z] [0-9]* $pid .*/\1 \2;/p" /proc/[0-9]*/stat 2>/dev/null || true); done
 		[ -n "$left" ] || return 0
 		sleep 0.1
 	done
