@@ -21,11 +21,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROGRAM_FD 3
-#define VERSION_PATIENCE_S 30u
+#define VERSION_PATIENCE_NS UINT64_C(60000000000)
 
 char *bpftrace_find(const char *given)
 {
@@ -112,28 +111,29 @@ static int wait_for(pid_t pid)
 }
 
 /* Reads until the other side closes or the text is full, NUL-terminated. False where that takes longer. */
-static bool read_in_time(int fd, char *text, size_t size, unsigned int seconds)
+static bool read_in_time(int fd, char *text, size_t size, uint64_t patience_ns)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct timespec now;
+	uint64_t now_ns = monotonic_ns(), end_ns = now_ns + patience_ns;
 	size_t used = 0;
-	long long left_ms;
-	time_t end_s;
-	ssize_t n;
+	ssize_t n = 1;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	end_s = now.tv_sec + seconds;
-	do {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left_ms = (end_s - now.tv_sec) * 1000LL;
-		n = left_ms > 0 && poll(&p, 1, (int)left_ms) > 0 ? read(fd, text + used, size - 1 - used) : -1;
+	for (; used < size - 1 && n && now_ns < end_ns; now_ns = monotonic_ns()) {
+		uint64_t left_ms = (end_ns - now_ns) / 1000000 + 1;
+
+		n = poll(&p, 1, left_ms < INT32_MAX ? (int)left_ms : INT32_MAX) > 0 ? read(fd, text + used, size - 1 - used) : -1;
 		used += n > 0 ? (size_t)n : 0;
-	} while (used < size - 1 && (n > 0 || (n < 0 && left_ms > 0)));
+	}
 	text[used] = '\0';
-	return left_ms > 0;
+	return !n || used == size - 1;
 }
 
 char *bpftrace_version(const char *path, char **ret_error)
+{
+	return bpftrace_version_within(path, VERSION_PATIENCE_NS, ret_error);
+}
+
+char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret_error)
 {
 	char text[256];
 	int out[2] = { -1, -1 };
@@ -160,7 +160,7 @@ char *bpftrace_version(const char *path, char **ret_error)
 	}
 	close(out[1]);
 	setpgid(pid, pid);
-	in_time = pid > 0 && read_in_time(out[0], text, sizeof(text), VERSION_PATIENCE_S);
+	in_time = pid > 0 && read_in_time(out[0], text, sizeof(text), patience_ns);
 	close(out[0]);
 	if (pid > 0) {
 		kill(-pid, SIGKILL); /* it has nothing more to say */
@@ -172,7 +172,7 @@ char *bpftrace_version(const char *path, char **ret_error)
 
 		text_clean(text, strcspn(text, "\n") < 80 ? strcspn(text, "\n") : 80, clean);
 		*ret_error = in_time ? xasprintf("it does not say its version, but '%s'", clean)
-				     : xasprintf("it does not answer --version within %u s", VERSION_PATIENCE_S);
+				     : xasprintf("it does not answer --version within %g s", (double)patience_ns / 1e9);
 		return NULL;
 	}
 	return xstrndup(v + 10, strspn(v + 10, "0123456789."));

@@ -29,6 +29,8 @@ int bpftrace_check(const char *path, char **ret_why);
 
 /* The version it reports, "0.23.2", where bpftrace_check() passes it; the caller frees. NULL with ret_error (the caller frees) where it has none. */
 char *bpftrace_version(const char *path, char **ret_error);
+/* The same for one who does not wait a minute for it. */
+char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret_error);
 
 #define BPFTRACE_OLDEST "0.17"
 /* Is the version older than that, or none? */

@@ -535,18 +535,14 @@ static void watch_stopping(struct trace *t, uint64_t now_ns)
 
 	if (now_ns < last_ns)
 		return;
-	if (t->bpftrace_gone) {
-		if (now_ns - last_ns > INT_PATIENCE_NS) { /* whoever else holds the pipes has nothing to say */
-			child_close_outputs(&t->bpftrace);
-		}
-	} else if (!t->running_ns) {
-		if (now_ns - t->stopping_ns > ATTACH_STOP_PATIENCE_NS)
-			kill_bpftrace(t);
-	} else if (now_ns - last_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS) {
+	if (t->bpftrace_gone && now_ns - last_ns > INT_PATIENCE_NS)
+		child_close_outputs(&t->bpftrace); /* whoever else holds the pipes has nothing to say */
+	else if (!t->running_ns && now_ns - t->stopping_ns > ATTACH_STOP_PATIENCE_NS)
 		kill_bpftrace(t);
-	} else if (now_ns - last_ns > STOP_PATIENCE_NS) {
+	else if (now_ns - last_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS)
+		kill_bpftrace(t);
+	else if (!t->bpftrace_gone && now_ns - last_ns > STOP_PATIENCE_NS)
 		kill(t->bpftrace.pid, SIGINT);
-	}
 }
 
 static void watch_attaching(struct trace *t, uint64_t now_ns)
@@ -755,17 +751,23 @@ static int start(struct trace *t, char **ret_error)
 	return 0;
 }
 
+/* How long bpftrace may take to answer, and to attach. */
+static uint64_t patience_ns(const struct trace_options *options)
+{
+	return options->attach_ns ? options->attach_ns : ATTACH_PATIENCE_NS;
+}
+
 /* 0 or -errno with ret_error. */
-static int ask_version(const char *bpftrace, char **ret_version, char **ret_error)
+static int ask_version(const struct trace_options *options, char **ret_version, char **ret_error)
 {
 	CLEANUP_FREE char *why = NULL;
-	char *version = bpftrace_version(bpftrace, &why);
+	char *version = bpftrace_version_within(options->bpftrace, patience_ns(options), &why);
 
 	if (version && bpftrace_is_old(version))
 		why = xasprintf("version %s, older than " BPFTRACE_OLDEST, version);
 	if (why) {
 		free(version);
-		*ret_error = xasprintf("'%s': %s", bpftrace, why);
+		*ret_error = xasprintf("'%s': %s", options->bpftrace, why);
 		return -ENOEXEC;
 	}
 	*ret_version = version;
@@ -797,7 +799,7 @@ static int run(const struct trace_options *options, char *version, struct trace_
 		.launcher = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.result.command_status = -1,
 		.version = version,
-		.attach_ns = options->attach_ns ? options->attach_ns : ATTACH_PATIENCE_NS,
+		.attach_ns = patience_ns(options),
 		.names = vmnames_new(""),
 		.started_ns = clock_ns(CLOCK_MONOTONIC),
 	};
@@ -847,7 +849,7 @@ static int run(const struct trace_options *options, char *version, struct trace_
 int trace_run(const struct trace_options *options, struct trace_result *ret, char **ret_error)
 {
 	char *version;
-	int err = ask_version(options->bpftrace, &version, ret_error); /* which may hang: a signal still ends us here */
+	int err = ask_version(options, &version, ret_error); /* which may hang: a signal still ends us here */
 
 	return err ? err : run(options, version, ret, ret_error);
 }

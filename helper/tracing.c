@@ -296,6 +296,20 @@ static int add_parts(const struct plan *plan, const char *const *parts, size_t n
 	return EXIT_OK;
 }
 
+/* What would come out as an error of bpftrace's that says nothing of the reason. */
+static int check_kernel_allows(const struct script *s)
+{
+	CLEANUP_FREE char *kptr_restrict = file_line("/proc/sys/kernel/kptr_restrict");
+
+	if (attach_is_locked())
+		return fail(EXIT_LACKING, "the kernel is locked down (confidentiality), and lets no probe attach: boot it without "
+			    "lockdown=confidentiality");
+	if (kptr_restrict && !strcmp(kptr_restrict, "2") && strstr(s->text, "kaddr("))
+		return fail(EXIT_LACKING, "the kernel hides its addresses from root too, and %s asks for one: set it to 1 for the time of "
+			    "the trace: sysctl kernel.kptr_restrict=1", s->name);
+	return EXIT_OK;
+}
+
 int tracing_prepare(const struct tracing *t, const struct plan *plan, const char *const *parts, size_t n_parts,
 		    struct trace_options *ret_options)
 {
@@ -323,10 +337,10 @@ int tracing_prepare(const struct tracing *t, const struct plan *plan, const char
 		free(options.bpftrace);
 		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo");
 	}
-	if (attach_is_locked()) {
+	code = check_kernel_allows(plan->chosen->script);
+	if (code) {
 		free(options.bpftrace);
-		return fail(EXIT_LACKING, "the kernel is locked down (confidentiality), and lets no probe attach: boot it without "
-			    "lockdown=confidentiality");
+		return code;
 	}
 	*ret_options = options;
 	return EXIT_OK;

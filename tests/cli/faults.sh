@@ -8,10 +8,7 @@
 . "$here/room.sh"
 room_make "$r612"
 
-# These two take as long as kvmwait is patient: they run beside all that follows, and are judged last.
-printf '#!/bin/sh\necho $$ >>/tmp/mute.pids; sleep 300\n' >"$room/mute"
-chmod +x "$room/mute"
-(traces mute 4) >mute.judged 2>&1 & mute=$!
+# This one takes as long as kvmwait is patient: it runs beside all that follows, and is judged last.
 stand_in haunted <<'SH'
 attach; waits 1 3; wait_for_end; counted 3
 setsid sh -c 'echo $$ >/tmp/haunt; exec sleep 300' &
@@ -73,6 +70,12 @@ printf '#!/bin/sh\necho $$ >>/tmp/dumb.pids; touch /tmp/there; exec sleep 300\n'
 chmod +x "$room/dumb"
 test_that 'hanging at --version: Ctrl-C ends it at once' ends_by dumb 130 INT
 test_that 'hanging at --version: nothing is left' none_left dumb
+test_that 'hanging at --version: --attach-timeout ends it' traces dumb 4 --attach-timeout 0.5
+test_that 'hanging at --version: says so' said dumb "'/dumb': it does not answer --version within 0.5 s"
+printf '#!/bin/sh\necho $$ >>/tmp/mute.pids; sleep 300\n' >"$room/mute"
+chmod +x "$room/mute"
+test_that 'hanging in a program of its own at --version: --attach-timeout ends it' traces mute 4 --attach-timeout 0.5
+test_that 'hanging in a program of its own at --version: nothing is left' none_left mute
 stand_in stubborn <<'SH'
 trap '' INT TERM
 attach; waits 1 3; touch /tmp/there; sleep 300
@@ -302,6 +305,11 @@ test_that 'lockdown: the next step' said good 'locked down .confidentiality., .*
 echo 'none [integrity] confidentiality' >"$room/sys/kernel/security/lockdown"
 test_that 'lockdown for integrity is none of ours' traces good 0 -d 0.05
 rm -r "$room/sys/kernel/security"
+echo 2 >"$room/proc/sys/kernel/kptr_restrict"
+test_that 'kptr_restrict 2: exit 4' traces good 4 -d 0.05
+test_that 'kptr_restrict 2: the next step' said good 'hides its addresses from root too, and x86-5.17.bt asks for one: .*sysctl kernel.kptr_restrict=1'
+echo 1 >"$room/proc/sys/kernel/kptr_restrict"
+test_that 'kptr_restrict 1 is none of ours' traces good 0 -d 0.05
 if [ "$(id -u)" = 0 ]; then
 	mkdir -p "$room/tmp/run" && cp "$kvmwait" "$room/tmp/run/kvmwait" && chmod -R a+rX "$room"
 	nobody() { (in_room setpriv --reuid 65534 --clear-groups env KVMWAIT_SCRIPTS=/tmp/scripts /tmp/run/kvmwait trace --bpftrace /good -d 0.05) >good.ndjson 2>good.said; [ $? = 4 ]; }
@@ -311,17 +319,11 @@ if [ "$(id -u)" = 0 ]; then
 	test_that 'without privilege: the next step' said good 'attaching probes needs root: run it with sudo'
 fi
 
-# ---- the two that were begun with ----
+# ---- the one that was begun with ----
 
-judged() { [ "$2" = 0 ] || { cat "$1.judged"; return 1; }; }
-judge_patience() {
-	local mute_code=0 haunted_code=0
-	wait "$mute" || mute_code=$?
-	wait "$haunted" || haunted_code=$?
-	kill "$(cat "$room/tmp/haunt")"
-	test_that 'hanging at --version: ends by itself, exit 4' judged mute "$mute_code"
-	test_that 'hanging at --version: says so' said mute 'does not answer --version within 30 s'
-	test_that 'hanging at --version: nothing is left in the end' none_left mute
-	test_that 'somebody else holds the pipes of bpftrace: exit 0' judged haunted "$haunted_code"
-	test_that 'somebody else holds the pipes of bpftrace: balanced' has haunted '.[-1] | .counted == 3 and .received == 3'
-}
+haunted_ends() { [ "$haunted_code" = 0 ] || { cat haunted.judged; return 1; }; }
+haunted_code=0
+wait "$haunted" || haunted_code=$?
+kill "$(cat "$room/tmp/haunt")"
+test_that 'somebody else holds the pipes of bpftrace: exit 0' haunted_ends
+test_that 'somebody else holds the pipes of bpftrace: balanced' has haunted '.[-1] | .counted == 3 and .received == 3'

@@ -36,9 +36,8 @@ judge_guests() {
 	test_that "$2 in time order, with the wall clock set back" in_order "$d/vm.ndjson"
 	test_that "$2 the wall clock was set back, and the stream says so" jq -e -s '.[0].clock.realtime > .[-1].clock.realtime and
 		.[0].clock.boottime < .[-1].clock.boottime and .[-1].why == "terminated"' "$d/vm.ndjson"
-	test_that "$2 a VM killed while it halts: its last HLT went with the thread" jq -e -s 'map(select(.vm == "asleep-kvm")) |
-		(map(select(.type == "wait")) | length) as $waits | $waits > 0 and (map(select(.type == "outcome")) | length) == $waits and
-		(map(select(.type == "outcome"))[-1].end | . == "gone" or . == "user")' "$d/vm.ndjson"
+	test_that "$2 three VMs killed while they halt: each HLT has its end" jq -e -s '[range(3) as $n | map(select(.vm == "asleep\($n + 1)-kvm")) |
+		(map(select(.type == "wait")) | length) as $waits | $waits > 0 and (map(select(.type == "outcome" and .end != "unseen")) | length) == $waits] == [true, true, true]' "$d/vm.ndjson"
 	test_that "$2 two names of one thread, 13 and 17 events" jq -e -s 'map(select(.type == "wait" and .event == "pv_yield")) |
 		(map(.tid) | unique | length) == 1 and (group_by(.target) | map([.[0].target, length, (map(.comm) | unique)])) ==
 		[[1, 13, ["@x[1]: 5\\x0a\\x1bc"]], [2, 17, ["printf(\"%s\")\\xff"]]]' "$d/vm.ndjson"
@@ -64,10 +63,10 @@ judge_modules() {
 
 judge_disk() {
 	local d=$1 n
-	ends_with "$d" "$2" 1
+	ends_with "$d/disk" "$2" 1
 	test_that "$2 named" is_said "$d/err" "'small/trace.ndjson': No space left on device; it ends early"
-	n=$(jq -R 'fromjson? | select(.type == "wait") | .target' "$d/trace.ndjson" | grep -c '^1$')
-	test_that "$2 what was written is readable" test "$n" -gt 200 -a "$n" -lt 2003
+	n=$(jq -R 'fromjson? | select(.type == "wait") | .target' "$d/trace.ndjson" | grep -c '^1$' || true)
+	test_that "$2 what was written is readable" test "${n:-0}" -gt 200 -a "$n" -lt 2003
 	test_that "$2 and convert says that it is not whole" bash -c '"$0" convert -f csv "$1" >"$1.csv" 2>"$1.said"; [ $? = 1 -o $? = 5 ] && [ "$(grep -c ",pv_yield," "$1.csv")" = "$2" ]' \
 		"$kvmwait" "$d/trace.ndjson" "$n"
 	nothing_left "$d/disk" "$2"
@@ -75,12 +74,15 @@ judge_disk() {
 
 judge_hidden() {
 	local d=$1
-	ends_with "$d/kptr" "$2 kptr_restrict 2" 0
-	test_that "$2 kptr_restrict 2: every count is the guest's" is_equal "$d/kptr.json" "$d/kptr.ndjson"
-	judge_trace "$d/kptr.ndjson" "$2 kptr_restrict 2:"
-	ends_with "$d/btf" "$2 no BTF" 0
-	test_that "$2 no BTF: by tracepoints, inferred, and said" jq -e -s '.[0] | .script == "x86-tracepoint.bt" and ([.probes[].fidelity] | index("exact") | not)' "$d/btf.ndjson"
-	test_that "$2 no BTF: 13 events, balanced" last "$d/btf.ndjson" '.received == 13 and .counted == 13'
+	ends_with "$d/kptr" "$2 kptr_restrict 2" 4
+	test_that "$2 kptr_restrict 2: the next step" is_said "$d/kptr.err" 'sysctl kernel.kptr_restrict=1$'
+	ends_with "$d/kptr1" "$2 kptr_restrict 1" 0
+	test_that "$2 kptr_restrict 1: every count is the guest's" is_equal "$d/kptr1.json" "$d/kptr1.ndjson"
+	judge_trace "$d/kptr1.ndjson" "$2 kptr_restrict 1:"
+	# by tracepoints, for which bpftrace wants BTF or the kernel's headers
+	ends_with "$d/btf" "$2 no BTF, no headers" 1
+	test_that "$2 no BTF, no headers: said" is_said "$d/btf.err" 'Could not find kernel headers|BTF'
+	test_that "$2 no BTF, no headers: the next step" is_said "$d/btf.check" '-> boot a kernel with CONFIG_DEBUG_INFO_BTF'
 	ends_with "$d/tracefs" "$2 no tracefs" 3
 	test_that "$2 no tracefs: said" is_said "$d/tracefs.err" 'tracefs is not mounted'
 	test_that "$2 no tracefs: the next step" is_said "$d/tracefs.check" '-> mount -t tracefs'

@@ -45,12 +45,14 @@ killed() {
 # The VM ends while its vCPU halts; a thread takes another name; the wall clock is set back.
 guests() {
 	begin vm trace --outcome
-	kvmwait-guest -c 1 -n asleep --op-timeout 900 hlt=1000003 >/dev/null 2>&1 &
-	guest=$!
-	asleep() { grep -q asleep-kvm vm.ndjson; }
-	await asleep
-	kill -KILL $(pid_of asleep-kvm)
-	wait $guest
+	for n in 1 2 3; do
+		kvmwait-guest -c 1 -n asleep$n --op-timeout 900 hlt=1000003 >/dev/null 2>&1 &
+		guest=$!
+		asleep() { grep -q asleep$n-kvm vm.ndjson; }
+		await asleep
+		kill -KILL $(pid_of asleep$n-kvm)
+		wait $guest
+	done
 	date >before
 	date -s '2001-02-03 04:05:06' >after
 	kvmwait-guest -c 1 --stay 1 -n 'g]:$1 "}' --comm "$(printf '@x[1]: 5\n\033c')" --comm "$(printf 'printf("%%s")\377')" yield:1=13 yield:2=17 >guest.json
@@ -88,7 +90,7 @@ disk() {
 	mkdir -p small
 	mount -t tmpfs -o size=64k small small
 	kvmwait trace -o small/trace.ndjson -- kvmwait-guest -c 1 yield:1=2003 >/dev/null 2>err
-	echo $? >status
+	echo $? >disk.status
 	cat small/trace.ndjson >trace.ndjson
 	umount small
 	gone disk
@@ -96,13 +98,19 @@ disk() {
 
 # What a host hides: tracefs, BTF, addresses; at last, what it forbids. The next scenario needs another machine.
 hidden() {
+	kptr=$(cat /proc/sys/kernel/kptr_restrict)
 	echo 2 >/proc/sys/kernel/kptr_restrict
-	kvmwait trace -o kptr.ndjson -- kvmwait-guest hlt-user=13 yield:1=17 >kptr.json 2>kptr.err
+	kvmwait trace -d 1 >kptr.ndjson 2>kptr.err
 	echo $? >kptr.status
+	echo 1 >/proc/sys/kernel/kptr_restrict
+	kvmwait trace -o kptr1.ndjson -- kvmwait-guest -c 1 hlt-user=13 yield:1=17 >kptr1.json 2>kptr1.err
+	echo $? >kptr1.status
+	echo $kptr >/proc/sys/kernel/kptr_restrict
 	mkdir -p nothing
 	mount --bind nothing /sys/kernel/btf
 	kvmwait trace -o btf.ndjson -- kvmwait-guest -c 1 hlt-user=13 >btf.json 2>btf.err
 	echo $? >btf.status
+	kvmwait check >btf.check 2>&1
 	umount /sys/kernel/btf
 	umount $T
 	umount /sys/kernel/debug
