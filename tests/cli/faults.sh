@@ -203,7 +203,7 @@ test_that 'a limit of file size: named' said flood "'/tmp/limited': File too lar
 test_that 'a limit of file size: what was written is readable' ends_early "$room/tmp/limited"
 test_that 'a limit of file size: no bpftrace is left' none_left flood
 full() {
-	(in_room sh -c '"$1" trace --bpftrace /flood -d 0.05 -o /small/full; code=$?; cat /small/full; exit $code' sh "$kvmwait") >full.ndjson 2>flood.said </dev/null || [ $? = 1 ]
+	(in_room sh -c '"$1" trace --bpftrace /flood -d 0.05 -o /small/full & ln -s "../real/$!" "/proc/$!"; wait $!; code=$?; cat /small/full; exit $code' sh "$kvmwait") >full.ndjson 2>flood.said </dev/null || [ $? = 1 ]
 }
 test_that 'a full disk: exit 1' env small_size=64k bash -c "$(declare -f full in_room); $(declare -p work room top kvmwait as_user); full"
 test_that 'a full disk: named' said flood "'/small/full': No space left on device; it ends early"
@@ -214,7 +214,7 @@ for fds in '>&-' '<&- >&- 2>&-'; do
 done
 test_that 'standard output closed: exit 1' bash -c "$(declare -f in_room); $(declare -p work room top kvmwait as_user); (in_room \"\$kvmwait\" trace --bpftrace /good -d 0.05) >&- 2>good.said; [ \$? = 1 ]"
 test_that 'standard output closed: named' said good "'standard output': Bad file descriptor"
-reads_one() { rm -f code; { (in_room timeout 20 "$kvmwait" trace --bpftrace /flood) 2>head.said </dev/null; echo $? >code; } | head -n 1 >/dev/null; [ "$(cat code)" = 0 ] && [ ! -s head.said ] || { cat code head.said; return 1; }; }
+reads_one() { rm -f code; { (within=(timeout 20); in_room "$kvmwait" trace --bpftrace /flood) 2>head.said </dev/null; echo $? >code; } | head -n 1 >/dev/null; [ "$(cat code)" = 0 ] && [ ! -s head.said ] || { cat code head.said; return 1; }; }
 test_that '| head: ends quietly' reads_one
 test_that '| head: no bpftrace is left' none_left flood
 

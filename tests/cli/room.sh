@@ -26,13 +26,14 @@ room_make() {
 		mount --rbind /proc "$room/real"
 		mount --rbind "$tree" "$room$tree"
 		[ -z "$small_size" ] || mount -t tmpfs -o size="$small_size" small "$room/small"
+		ln -s "../real/$$" "$room/proc/$$" # the leak checker looks there
 		exec chroot "$room" "$@"
 	SH
 }
 
 # in_room COMMAND...: runs it there; its process is the caller's child, so that in the background $! is it.
-in_room() { exec unshare ${as_user[@]+"${as_user[@]}"} -m sh "$work/enter" "$room" "$top" "$@"; }
-as_user=()
+in_room() { exec ${within[@]+"${within[@]}"} unshare ${as_user[@]+"${as_user[@]}"} -m sh "$work/enter" "$room" "$top" "$@"; }
+as_user=() within=()
 [ "$(id -u)" = 0 ] || as_user=(-r)
 
 # stand_in NAME [VERSION] <<BODY: a bpftrace of that version; BODY is what it does when it is to trace. It has attach(),
@@ -58,7 +59,7 @@ stand_in() {
 traces() {
 	local name=$1 want=$2 code=0
 	shift 2
-	(in_room timeout -s KILL 60 "$kvmwait" trace --bpftrace "/$name" "$@") >"$name.ndjson" 2>"$name.said" </dev/null || code=$?
+	(within=(timeout -s KILL 60); in_room "$kvmwait" trace --bpftrace "/$name" "$@") >"$name.ndjson" 2>"$name.said" </dev/null || code=$?
 	[ "$code" = "$want" ] || { echo "exit $code, not $want"; cat -v "$name.said"; return 1; }
 }
 # said NAME PATTERN: kvmwait said so, and nothing that a terminal obeys.

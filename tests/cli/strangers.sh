@@ -19,7 +19,7 @@ forms_of() {
 	local command=$1 form=$2 code=0 check=$2
 	shift 2
 	[ "$command" = trace ] || check=$command-$form
-	(in_room timeout -s KILL 60 "$kvmwait" "$command" --bpftrace "/strangers-$command" -d 0.05 -f "$form" "$@") >"strange.$check" 2>strange.said </dev/null || code=$?
+	(within=(timeout -s KILL 60); in_room "$kvmwait" "$command" --bpftrace "/strangers-$command" -d 0.05 -f "$form" "$@") >"strange.$check" 2>strange.said </dev/null || code=$?
 	[ "$code" = 0 ] || { echo "exit $code"; cat -v strange.said; return 1; }
 	python3 "$here/strangers.py" check "$check" "strange.$check"
 }
