@@ -56,7 +56,9 @@ def comm_of(name):
     return name[:COMM_BYTES - 1]
 
 
-STRANGERS = {6000 + i: (clean(name[:NAME_BYTES]), clean(comm_of(name)), name) for i, name in enumerate(NAMES)}
+# beyond the processes that there are
+FIRST_PID = 4194304 - len(NAMES)
+STRANGERS = {FIRST_PID + i: (clean(name[:NAME_BYTES]), clean(comm_of(name)), name) for i, name in enumerate(NAMES)}
 
 
 def hexed(comm):
@@ -77,7 +79,8 @@ def make(room):
             f.write(b"%d (%s) S 1 2 3 0 -1 4194304 5 6 7 8 9 10 11 12 20 0 4 0 1 1234 56 18446744073709551615 0\n" % (pid, comm_of(name)))
         with open(os.path.join(here, "cmdline"), "wb") as f:
             f.write(b"qemu-system-x86_64\0-name\0guest=" + name.replace(b",", b",,") + b",debug-threads=on\0")
-        comm, cpu, tid, ts = hexed(comm_of(name)), pid * 2, pid * 10, pid * 1000
+        n = pid - FIRST_PID
+        comm, cpu, tid, ts = hexed(comm_of(name)), n * 2, 33000000 + n * 10, 1000000 + n * 1000
         trace.append(f"w {ts} 0 {pid} {tid} 0 hlt kvm -1 {comm}")
         trace.append(f"o {ts + 10} {ts} 0 {pid} {tid} 0 run 0 0 -1 0 0 0 0")
         stat.append((tid << 38) | (pid << 16))
