@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +26,13 @@ int attach_try_kprobe(const char *function)
 	attr.type = (uint32_t)number;
 	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : 0;
+}
+
+bool attach_is_locked(void)
+{
+	CLEANUP_FREE char *mode = file_line("/sys/kernel/security/lockdown");
+
+	return mode && strstr(mode, "[confidentiality]");
 }
 
 int attach_try_trampoline(void)

@@ -2,21 +2,22 @@
 // How blame is told: the texts of its table, and its rows as JSON.
 #include "blame_output.h"
 
+#include "keeper.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 bool blame_look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm)
 {
-	CLEANUP_FREE char *comm_path = xasprintf("/proc/%" PRIu32 "/comm", tid);
-	CLEANUP_FREE char *status_path = xasprintf("/proc/%" PRIu32 "/status", tid);
-	CLEANUP_FREE char *comm = file_line(comm_path);
+	CLEANUP_FREE char *comm = NULL;
 	CLEANUP_FREE char *status = NULL;
 	const char *tgid;
 
 	(void)context;
-	if (!comm || file_read(status_path, 65536, &status, NULL))
+	if (keeper_read(tid, KEEPER_COMM, 4096, &comm, NULL) || keeper_read(tid, KEEPER_STATUS, 65536, &status, NULL))
 		return false;
+	comm[strcspn(comm, "\n")] = '\0';
 	snprintf(ret_comm, COMM_BYTES + 1, "%s", comm);
 	tgid = strstr(status, "\nTgid:\t");
 	if (tgid)

@@ -45,6 +45,8 @@ struct callers *callers_new(char **ret_error)
 		dlclose(c.handle);
 		return NULL;
 	}
+	/* It reads all names with the first: now, while it may. */
+	c.resolve(c.cache, 0, &(struct bcc_symbol){ 0 });
 	ret = xcalloc(1, sizeof(*ret));
 	*ret = c;
 	return ret;

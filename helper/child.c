@@ -3,22 +3,28 @@
 #include "child.h"
 
 #include "event.h"
+#include "place.h"
+#include "privilege.h"
+#include "script.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/bpf.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PROGRAM_FD 3
-#define VERSION_PATIENCE_S 60u
+#define VERSION_PATIENCE_NS UINT64_C(60000000000)
 
 char *bpftrace_find(const char *given)
 {
@@ -35,11 +41,21 @@ char *bpftrace_find(const char *given)
 	return NULL;
 }
 
+int bpftrace_check(const char *path, char **ret_why)
+{
+	CLEANUP_FREE char *why = NULL;
+	CLEANUP_FD int fd = geteuid() ? -1 : trusted_open(path, O_PATH, &why);
+
+	if (geteuid() || fd >= 0)
+		return 0;
+	*ret_why = why ? xstrdup(why) : xstrdup(strerror(-fd));
+	return fd;
+}
+
 /* What a child sees of our environment: nothing that could change what it does. Ends with NULL. */
 #define CLEAN_ENVIRONMENT (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"HOME=/", (char *)"LC_ALL=C", (char *)"TERM=dumb"
 
-/* In the child: signals as they are by default, and death with the parent. */
-static void become_child(pid_t parent, int death_signal)
+void child_begin(pid_t parent, int death_signal)
 {
 	sigset_t none;
 
@@ -50,6 +66,15 @@ static void become_child(pid_t parent, int death_signal)
 	prctl(PR_SET_PDEATHSIG, death_signal);
 	if (getppid() != parent)
 		_exit(1);
+}
+
+/* A child that is not what it should be must not go on. */
+static void must(int err)
+{
+	static const char message[] = "kvmwait: the privileges of a child cannot be limited\n";
+
+	if (err)
+		_exit(write(STDERR_FILENO, message, sizeof(message) - 1) < 0 ? 125 : 126);
 }
 
 static int make_pipe(int fds[2])
@@ -85,46 +110,79 @@ static int wait_for(pid_t pid)
 	return status;
 }
 
+/* Reads until the other side closes or the text is full, NUL-terminated. False where that takes longer. */
+static bool read_in_time(int fd, char *text, size_t size, uint64_t patience_ns)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now_ns = monotonic_ns(), end_ns = now_ns + patience_ns;
+	size_t used = 0;
+	ssize_t n = 1;
+
+	for (; used < size - 1 && n && now_ns < end_ns; now_ns = monotonic_ns()) {
+		uint64_t left_ms = (end_ns - now_ns) / 1000000 + 1;
+
+		n = poll(&p, 1, left_ms < INT32_MAX ? (int)left_ms : INT32_MAX) > 0 ? read(fd, text + used, size - 1 - used) : -1;
+		used += n > 0 ? (size_t)n : 0;
+	}
+	text[used] = '\0';
+	return !n || used == size - 1;
+}
+
 char *bpftrace_version(const char *path, char **ret_error)
 {
+	return bpftrace_version_within(path, VERSION_PATIENCE_NS, ret_error);
+}
+
+char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret_error)
+{
 	char text[256];
-	size_t used = 0;
 	int out[2] = { -1, -1 };
 	pid_t pid, parent = getpid();
-	int status = 0;
+	bool in_time;
 	char *v;
 
+	if (bpftrace_check(path, ret_error))
+		return NULL;
 	if (make_pipe(out)) {
 		*ret_error = xstrdup(strerror(errno));
 		return NULL;
 	}
 	pid = fork();
 	if (!pid) {
-		become_child(parent, SIGKILL);
+		child_begin(parent, SIGKILL);
+		setpgid(0, 0);
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
-		alarm(VERSION_PATIENCE_S); /* survives the exec: one that hangs is ended */
+		privilege_close_files(INT_MAX, INT_MAX);
+		must(privilege_limit(0));
 		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CLEAN_ENVIRONMENT, NULL });
 		_exit(127);
 	}
 	close(out[1]);
-	for (ssize_t n; pid > 0 && used < sizeof(text) - 1 && (n = read(out[0], text + used, sizeof(text) - 1 - used)) > 0;)
-		used += (size_t)n;
+	setpgid(pid, pid);
+	in_time = pid > 0 && read_in_time(out[0], text, sizeof(text), patience_ns);
 	close(out[0]);
-	if (pid > 0)
-		status = wait_for(pid);
-	text[used] = '\0';
+	if (pid > 0) {
+		kill(-pid, SIGKILL); /* it has nothing more to say */
+		wait_for(pid);
+	}
 	v = strstr(text, "bpftrace v");
 	if (!v || v[10] < '0' || v[10] > '9') {
 		char clean[4 * 80 + 1];
 
 		text_clean(text, strcspn(text, "\n") < 80 ? strcspn(text, "\n") : 80, clean);
-		*ret_error = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM
-				     ? xasprintf("it does not answer --version within %u s", VERSION_PATIENCE_S)
-				     : xasprintf("it does not say its version, but '%s'", clean);
+		*ret_error = in_time ? xasprintf("it does not say its version, but '%s'", clean)
+				     : xasprintf("it does not answer --version within %g s", (double)patience_ns / 1e9);
 		return NULL;
 	}
 	return xstrndup(v + 10, strspn(v + 10, "0123456789."));
+}
+
+bool bpftrace_is_old(const char *version)
+{
+	struct version v, oldest;
+
+	return version_parse(version, &v) || version_parse(BPFTRACE_OLDEST, &oldest) || version_compare(v, oldest) < 0;
 }
 
 /* A file in memory that holds the program, for /proc/self/fd/3. */
@@ -188,6 +246,12 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 	dup2(out[1], STDOUT_FILENO);
 	dup2(err[1], STDERR_FILENO);
 	dup2(program_fd, PROGRAM_FD);
+	privilege_close_files(PROGRAM_FD, PROGRAM_FD);
+	if (chdir("/"))
+		_exit(126);
+	/* Maps count as locked memory before 5.11. A failure shows when they are made. */
+	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+	must(privilege_limit(privilege_of_bpftrace()));
 	execve(path, argv, environment);
 	_exit(127);
 }
@@ -211,7 +275,7 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 		return code ? code : -EIO;
 	}
 	if (!pid) {
-		become_child(parent, SIGKILL);
+		child_begin(parent, SIGKILL);
 		exec_bpftrace(path, params, settings, in, out, err, program_fd);
 	}
 	setpgid(pid, pid);
@@ -273,9 +337,10 @@ int stopper_start(struct child *ret)
 		return -errno;
 	pid = fork();
 	if (!pid) {
-		become_child(parent, SIGKILL);
+		child_begin(parent, SIGKILL);
 		setpgid(0, 0); /* Ctrl-C is for the parent */
-		close(in[1]);
+		privilege_close_files(in[0], in[0]);
+		must(privilege_drop(0));
 		while (read(in[0], &byte, 1) < 0 && errno == EINTR)
 			;
 		_exit(0);
@@ -289,35 +354,94 @@ int stopper_start(struct child *ret)
 	return 0;
 }
 
-int command_start(char *const argv[], int stdout_fd, struct child *ret)
+/* The first of PATH that can be run. Root does not look where somebody else decides what lies there: below here. */
+static char *find_command(const char *name)
 {
-	int status[2] = { -1, -1 };
-	int code = 0;
-	pid_t pid, parent = getpid();
+	const char *path = getenv("PATH");
+	struct strings directories = { 0 };
+	char *found = NULL;
 
-	if (make_pipe(status))
-		return -errno;
-	pid = fork();
-	if (!pid) {
-		become_child(parent, SIGTERM);
-		if (stdout_fd != STDOUT_FILENO)
-			dup2(stdout_fd, STDOUT_FILENO);
-		execvp(argv[0], argv);
-		code = errno;
-		if (write(status[1], &code, sizeof(code)) < 0)
-			_exit(126);
-		_exit(127);
+	if (geteuid() || strchr(name, '/'))
+		return xstrdup(name); /* execvp() does as it does everywhere */
+	strings_split(&directories, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin", ":");
+	for (size_t i = 0; i < directories.n && !found; i++) {
+		char *candidate = xasprintf("%s/%s", directories.items[i], name);
+
+		if (*candidate == '/' && !access(candidate, X_OK))
+			found = candidate;
+		else
+			free(candidate);
 	}
-	close(status[1]);
-	if (pid < 0)
+	strings_done(&directories);
+	return found;
+}
+
+/* In the child. */
+static void become_command(char *const argv[], int stdout_fd, int go_fd, int status_fd)
+{
+	int code = ENOENT;
+	char *path, byte;
+	ssize_t n;
+
+	do
+		n = read(go_fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(0);
+	if (stdout_fd != STDOUT_FILENO)
+		dup2(stdout_fd, STDOUT_FILENO);
+	path = find_command(argv[0]);
+	if (path) {
+		execvp(path, argv);
 		code = errno;
-	else if (read(status[0], &code, sizeof(code)) == (ssize_t)sizeof(code))
-		wait_for(pid);
-	close(status[0]);
-	if (code)
-		return -code;
-	*ret = (struct child){ .pid = pid, .in_fd = -1, .out_fd = -1, .err_fd = -1 };
+	}
+	_exit(write(status_fd, &code, sizeof(code)) < 0 ? 126 : 127);
+}
+
+int command_prepare(char *const argv[], int stdout_fd, struct child *ret)
+{
+	int go[2] = { -1, -1 }, status[2] = { -1, -1 };
+	int err = make_pipe(go);
+	pid_t pid = -1, parent = getpid();
+
+	if (!err)
+		err = make_pipe(status);
+	if (!err) {
+		pid = fork();
+		err = pid < 0 ? -errno : 0;
+	}
+	if (!pid) {
+		child_begin(parent, SIGTERM);
+		close(go[1]);
+		become_command(argv, stdout_fd, go[0], status[1]);
+	}
+	if (err) {
+		close_pair(go);
+		close_pair(status);
+		return err;
+	}
+	close(go[0]);
+	close(status[1]);
+	*ret = (struct child){ .pid = pid, .in_fd = go[1], .out_fd = status[0], .err_fd = -1 };
 	return 0;
+}
+
+int command_start(struct child *c)
+{
+	int code = 0;
+
+	if (write(c->in_fd, "", 1) != 1)
+		code = EPIPE;
+	else if (read(c->out_fd, &code, sizeof(code)) != (ssize_t)sizeof(code))
+		code = 0;
+	child_hang_up(c);
+	close(c->out_fd);
+	c->out_fd = -1;
+	if (!code)
+		return 0;
+	wait_for(c->pid);
+	c->pid = 0;
+	return -code;
 }
 
 void child_hang_up(struct child *c)
@@ -327,14 +451,20 @@ void child_hang_up(struct child *c)
 	c->in_fd = -1;
 }
 
-void child_close(struct child *c)
+void child_close_outputs(struct child *c)
 {
-	int *fds[] = { &c->in_fd, &c->out_fd, &c->err_fd };
+	int *fds[] = { &c->out_fd, &c->err_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);
 		*fds[i] = -1;
 	}
+}
+
+void child_close(struct child *c)
+{
+	child_hang_up(c);
+	child_close_outputs(c);
 	c->pid = 0;
 }

@@ -14,13 +14,27 @@ struct child {
 };
 
 /*
+ * In a child, first of all: signals as they are by default, and death with the parent. For whoever forks one himself.
+ */
+void child_begin(pid_t parent, int death_signal);
+
+/*
  * Where bpftrace is: the given path, else the first of the system's directories that has one (no look at
  * PATH: this may run as root). NULL where there is none; the caller frees.
  */
 char *bpftrace_find(const char *given);
 
-/* The version it reports, "0.23.2"; the caller frees. NULL with ret_error (the caller frees) where it has none. */
+/* Where this process is root: may only root change it? 0, or -errno with ret_why (the caller frees). */
+int bpftrace_check(const char *path, char **ret_why);
+
+/* The version it reports, "0.23.2", where bpftrace_check() passes it; the caller frees. NULL with ret_error (the caller frees) where it has none. */
 char *bpftrace_version(const char *path, char **ret_error);
+/* The same for one who does not wait a minute for it. */
+char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret_error);
+
+#define BPFTRACE_OLDEST "0.17"
+/* Is the version older than that, or none? */
+bool bpftrace_is_old(const char *version);
 
 struct bpftrace_settings {
 	bool kernel_btf_only;	   /* bpftrace before 0.18 finds no types on a kernel without module BTF unless told where */
@@ -29,7 +43,8 @@ struct bpftrace_settings {
 };
 
 /*
- * Starts bpftrace on a program. It runs /bin/cat as its command, which copies our end of a pipe: what is written
+ * Starts bpftrace on a program, as root with no more capabilities than it takes, nothing of our environment and none of
+ * our files. It runs /bin/cat as its command, which copies our end of a pipe: what is written
  * to in_fd comes out on out_fd once everything is attached, and closing in_fd ends the trace in good order,
  * also when this process is killed. On failure -errno with ret_error (the caller frees).
  */
@@ -57,11 +72,22 @@ uint64_t bpftrace_missed(pid_t pid);
  */
 int stopper_start(struct child *ret);
 
-/* Starts a command of the user's, found on PATH. Its output goes to stdout_fd. 0 or -errno of the exec. */
-int command_start(char *const argv[], int stdout_fd, struct child *ret);
+/*
+ * A process that is to become a command of the user's, with all that he may: made before this one gives privileges up. It
+ * waits, and ends when it is hung up on. 0 or -errno.
+ */
+int command_prepare(char *const argv[], int stdout_fd, struct child *ret);
+/*
+ * Lets it run. The command is found on PATH; for root only in directories with a whole path. Its output goes to the
+ * stdout_fd of before. 0 or -errno of the exec; then nothing is left of it.
+ */
+int command_start(struct child *c);
 
 /* Closes our end of what the child reads. */
 void child_hang_up(struct child *c);
+
+/* Closes our ends of what the child writes. */
+void child_close_outputs(struct child *c);
 
 /* Closes what is open and forgets the child (which must have been reaped). */
 void child_close(struct child *c);

@@ -20,6 +20,8 @@ const struct option_help blame_options[] = {
 	{ 'e', "event", "LIST", "only these spins: ple, pv_yield", 'e' },
 	{ 'f', "format", "FORMAT", "table or json", 'f' },
 	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
+	OPTION_WAIT,
+	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
 	OPTION_VERBOSE,
 	{ 0 },

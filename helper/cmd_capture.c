@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include "btf_reduce.h"
+#include "place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,7 @@ const struct option_help capture_options[] = {
 #define CAPTURE_LIMIT_BYTES (256u << 20)
 
 struct capture {
-	const char *directory;
+	int directory_fd;
 	const struct planning *planning;
 	struct strings modules;	  /* those the scripts are about */
 	struct strings functions; /* names without suffixes */
@@ -60,14 +61,10 @@ static void collect(struct capture *c)
 
 static void save(struct capture *c, const char *path, const void *data, size_t size)
 {
-	CLEANUP_FREE char *full = xasprintf("%s%s", c->directory, path);
-	CLEANUP_FREE char *above = xstrndup(full, (size_t)(strrchr(full, '/') - full));
-	int err = directory_make(above);
+	int err = output_write_below(c->directory_fd, path, data, size);
 
-	if (!err)
-		err = file_write(full, data, size);
 	if (err && !c->error)
-		c->error = xasprintf("'%s': %s", full, strerror(-err));
+		c->error = xasprintf("'%s': %s", path, strerror(-err));
 }
 
 static void save_text(struct capture *c, const char *path, const char *text)
@@ -204,25 +201,34 @@ static void save_btf(struct capture *c)
 	free(images);
 }
 
-static bool is_empty(const char *directory)
+static bool is_empty(int directory_fd)
 {
-	struct dirent **entries;
-	int n = scandir(directory, &entries, NULL, NULL);
+	int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	size_t n = 0;
 
-	for (int i = 0; i < n; i++)
-		free(entries[i]);
-	if (n >= 0)
-		free(entries);
-	return n < 0 ? errno == ENOENT : n <= 2; /* yet to be made; or itself and the one above */
+	if (!directory)
+		return false;
+	while (readdir(directory))
+		n++;
+	closedir(directory);
+	return n <= 2; /* itself and the one above */
 }
 
-static int capture(const char *directory)
+static int capture(const char *directory, bool force)
 {
 	struct planning planning;
-	struct capture c = { .directory = directory, .planning = &planning };
+	CLEANUP_FREE char *why = NULL;
+	CLEANUP_FD int directory_fd = output_directory_open(directory, &why);
+	struct capture c = { .directory_fd = directory_fd, .planning = &planning };
 	CLEANUP_FREE char *traceable = NULL;
-	int code = planning_make("", &planning);
+	int code;
 
+	if (directory_fd < 0)
+		return fail(EXIT_FAILED, "the capture cannot be written: '%s': %s", directory, why);
+	if (!force && !is_empty(directory_fd))
+		return fail(EXIT_FAILED, "'%s' is not an empty directory: name another, or give --force", directory);
+	code = planning_make("", &planning);
 	if (code)
 		return code;
 	collect(&c);
@@ -262,7 +268,5 @@ int cmd_capture(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return fail(EXIT_USAGE, "capture takes one directory");
-	if (!force && !is_empty(argv[optind]))
-		return fail(EXIT_FAILED, "'%s' is not an empty directory: name another, or give --force", argv[optind]);
-	return capture(argv[optind]);
+	return capture(argv[optind], force);
 }

@@ -4,6 +4,8 @@
 
 #include "attach.h"
 #include "child.h"
+#include "place.h"
+#include "privilege.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -24,9 +26,6 @@ const struct option_help check_options[] = {
 	{ 0 },
 };
 
-#define CAP_SYS_ADMIN_BIT 21
-#define CAP_PERFMON_BIT 38
-#define CAP_BPF_BIT 39
 #define INITIAL_PID_NAMESPACE 4026531836u
 
 enum level {
@@ -72,31 +71,13 @@ find(struct report *r, enum level level, const char *what, const char *next, con
 
 /* ---- privileges and restrictions ---- */
 
-static uint64_t effective_capabilities(void)
-{
-	CLEANUP_FREE char *status = NULL;
-	const char *line;
-
-	if (file_read("/proc/self/status", 1 << 20, &status, NULL))
-		return 0;
-	line = strstr(status, "\nCapEff:");
-	return line ? strtoull(line + 8, NULL, 16) : 0;
-}
-
-static bool can_trace(void)
-{
-	uint64_t caps = effective_capabilities();
-
-	return (caps >> CAP_SYS_ADMIN_BIT & 1) || ((caps >> CAP_BPF_BIT & 1) && (caps >> CAP_PERFMON_BIT & 1));
-}
-
 static void check_privilege(struct report *r)
 {
 	struct stat ns;
 
 	if (geteuid())
 		find(r, LEVEL_BAD, "privilege", "run it with sudo", "not root: nothing can attach");
-	else if (!can_trace())
+	else if (!privilege_can_trace())
 		find(r, LEVEL_BAD, "privilege", "give CAP_BPF and CAP_PERFMON, or leave the container",
 		     "root without CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN)");
 	else
@@ -110,7 +91,7 @@ static void check_lockdown(struct report *r)
 {
 	CLEANUP_FREE char *mode = file_line("/sys/kernel/security/lockdown");
 
-	if (mode && strstr(mode, "[confidentiality]"))
+	if (attach_is_locked())
 		find(r, LEVEL_BAD, "lockdown", "boot without lockdown=confidentiality", "confidentiality: BPF may not read kernel memory");
 	else
 		find(r, LEVEL_OK, "lockdown", NULL, "%s", mode ? mode : "none");
@@ -136,6 +117,18 @@ static void check_kernel(struct report *r, const struct planning *p)
 		find(r, LEVEL_BAD, "tracefs", "run it with sudo", "'%s' cannot be read", k->tracefs);
 	else
 		find(r, LEVEL_OK, "tracefs", NULL, "'%s'", k->tracefs);
+}
+
+/* As root only what nobody else can change is run. */
+static void check_scripts(struct report *r, const struct planning *p)
+{
+	for (size_t i = 0; i < p->n_scripts; i++) {
+		if (p->scripts[i].untrusted) {
+			find(r, LEVEL_BAD, "scripts", TRUSTED_NEXT, "not root's alone: %s", p->scripts[i].untrusted);
+			return;
+		}
+	}
+	find(r, LEVEL_OK, "scripts", NULL, "'%s'", scripts_directory());
 }
 
 static void check_modules(struct report *r, const struct planning *p)
@@ -198,25 +191,22 @@ static void check_probes(struct report *r, const struct planning *p)
 
 /* ---- programs and devices ---- */
 
-static bool version_is_old(const char *version)
-{
-	struct version v;
-
-	return version_parse(version, &v) || version_compare(v, (struct version){ .major = 0, .minor = 17 }) < 0;
-}
-
 static void check_bpftrace(struct report *r, const char *given)
 {
 	CLEANUP_FREE char *path = bpftrace_find(given);
 	CLEANUP_FREE char *why = NULL;
-	CLEANUP_FREE char *version = path ? bpftrace_version(path, &why) : NULL;
+	bool refused = path && bpftrace_check(path, &why);
+	CLEANUP_FREE char *version = path && !refused ? bpftrace_version(path, &why) : NULL;
 
-	if (!path)
+	if (refused)
+		find(r, LEVEL_BAD, "bpftrace", "give the file and what is above it to root alone", "not root's alone: %s", why);
+	else if (!path)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s' is missing", given ? given : "/usr/bin/bpftrace");
 	else if (!version)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s': %s", path, why);
-	else if (version_is_old(version))
-		find(r, LEVEL_BAD, "bpftrace", "install bpftrace 0.17 or later", "'%s' is version %s, older than 0.17", path, version);
+	else if (bpftrace_is_old(version))
+		find(r, LEVEL_BAD, "bpftrace", "install bpftrace " BPFTRACE_OLDEST " or later",
+		     "'%s' is version %s, older than " BPFTRACE_OLDEST, path, version);
 	else
 		find(r, LEVEL_OK, "bpftrace", NULL, "'%s', version %s", path, version);
 }
@@ -337,6 +327,7 @@ static int check(bool json, const char *bpftrace)
 	if (code)
 		return code;
 	check_kernel(&r, &planning);
+	check_scripts(&r, &planning);
 	check_modules(&r, &planning);
 	check_probes(&r, &planning);
 	check_privilege(&r);

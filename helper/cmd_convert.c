@@ -7,6 +7,7 @@
 #include "order.h"
 #include "outcome.h"
 #include "output.h"
+#include "place.h"
 #include "progress.h"
 #include "relay.h"
 #include "summary.h"
@@ -281,6 +282,11 @@ static int convert(const char *input, const struct output_format *format, FILE *
 		summary_free(c.summary);
 		return fail(EXIT_FAILED, "the input cannot be opened: '%s': %s", input, strerror(-err));
 	}
+	code = drop_root(0); /* both are open */
+	if (code) {
+		summary_free(c.summary);
+		return code;
+	}
 	output_init(&c.output, format, out);
 	output_buffer(out);
 	if (format)
@@ -331,9 +337,10 @@ int cmd_convert(int argc, char **argv)
 	if (output && file_is_same(argv[optind], output))
 		return fail(EXIT_USAGE, "the output is the input: '%s'", output);
 	if (output) {
-		opened = fopen(output, "we");
-		if (!opened)
-			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, strerror(errno));
+		CLEANUP_FREE char *why = NULL;
+
+		if (output_open(output, &opened, &why))
+			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
 	}
 	return convert(argv[optind], format, opened ? opened : stdout, output ? output : "standard output");
 }

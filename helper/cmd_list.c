@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include "event.h"
+#include "privilege.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,8 @@ int cmd_list(int argc, char **argv)
 	}
 	if (optind < argc)
 		return fail(EXIT_USAGE, "list takes no argument: '%s'", argv[optind]);
+	if (drop_root(PRIVILEGE_TO_READ))
+		return EXIT_FAILED;
 	if (scripts_load(scripts_directory(), &scripts, &n, &why))
 		return fail(EXIT_FAILED, "the scripts cannot be read: %s", why);
 	if (json) {

@@ -2,6 +2,7 @@
 // kvmwait plan: the script for this kernel or a captured one, the fidelity of each event, and every reason.
 #include "command.h"
 
+#include "privilege.h"
 #include "program.h"
 
 #include <stdlib.h>
@@ -99,7 +100,9 @@ int cmd_plan(int argc, char **argv)
 	}
 	if (optind < argc)
 		return fail(EXIT_USAGE, "plan takes no argument: '%s'", argv[optind]);
-	code = planning_make(root, &planning);
+	code = *root ? drop_root(PRIVILEGE_TO_READ) : EXIT_OK; /* a captured root may come from anybody */
+	if (!code)
+		code = planning_make(root, &planning);
 	if (code)
 		return code;
 	if (program && planning.plan.chosen) {

@@ -35,6 +35,8 @@ const struct option_help record_options[] = {
 	OPTION_EVENT,
 	{ 0, "no-outcome", NULL, "only the events, not what followed them: costs less", OPT_NO_OUTCOME },
 	{ 0, "blame", NULL, "say at the end who had the CPU of vCPUs that spins waited for", OPT_BLAME },
+	OPTION_WAIT,
+	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
 	OPTION_VERBOSE,
 	{ 0 },

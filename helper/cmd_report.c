@@ -5,6 +5,7 @@
 
 #include "bundle_read.h"
 #include "output.h"
+#include "privilege.h"
 #include "progress.h"
 #include "recording.h"
 #include "report.h"
@@ -574,5 +575,7 @@ int cmd_report(int argc, char **argv)
 		if (file_is_same(argv[i], s.output))
 			return fail(EXIT_USAGE, "the output is the input: '%s'", s.output);
 	code = tracing_open(s.output, &opened);
+	if (!code) /* a recording may come from anybody */
+		code = drop_root(PRIVILEGE_TO_READ);
 	return code ? code : report_all(&s, opened ? opened : stdout, &argv[optind], argc - optind);
 }

@@ -2,15 +2,14 @@
 // kvmwait stat: counts from the kernel's maps, refreshed on a terminal, in plain lines elsewhere.
 #include "tracing.h"
 
+#include "keeper.h"
 #include "stat_output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -39,6 +38,8 @@ const struct option_help stat_options[] = {
 	OPTION_EVENT,
 	{ 'f', "format", "FORMAT", "table, json, csv or openmetrics", 'f' },
 	{ 'o', "output", "FILE", "write there instead of standard output; openmetrics: anew each time", 'o' },
+	OPTION_WAIT,
+	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
 	OPTION_VERBOSE,
 	{ 0 },
@@ -60,7 +61,8 @@ struct run {
 	const struct verdict *part;
 	struct vmnames *names;
 	struct stat *stat;
-	FILE *file;	/* NULL: `output` is replaced each time */
+	FILE *file;	/* NULL: the output is replaced each time */
+	struct place place; /* of that */
 	bool live;	/* what was drawn is drawn over */
 	bool begun;	/* csv has its heading */
 	size_t n_drawn; /* lines on the terminal */
@@ -158,36 +160,22 @@ static void write_report(struct run *r, FILE *f, struct stat_report *report, boo
 	write_rows(r, f, report, total, by);
 }
 
-/* Opens a new file beside `path`; a link that somebody has put there is not followed. */
-static FILE *open_beside(const char *path, char **ret_name)
-{
-	char *name = xasprintf("%s.XXXXXX", path);
-	int fd = mkostemp(name, O_CLOEXEC);
-
-	*ret_name = name;
-	if (fd < 0 || fchmod(fd, 0644)) /* whoever collects it is another user */
-		return NULL;
-	return fdopen(fd, "w");
-}
-
 /* The file has the old text or the new one, never a part. 0 or -errno. */
 static int replace_file(struct run *r, struct stat_report *report, bool total)
 {
-	CLEANUP_FREE char *name = NULL;
-	FILE *f = open_beside(r->s->output, &name);
-	int err = f ? 0 : -errno;
+	int fd = keeper_place_create(&r->place), err = 0;
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!f)
-		return err;
+		return fd < 0 ? fd : -errno;
 	write_report(r, f, report, total);
 	if (fflush(f) || ferror(f) || fsync(fileno(f)))
 		err = errno ? -errno : -EIO;
 	if (fclose(f) && !err)
 		err = -errno;
-	if (!err && rename(name, r->s->output))
-		err = -errno;
-	if (err)
-		unlink(name);
+	if (!err)
+		return keeper_place_put(&r->place);
+	keeper_place_drop(&r->place);
 	return err;
 }
 
@@ -387,6 +375,7 @@ static int run(struct run *r, struct trace_options *options)
 	options->context = r;
 	options->map_keys = MAP_KEYS;
 	options->reads_maps = true;
+	options->place = r->file ? NULL : &r->place;
 	options->program.interval_ms = (unsigned int)(r->s->interval_ns / 1000000);
 	if (r->s->output)
 		options->command_stdout = STDOUT_FILENO;
@@ -402,7 +391,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 	CLEANUP_FREE char *bpftrace = NULL;
 	CLEANUP_FREE struct wait_name *waits = NULL;
 	CLEANUP_FILE FILE *opened = NULL;
-	struct run r = { .s = s, .plan = plan };
+	struct run r = { .s = s, .plan = plan, .place.directory_fd = -1 };
 	size_t n_waits;
 	int code;
 
@@ -415,7 +404,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 		return code;
 	bpftrace = options.bpftrace;
 	options.command = command;
-	code = tracing_open(s->format->counters ? NULL : s->output, &opened);
+	code = s->format->counters && s->output ? tracing_open_place(s->output, &r.place) : tracing_open(s->output, &opened);
 	if (code)
 		return code;
 	r.file = opened ? opened : s->output ? NULL : stdout;
@@ -427,6 +416,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 	code = run(&r, &options);
 	stat_free(r.stat);
 	vmnames_free(r.names);
+	place_done(&r.place);
 	return code;
 }
 

@@ -25,6 +25,8 @@ const struct option_help trace_options[] = {
 	{ 0, "callers", NULL, "add the chain of callers in the kernel to each event", OPT_CALLERS },
 	{ 'f', "format", "FORMAT", "table, json, ftrace, csv or perfetto", 'f' },
 	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
+	OPTION_WAIT,
+	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
 	{ 0, "schema", NULL, "print the JSON Schema of the records, and end", OPT_SCHEMA },
 	OPTION_VERBOSE,

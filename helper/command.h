@@ -62,6 +62,9 @@ extern const struct option_help list_options[], plan_options[], capture_options[
 /* "kvmwait: " and the message on stderr; returns the code. */
 int fail(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* privilege_drop(): 0, or an exit code with the message said. */
+int drop_root(uint64_t keep);
+
 /*
  * The next option of a command by its table: its id; 0 for --help, which has been served; -1 at the end;
  * '?' where it is wrong, which has been said.

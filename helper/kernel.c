@@ -303,6 +303,22 @@ bool kernel_has_module(const struct kernel *k, const char *module)
 	return strings_have(&k->modules, module);
 }
 
+bool kernel_module_is_live(const char *module)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t n = strlen(module);
+
+	/* "NAME SIZE USERS USED-BY STATE ADDRESS" */
+	for (const char *p = file_read("/proc/modules", FACT_LIMIT_BYTES, &text, NULL) ? "" : text; *p;) {
+		size_t length = strcspn(p, "\n");
+
+		if (!strncmp(p, module, n) && p[n] == ' ')
+			return !memmem(p, length, " Loading ", 9);
+		p += length + (p[length] == '\n');
+	}
+	return false;
+}
+
 /* ---- BTF ---- */
 
 static const struct kernel_btf *btf_of(const struct kernel *k, const char *module)

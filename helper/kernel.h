@@ -37,6 +37,8 @@ int kernel_load(const char *root, const struct script *scripts, size_t n_scripts
 void kernel_done(struct kernel *k);
 
 bool kernel_has_module(const struct kernel *k, const char *module);
+/* Is it loaded on the running system by now, and done with its start? */
+bool kernel_module_is_live(const char *module);
 /* Is there BTF for a module, or is the module part of the kernel and the kernel has BTF? */
 bool kernel_has_btf_of(const struct kernel *k, const char *module);
 

@@ -2,7 +2,10 @@
 // The table of commands, and nothing but dispatch and help.
 #include "command.h"
 
+#include "privilege.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -58,6 +61,13 @@ int fail(enum exit_code code, const char *format, ...)
 	va_end(args);
 	fputc('\n', stderr);
 	return (int)code;
+}
+
+int drop_root(uint64_t keep)
+{
+	int err = privilege_drop(keep);
+
+	return err ? fail(EXIT_FAILED, "privileges cannot be dropped: %s", strerror(-err)) : EXIT_OK;
 }
 
 static const struct command *find_command(const char *name)
@@ -129,6 +139,14 @@ int next_option(int argc, char **argv, const char *command)
 	return id;
 }
 
+/* What the caller has closed stays unusable; else the next file that is opened would get its number, and our text. */
+static void open_missing(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			_exit(EXIT_FAILED);
+}
+
 int run_command(int argc, char **argv)
 {
 	static char program[] = "kvmwait";
@@ -160,6 +178,8 @@ int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	open_missing();
 	signal(SIGPIPE, SIG_IGN); /* comes back as EPIPE, which is no failure: nobody reads any more */
+	signal(SIGXFSZ, SIG_IGN); /* comes back as EFBIG */
 	return run_command(argc, argv);
 }

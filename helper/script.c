@@ -4,13 +4,16 @@
 #include "script.h"
 
 #include "event.h"
+#include "place.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sha256.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HEADER_MARK "//@ "
 #define SCRIPT_LIMIT_BYTES (1u << 20)
@@ -441,6 +444,7 @@ void script_done(struct script *s)
 	free(s->name);
 	free(s->text);
 	free(s->purpose);
+	free(s->untrusted);
 	free(s->part);
 	free(s->append);
 	strings_done(&s->archs);
@@ -455,6 +459,24 @@ static int is_script(const struct dirent *entry)
 	const char *suffix = strrchr(entry->d_name, '.');
 
 	return suffix && suffix != entry->d_name && *entry->d_name != '.' && (!strcmp(suffix, ".bt") || !strcmp(suffix, ".part"));
+}
+
+/*
+ * Reads a script. As root by a way that nobody else can change; else, where that is not so, the reason is kept beside the
+ * text: whoever is to run it has to refuse it.
+ */
+static int read_script(const char *path, char **ret_text, size_t *ret_size, char **ret_untrusted)
+{
+	char *why = NULL;
+	CLEANUP_FD int fd = geteuid() ? -1 : trusted_open(path, O_RDONLY, &why);
+	int err = fd < 0 ? file_read(path, SCRIPT_LIMIT_BYTES, ret_text, ret_size)
+			 : file_read_open(fd, SCRIPT_LIMIT_BYTES, ret_text, ret_size);
+
+	if (err)
+		free(why);
+	else
+		*ret_untrusted = why;
+	return err;
 }
 
 int scripts_load(const char *directory, struct script **ret_scripts, size_t *ret_n, char **ret_error)
@@ -473,16 +495,19 @@ int scripts_load(const char *directory, struct script **ret_scripts, size_t *ret
 	for (int i = 0; i < n; i++) {
 		CLEANUP_FREE char *path = xasprintf("%s/%s", directory, entries[i]->d_name);
 		CLEANUP_FREE char *text = NULL;
+		char *untrusted = NULL;
 		size_t size;
 
 		if (!err) {
-			err = file_read(path, SCRIPT_LIMIT_BYTES, &text, &size);
+			err = read_script(path, &text, &size, &untrusted);
 			if (err)
 				*ret_error = xasprintf("'%s': %s", path, strerror(-err));
 			else
 				err = script_parse(entries[i]->d_name, text, size, &scripts[n_scripts], ret_error);
 			if (!err)
-				n_scripts++;
+				scripts[n_scripts++].untrusted = untrusted;
+			else
+				free(untrusted);
 		}
 		free(entries[i]);
 	}

@@ -63,6 +63,7 @@ struct script {
 	char *text;
 	size_t size;
 	char sha256[65];
+	char *untrusted; /* where this process is root: who else can change the file; NULL: nobody */
 	char *purpose;
 	char *part;	/* what it adds to another script that is run, "outcome"; NULL: it is run by itself */
 	bool lines_none; /* of a part: with it, events are counted and no line is printed for them */

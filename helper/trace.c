@@ -4,6 +4,7 @@
 
 #include "callers.h"
 #include "child.h"
+#include "keeper.h"
 #include "order.h"
 #include "outcome.h"
 #include "reader.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -29,6 +31,10 @@
 /* bpftrace drains its buffers after the end. When nothing has come for so long it is asked by a signal, then killed. */
 #define STOP_PATIENCE_NS (60 * NS_PER_S)
 #define INT_PATIENCE_NS (10 * NS_PER_S)
+#define ATTACH_PATIENCE_NS (300 * NS_PER_S)
+/* Before all is attached there is nothing to drain. */
+#define ATTACH_STOP_PATIENCE_NS (3 * NS_PER_S)
+#define MODULE_CHECK_NS (NS_PER_S / 2)
 #define POLL_MS 100
 #define CPUS_MAX 65536u
 
@@ -53,6 +59,7 @@ struct trace {
 	struct trace_result result;
 	enum state state;
 	struct child bpftrace, stopper, command;
+	struct child launcher; /* of the command, until it runs */
 	bool bpftrace_gone, command_gone;
 	struct line_reader out, err;
 	struct order order;
@@ -67,9 +74,13 @@ struct trace {
 	char *version;
 	char *tail[TAIL_LINES]; /* what bpftrace said last */
 	size_t n_tail;
+	uint64_t attach_ns; /* how long that may take */
 	uint64_t started_ns, running_ns, stopping_ns;
 	uint64_t wait_ns; /* when the last event arrived */
 	uint64_t read_ns; /* when bpftrace last said anything */
+	ino_t module_inode; /* 0: built in, or sysfs does not say */
+	uint64_t module_due_ns; /* when to look next whether it is still there */
+	bool attach_timed_out;
 	int stop_signals;
 	uint64_t shown_s; /* of the progress */
 };
@@ -262,16 +273,35 @@ static void remember(struct trace *t, const char *line, size_t n)
 {
 	size_t slot = t->n_tail++ % TAIL_LINES;
 
+	/* It may quote what a guest or a stranger wrote, and it is shown. */
 	free(t->tail[slot]);
-	t->tail[slot] = xstrndup(line, n);
+	t->tail[slot] = xcalloc(n, 4 + 1);
+	text_clean(line, n, t->tail[slot]);
 	if (t->options->verbose)
 		fprintf(stderr, "bpftrace: %s\n", t->tail[slot]);
 }
 
+/* That of a module of the same name which is loaded again is another. */
+static ino_t module_inode(const struct trace *t)
+{
+	CLEANUP_FREE char *path = xasprintf("/sys/module/%s", t->options->program.script->script->module);
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+/* All of bpftrace: the program it runs as well, and what it may be wrapped in. */
+static void kill_bpftrace(const struct trace *t)
+{
+	if (!t->bpftrace_gone)
+		kill(-t->bpftrace.pid, SIGKILL);
+}
+
 static void stop(struct trace *t, const char *why)
 {
+	t->result.unloaded |= t->state != STATE_STOPPING && t->module_inode && module_inode(t) != t->module_inode;
 	if (!t->result.why)
-		t->result.why = why;
+		t->result.why = t->result.unloaded ? "the module was unloaded" : why;
 	if (t->state == STATE_STOPPING)
 		return;
 	t->state = STATE_STOPPING;
@@ -279,7 +309,7 @@ static void stop(struct trace *t, const char *why)
 	/* A storm can outrun bpftrace for ever: first the kernel stops reporting, then bpftrace is to end. */
 	child_hang_up(&t->stopper);
 	if (t->options->reads_maps && !t->bpftrace_gone)
-		t->result.missed = bpftrace_missed(t->bpftrace.pid);
+		t->result.missed = keeper_missed(t->bpftrace.pid);
 	child_hang_up(&t->bpftrace);
 	if (t->command.pid && !t->command_gone)
 		kill(t->command.pid, SIGTERM);
@@ -294,8 +324,10 @@ static void begin_running(struct trace *t)
 		return;
 	t->state = STATE_RUNNING;
 	if (t->options->command) {
-		int err = command_start(t->options->command, t->options->command_stdout, &t->command);
+		int err = command_start(&t->launcher);
 
+		t->command = t->launcher;
+		t->launcher = (struct child){ .in_fd = -1, .out_fd = -1, .err_fd = -1 };
 		if (err) {
 			fprintf(stderr, "kvmwait: the command could not be run: '%s': %s\n", t->options->command[0], strerror(-err));
 			t->result.command_status = 127;
@@ -370,19 +402,20 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 {
 	struct wire_line wire;
 
-	if (from_stdout && n == strlen(READY_LINE) && !memcmp(line, READY_LINE, n)) {
+	if (from_stdout && !t->running_ns && n == strlen(READY_LINE) && !memcmp(line, READY_LINE, n)) {
 		begin_running(t);
 		return;
 	}
 	wire_parse(line, n, &wire);
+	/* Scripts print on standard output; beside it only the losses are told. */
+	if (!from_stdout && wire.kind != WIRE_LOST)
+		wire.kind = WIRE_NOTHING;
 	if (wire.kind != WIRE_FRAME && from_stdout)
 		let_go(t);
 	switch (wire.kind) {
 	case WIRE_WAIT:
 	case WIRE_OUTCOME:
 	case WIRE_SCHED:
-		if (!from_stdout)
-			break;
 		take_record(t, &wire.record);
 		return;
 	case WIRE_FRAME:
@@ -403,9 +436,9 @@ static void take_line(struct trace *t, const char *line, size_t n, bool from_std
 		return;
 	case WIRE_BEGIN:
 		if (t->options->reads_maps)
-			t->result.priority_error = bpftrace_go_first(t->bpftrace.pid);
+			t->result.priority_error = keeper_go_first(t->bpftrace.pid);
 		else
-			child_wait_turns(t->bpftrace.pid);
+			keeper_wait_turns(t->bpftrace.pid);
 		return;
 	case WIRE_PART:
 		return;
@@ -460,6 +493,13 @@ static int exit_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static void note_end(struct trace *t, int status)
+{
+	t->bpftrace_gone = true;
+	t->result.bpftrace_status = exit_status(status);
+	stop(t, WIFSIGNALED(status) ? "bpftrace was killed" : "bpftrace ended");
+}
+
 static void reap(struct trace *t)
 {
 	int status;
@@ -469,11 +509,8 @@ static void reap(struct trace *t)
 		t->result.command_status = exit_status(status);
 		stop(t, "the command ended");
 	}
-	if (!t->bpftrace_gone && waitpid(t->bpftrace.pid, &status, WNOHANG) == t->bpftrace.pid) {
-		t->bpftrace_gone = true;
-		t->result.bpftrace_status = exit_status(status);
-		stop(t, WIFSIGNALED(status) ? "bpftrace was killed" : "bpftrace ended");
-	}
+	if (!t->bpftrace_gone && waitpid(t->bpftrace.pid, &status, WNOHANG) == t->bpftrace.pid)
+		note_end(t, status);
 }
 
 static void take_signal(struct trace *t, int fd)
@@ -487,8 +524,8 @@ static void take_signal(struct trace *t, int fd)
 		return;
 	}
 	stop(t, info.ssi_signo == SIGINT ? "interrupted" : "terminated");
-	if (++t->stop_signals > 1 && !t->bpftrace_gone)
-		kill(t->bpftrace.pid, SIGKILL);
+	if (++t->stop_signals > 1)
+		kill_bpftrace(t);
 }
 
 /* bpftrace is ending; is it still at it? */
@@ -496,12 +533,35 @@ static void watch_stopping(struct trace *t, uint64_t now_ns)
 {
 	uint64_t last_ns = t->read_ns > t->stopping_ns ? t->read_ns : t->stopping_ns;
 
-	if (t->bpftrace_gone || now_ns < last_ns)
+	if (now_ns < last_ns)
 		return;
-	if (now_ns - last_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS)
-		kill(t->bpftrace.pid, SIGKILL);
-	else if (now_ns - last_ns > STOP_PATIENCE_NS)
+	if (t->bpftrace_gone && now_ns - last_ns > INT_PATIENCE_NS)
+		child_close_outputs(&t->bpftrace); /* whoever else holds the pipes has nothing to say */
+	else if (!t->running_ns && now_ns - t->stopping_ns > ATTACH_STOP_PATIENCE_NS)
+		kill_bpftrace(t);
+	else if (now_ns - last_ns > STOP_PATIENCE_NS + INT_PATIENCE_NS)
+		kill_bpftrace(t);
+	else if (!t->bpftrace_gone && now_ns - last_ns > STOP_PATIENCE_NS)
 		kill(t->bpftrace.pid, SIGINT);
+}
+
+static void watch_attaching(struct trace *t, uint64_t now_ns)
+{
+	if (now_ns - t->started_ns <= t->attach_ns)
+		return;
+	t->attach_timed_out = true;
+	stop(t, "bpftrace did not attach in time");
+	kill_bpftrace(t);
+}
+
+/* The kernel removes the probes in a module that is unloaded, and tells nobody. */
+static void watch_module(struct trace *t, uint64_t now_ns)
+{
+	if (!t->module_inode || now_ns < t->module_due_ns)
+		return;
+	t->module_due_ns = now_ns + MODULE_CHECK_NS;
+	if (module_inode(t) != t->module_inode)
+		stop(t, "the module was unloaded");
 }
 
 static void watch_time(struct trace *t)
@@ -512,6 +572,10 @@ static void watch_time(struct trace *t)
 		watch_stopping(t, now_ns);
 	else if (t->state == STATE_RUNNING && t->options->duration_ns && now_ns - t->running_ns >= t->options->duration_ns)
 		stop(t, "the time is up");
+	else if (t->state == STATE_ATTACHING)
+		watch_attaching(t, now_ns);
+	else
+		watch_module(t, now_ns);
 	if (t->options->progress && t->state == STATE_ATTACHING && now_ns - t->started_ns > (t->shown_s + 1) * NS_PER_S)
 		fprintf(stderr, "\rkvmwait: attaching, %" PRIu64 " s ", ++t->shown_s);
 }
@@ -563,8 +627,12 @@ static char *why_not_attached(const struct trace *t)
 	size_t first = t->n_tail > TAIL_LINES ? t->n_tail - TAIL_LINES : 0;
 
 	if (!f)
-		return xstrdup("bpftrace ended before it was attached");
-	fprintf(f, "bpftrace ended before it was attached%s", t->n_tail ? "; it said:" : ", without a word");
+		abort();
+	if (t->attach_timed_out)
+		fprintf(f, "bpftrace had not attached after %g s", (double)t->attach_ns / (double)NS_PER_S);
+	else
+		fputs("bpftrace ended before it was attached", f);
+	fputs(t->n_tail ? "; it said:" : ", without a word", f);
 	for (size_t i = first; i < t->n_tail; i++)
 		fprintf(f, "\n  %s", t->tail[i % TAIL_LINES]);
 	fclose(f);
@@ -577,10 +645,8 @@ static void collect(struct trace *t)
 
 	while (!t->bpftrace_gone && waitpid(t->bpftrace.pid, &status, 0) < 0 && errno == EINTR)
 		;
-	if (!t->bpftrace_gone)
-		t->result.bpftrace_status = exit_status(status);
-	if (!t->result.why) /* its pipes were closed before its end was heard of */
-		t->result.why = WIFSIGNALED(status) ? "bpftrace was killed" : "bpftrace ended";
+	if (!t->bpftrace_gone) /* its last words came before the news of its end */
+		note_end(t, status);
 	if (t->command.pid && !t->command_gone) {
 		kill(t->command.pid, SIGTERM);
 		while (waitpid(t->command.pid, &status, 0) < 0 && errno == EINTR)
@@ -591,13 +657,13 @@ static void collect(struct trace *t)
 	child_close(&t->command);
 }
 
-/* The stopper ends by itself when it is hung up on. */
-static void collect_stopper(struct trace *t)
+/* Stopper and launcher end by themselves when they are hung up on. */
+static void collect_helper(struct child *c)
 {
-	child_hang_up(&t->stopper);
-	while (t->stopper.pid && waitpid(t->stopper.pid, NULL, 0) < 0 && errno == EINTR)
+	child_hang_up(c);
+	while (c->pid && waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	child_close(&t->stopper);
+	child_close(c);
 }
 
 static int block_signals(sigset_t *ret_old)
@@ -631,6 +697,25 @@ static unsigned int buffer_pages(const char *version)
 	return pages;
 }
 
+/* As root nothing is run that others can change. 0 or -errno with ret_error. */
+static int check_trust(const struct trace_options *options, char **ret_error)
+{
+	const struct program *program = &options->program;
+	const char *untrusted = program->script->script->untrusted;
+	CLEANUP_FREE char *why = NULL;
+	int err = 0;
+
+	for (size_t i = 0; i < program->n_parts && !untrusted; i++)
+		untrusted = program->parts[i]->script->untrusted;
+	if (!untrusted) {
+		err = bpftrace_check(options->bpftrace, &why);
+		if (!err)
+			return 0;
+	}
+	*ret_error = xasprintf("refused, as root runs only what nobody else can change: %s; " TRUSTED_NEXT, untrusted ? untrusted : why);
+	return untrusted ? -EPERM : err;
+}
+
 static int start(struct trace *t, char **ret_error)
 {
 	CLEANUP_FREE char *program = program_render(&t->options->program);
@@ -639,15 +724,11 @@ static int start(struct trace *t, char **ret_error)
 		.map_keys = t->options->map_keys,
 	};
 	struct strings params = { 0 };
-	CLEANUP_FREE char *why = NULL;
-	int err;
+	/* the launcher first: it would hold the others' pipes */
+	int err = t->options->command ? command_prepare(t->options->command, t->options->command_stdout, &t->launcher) : 0;
 
-	t->version = bpftrace_version(t->options->bpftrace, &why);
-	if (!t->version) {
-		*ret_error = xasprintf("'%s': %s", t->options->bpftrace, why);
-		return -ENOEXEC;
-	}
-	err = stopper_start(&t->stopper);
+	if (!err)
+		err = stopper_start(&t->stopper);
 	if (err) {
 		*ret_error = xasprintf("a process cannot be started: %s", strerror(-err));
 		return err;
@@ -658,8 +739,38 @@ static int start(struct trace *t, char **ret_error)
 	strings_done(&params);
 	if (err)
 		return err;
+	err = t->options->stays_root ? 0 : keeper_start(t->bpftrace.pid, t->options->place);
+	if (err) {
+		*ret_error = xasprintf("privileges cannot be dropped: %s", strerror(-err));
+		kill(t->bpftrace.pid, SIGKILL);
+		collect(t);
+		return err;
+	}
 	if (write(t->bpftrace.in_fd, READY_LINE "\n", strlen(READY_LINE) + 1) < 0)
 		t->result.balance.malformed++;
+	return 0;
+}
+
+/* How long bpftrace may take to answer, and to attach. */
+static uint64_t patience_ns(const struct trace_options *options)
+{
+	return options->attach_ns ? options->attach_ns : ATTACH_PATIENCE_NS;
+}
+
+/* 0 or -errno with ret_error. */
+static int ask_version(const struct trace_options *options, char **ret_version, char **ret_error)
+{
+	CLEANUP_FREE char *why = NULL;
+	char *version = bpftrace_version_within(options->bpftrace, patience_ns(options), &why);
+
+	if (version && bpftrace_is_old(version))
+		why = xasprintf("version %s, older than " BPFTRACE_OLDEST, version);
+	if (why) {
+		free(version);
+		*ret_error = xasprintf("'%s': %s", options->bpftrace, why);
+		return -ENOEXEC;
+	}
+	*ret_version = version;
 	return 0;
 }
 
@@ -677,21 +788,26 @@ static void trace_free(struct trace *t)
 	vmnames_free(t->names);
 }
 
-int trace_run(const struct trace_options *options, struct trace_result *ret, char **ret_error)
+/* Takes the version, which was allocated. */
+static int run(const struct trace_options *options, char *version, struct trace_result *ret, char **ret_error)
 {
 	struct trace t = {
 		.options = options,
 		.bpftrace = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.command = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.stopper = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
+		.launcher = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.result.command_status = -1,
+		.version = version,
+		.attach_ns = patience_ns(options),
 		.names = vmnames_new(""),
 		.started_ns = clock_ns(CLOCK_MONOTONIC),
 	};
 	sigset_t old;
 	CLEANUP_FD int signal_fd = block_signals(&old);
-	int err = 0;
+	int err = check_trust(options, ret_error);
 
+	t.module_inode = module_inode(&t);
 	t.out.fd = &t.bpftrace.out_fd;
 	t.err.fd = &t.bpftrace.err_fd;
 	reader_init(&t.out.reader, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
@@ -701,7 +817,7 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 		order_hold(&t.order);
 	if (program_has_part(&options->program, "outcome"))
 		t.outcomes = outcomes_new();
-	if (program_has_part(&options->program, "callers")) {
+	if (!err && program_has_part(&options->program, "callers")) {
 		t.callers = callers_new(ret_error);
 		err = t.callers ? 0 : -ELIBACC;
 	}
@@ -718,12 +834,22 @@ int trace_run(const struct trace_options *options, struct trace_result *ret, cha
 			flush(&t);
 		} else {
 			*ret_error = t.stop_signals ? xstrdup("stopped before it was attached") : why_not_attached(&t);
-			err = t.stop_signals ? -EINTR : -EIO;
+			err = t.stop_signals ? -EINTR : t.attach_timed_out ? -ETIMEDOUT : -EIO;
 		}
 	}
-	collect_stopper(&t);
+	collect_helper(&t.stopper);
+	collect_helper(&t.launcher);
+	keeper_stop();
 	*ret = t.result;
 	trace_free(&t);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return err;
+}
+
+int trace_run(const struct trace_options *options, struct trace_result *ret, char **ret_error)
+{
+	char *version;
+	int err = ask_version(options, &version, ret_error); /* which may hang: a signal still ends us here */
+
+	return err ? err : run(options, version, ret, ret_error);
 }

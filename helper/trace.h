@@ -4,6 +4,7 @@
 #define KVMWAIT_TRACE_H
 
 #include "event.h"
+#include "place.h"
 #include "program.h"
 #include "select.h"
 
@@ -12,11 +13,14 @@ struct trace_options {
 	struct program program; /* what of the plan is run */
 	char *bpftrace; /* path */
 	uint64_t duration_ns; /* 0: until the command ends or a signal comes */
+	uint64_t attach_ns;   /* how long attaching may take; 0: five minutes */
 	char *const *command; /* NULL: none */
 	int command_stdout;   /* where its output goes */
 	bool verbose;	      /* bpftrace's own words go to stderr */
 	bool reads_maps;      /* while it counts: bpftrace has to go first, and is asked what was missed */
 	bool progress;	      /* say on stderr that it is attaching */
+	struct place *place;   /* an output that is replaced meanwhile, by keeper_place_put(); may be NULL */
+	bool stays_root;       /* who runs it has work for root left: nothing is dropped */
 	unsigned int map_keys; /* room in each map; 0: as bpftrace has it */
 	bool hold;	       /* records wait for their turn as long as there is room, however far apart the CPUs are read */
 	/* Takes each record in turn (borrowed). Not 0 (-errno) ends the trace. */
@@ -36,12 +40,14 @@ struct trace_result {
 	uint64_t missed; /* runs of function probes that the kernel left out, where reads_maps asks */
 	int priority_error; /* what kept bpftrace from going first, or 0 */
 	int bpftrace_status; /* exit status, 128 + signal */
+	bool unloaded;	/* the module that is probed went away meanwhile, and the probes with it */
 	int take_error;	 /* what take or flush returned */
 	int command_status; /* -1: none ran */
 };
 
 /*
- * Runs a trace. SIGINT and SIGTERM end it in good order, a second one at once. 0, or -errno with ret_error
+ * Runs a trace. Once bpftrace has been started this process is no longer root, for good: what it writes to is open by then,
+ * what it asks of the system later the keeper does. SIGINT and SIGTERM end it in good order, a second one at once. 0, or -errno with ret_error
  * (the caller frees) when it never came to run; after that the result says how it went.
  */
 int trace_run(const struct trace_options *options, struct trace_result *ret, char **ret_error);

@@ -2,14 +2,18 @@
 // What the commands that trace have in common: filters and other options, what a host has to have, how it ends.
 #include "tracing.h"
 
+#include "attach.h"
 #include "child.h"
+#include "progress.h"
 #include "stat_output.h"
 #include "vmlist.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int parse_seconds(const char *text, uint64_t *ret_ns)
@@ -133,6 +137,13 @@ int tracing_take_option(struct tracing *t, int id)
 	case OPT_BPFTRACE:
 		t->bpftrace = optarg;
 		break;
+	case OPT_WAIT:
+		t->wait = true;
+		break;
+	case OPT_ATTACH_TIMEOUT:
+		if (parse_seconds(optarg, &t->attach_ns))
+			code = fail(EXIT_USAGE, "no time-out in seconds: '%s'", optarg);
+		break;
 	case 'v':
 		t->verbose = true;
 		break;
@@ -140,6 +151,114 @@ int tracing_take_option(struct tracing *t, int id)
 		return OPTION_OTHER;
 	}
 	return code ? code : OPTION_TAKEN;
+}
+
+/* ---- waiting for KVM ---- */
+
+/* A script for this kernel's architecture; all of them name the same modules. */
+static const struct script *script_of_arch(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_verdicts; i++)
+		if (!plan->verdicts[i].script->part && strings_have(&plan->verdicts[i].script->archs, plan->kernel->arch))
+			return plan->verdicts[i].script;
+	return NULL;
+}
+
+/* Is the module missing that is probed, so that it is no use to say which script does not fit? */
+static bool lacks_module(const struct plan *plan)
+{
+	const struct script *s = script_of_arch(plan);
+
+	return s && !plan->chosen && !kernel_has_module(plan->kernel, s->module);
+}
+
+/* The module of a vendor follows that of KVM by a moment, and no VM runs before it is there. */
+static bool has_to_wait(const struct plan *plan)
+{
+	const struct script *s = script_of_arch(plan);
+
+	return lacks_module(plan) || (s && s->n_vendors && !plan->vendor && kernel_has_module(plan->kernel, s->module));
+}
+
+/* The modules of the vendors with "or" between them, or the module itself where no vendor has one; the caller frees. */
+static char *modules_text(const struct script *s)
+{
+	struct strings modules = { 0 };
+	char *text;
+
+	for (size_t i = 0; i < s->n_vendors; i++)
+		strings_add(&modules, s->vendors[i].module);
+	if (!modules.n)
+		strings_add(&modules, s->module);
+	text = strings_join(&modules, " or ");
+	strings_done(&modules);
+	return text;
+}
+
+static bool is_there(const struct script *s)
+{
+	bool vendor = !s->n_vendors;
+
+	for (size_t i = 0; i < s->n_vendors; i++)
+		vendor |= kernel_module_is_live(s->vendors[i].module);
+	return vendor && kernel_module_is_live(s->module);
+}
+
+/* Sleeps until the modules are there. 0, or the signal that came meanwhile. */
+static int sleep_until_there(const struct script *s, const char *modules)
+{
+	const struct timespec moment = { .tv_nsec = 250000000 };
+	struct progress progress;
+	uint64_t quarters = 0;
+	sigset_t set, old;
+	int sig = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	progress_start(&progress);
+	while (!sig && !is_there(s)) {
+		progress_show(&progress, "waiting for %s, %" PRIu64 " s", modules, quarters++ / 4);
+		sig = sigtimedwait(&set, NULL, &moment);
+		if (sig < 0)
+			sig = 0;
+	}
+	progress_end(&progress);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return sig;
+}
+
+static int wait_for_modules(struct planning *p)
+{
+	while (has_to_wait(&p->plan)) {
+		const struct script *s = script_of_arch(&p->plan);
+		CLEANUP_FREE char *modules = modules_text(s);
+		int code;
+
+		fail(EXIT_OK, "%s is not loaded: waiting for it", modules);
+		if (sleep_until_there(s, modules))
+			return fail(EXIT_FAILED, "stopped while it waited for %s", modules);
+		planning_done(p);
+		code = planning_make("", p);
+		if (code) {
+			*p = (struct planning){ 0 };
+			return code;
+		}
+	}
+	return EXIT_OK;
+}
+
+static int say_why_not(const struct plan *plan)
+{
+	if (lacks_module(plan)) {
+		CLEANUP_FREE char *modules = modules_text(script_of_arch(plan));
+
+		return fail(EXIT_LACKING, "KVM is not loaded: load %s with modprobe, or wait for it with --wait", modules);
+	}
+	say_no_script(plan);
+	return EXIT_NO_SCRIPT;
 }
 
 int tracing_command(int argc, char **argv, const char *name, int (*take)(void *settings, int id),
@@ -158,16 +277,30 @@ int tracing_command(int argc, char **argv, const char *name, int (*take)(void *s
 	code = planning_make("", &planning);
 	if (code)
 		return code;
-	code = start(settings, optind < argc ? &argv[optind] : NULL, &planning.plan);
+	if (((const struct tracing *)settings)->wait)
+		code = wait_for_modules(&planning);
+	if (!code)
+		code = start(settings, optind < argc ? &argv[optind] : NULL, &planning.plan);
 	planning_done(&planning);
 	return code;
 }
 
 int tracing_open(const char *output, FILE **ret)
 {
-	*ret = output ? fopen(output, "we") : NULL;
-	if (output && !*ret)
-		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, strerror(errno));
+	CLEANUP_FREE char *why = NULL;
+
+	*ret = NULL;
+	if (output && output_open(output, ret, &why))
+		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
+	return EXIT_OK;
+}
+
+int tracing_open_place(const char *output, struct place *ret)
+{
+	CLEANUP_FREE char *why = NULL;
+
+	if (place_open(output, ret, &why))
+		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
 	return EXIT_OK;
 }
 
@@ -184,6 +317,20 @@ static int add_parts(const struct plan *plan, const char *const *parts, size_t n
 	return EXIT_OK;
 }
 
+/* What would come out as an error of bpftrace's that says nothing of the reason. */
+static int check_kernel_allows(const struct script *s)
+{
+	CLEANUP_FREE char *kptr_restrict = file_line("/proc/sys/kernel/kptr_restrict");
+
+	if (attach_is_locked())
+		return fail(EXIT_LACKING, "the kernel is locked down (confidentiality), and lets no probe attach: boot it without "
+			    "lockdown=confidentiality");
+	if (kptr_restrict && !strcmp(kptr_restrict, "2") && strstr(s->text, "kaddr("))
+		return fail(EXIT_LACKING, "the kernel hides its addresses from root too, and %s asks for one: set it to 1 for the time of "
+			    "the trace: sysctl kernel.kptr_restrict=1", s->name);
+	return EXIT_OK;
+}
+
 int tracing_prepare(const struct tracing *t, const struct plan *plan, const char *const *parts, size_t n_parts,
 		    struct trace_options *ret_options)
 {
@@ -191,16 +338,15 @@ int tracing_prepare(const struct tracing *t, const struct plan *plan, const char
 		.plan = plan,
 		.program = { .script = plan->chosen, .filter = t->filter },
 		.duration_ns = t->duration_ns,
+		.attach_ns = t->attach_ns,
 		.command_stdout = STDERR_FILENO,
 		.verbose = t->verbose,
 		.progress = isatty(STDERR_FILENO) && !t->verbose,
 	};
 	int code;
 
-	if (!plan->chosen) {
-		say_no_script(plan);
-		return EXIT_NO_SCRIPT;
-	}
+	if (!plan->chosen)
+		return say_why_not(plan);
 	code = add_parts(plan, parts, n_parts, &options.program);
 	if (code)
 		return code;
@@ -211,6 +357,11 @@ int tracing_prepare(const struct tracing *t, const struct plan *plan, const char
 	if (geteuid()) {
 		free(options.bpftrace);
 		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo");
+	}
+	code = check_kernel_allows(plan->chosen->script);
+	if (code) {
+		free(options.bpftrace);
+		return code;
 	}
 	*ret_options = options;
 	return EXIT_OK;
@@ -224,6 +375,8 @@ int tracing_run(const struct trace_options *options, struct trace_result *ret)
 	if (err == -EINTR)
 		return fail(EXIT_FAILED, "%s", why);
 	if (err == -ELIBACC)
+		return fail(EXIT_LACKING, "%s", why);
+	if (err == -EPERM)
 		return fail(EXIT_LACKING, "%s", why);
 	if (err == -ENOEXEC || err == -ENOENT || err == -EACCES)
 		return fail(EXIT_LACKING, "bpftrace cannot be used: %s; 'kvmwait check' says more", why);
@@ -239,12 +392,16 @@ int tracing_end_code(const struct trace_result *r, const char *output)
 	if (r->take_error)
 		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s; it ends early",
 			    output ? output : "standard output", strerror(-r->take_error));
+	if (r->unloaded)
+		fail(EXIT_OK, "the module that is probed was unloaded, and its probes with it: the trace ends there");
 	if (!r->balance.have_counted)
 		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s; bpftrace ended with %d): whether events were lost cannot be said",
 			    r->why, r->bpftrace_status);
 	if (!trace_balances(r))
 		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64 ", %" PRIu64 " lines malformed",
 			    r->balance.received, r->balance.lost, r->balance.counted, r->balance.malformed);
+	if (r->unloaded)
+		return EXIT_FAILED;
 	if (r->command_status == 127 && !strcmp(r->why, "the command could not be run"))
 		return EXIT_FAILED;
 	return EXIT_OK;

@@ -10,6 +10,8 @@ enum {
 	OPT_VCPU = 256,
 	OPT_VM,
 	OPT_BPFTRACE,
+	OPT_WAIT,
+	OPT_ATTACH_TIMEOUT,
 	OPT_FIRST, /* of the options that a command has for itself */
 };
 
@@ -20,11 +22,15 @@ enum {
 #define OPTION_VCPU { 0, "vcpu", "N", "only this vCPU (repeatable, or a list with commas; within 63 ids)", OPT_VCPU }
 #define OPTION_EVENT { 'e', "event", "LIST", "only these events: ple, hlt, pv_yield", 'e' }
 #define OPTION_BPFTRACE { 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE }
+#define OPTION_WAIT { 0, "wait", NULL, "where KVM is not loaded, wait until it is", OPT_WAIT }
+#define OPTION_ATTACH_TIMEOUT \
+	{ 0, "attach-timeout", "SEC", "give up when attaching takes longer (default: 300)", OPT_ATTACH_TIMEOUT }
 #define OPTION_VERBOSE { 'v', "verbose", NULL, "let bpftrace's own words through to standard error", 'v' }
 
 struct tracing {
 	struct filter filter;
-	uint64_t duration_ns;
+	uint64_t duration_ns, attach_ns;
+	bool wait;
 	const char *bpftrace; /* as given */
 	bool verbose;
 };
@@ -42,13 +48,16 @@ int take_by(const char *text, unsigned int *ret_by);
 
 /*
  * The frame of a command that traces: its options go to take() one by one (an exit code ends it, OPTION_TAKEN goes on),
- * any argument but a command behind "--" is refused, and start() gets that (NULL: none) and the plan.
+ * any argument but a command behind "--" is refused, and start() gets that (NULL: none) and the plan. What `settings`
+ * points to begins with a struct tracing.
  */
 int tracing_command(int argc, char **argv, const char *name, int (*take)(void *settings, int id),
 		    int (*start)(void *settings, char **command, const struct plan *plan), void *settings);
 
 /* Opens the output if one is named, else gives NULL. 0, or an exit code with the message said. */
 int tracing_open(const char *output, FILE **ret);
+/* The same of an output that is replaced each time. place_done() closes it. */
+int tracing_open_place(const char *output, struct place *ret);
 
 /*
  * Sees that the host can trace this plan, with these parts, and prepares it: program, bpftrace, duration, verbosity,

@@ -168,8 +168,7 @@ int parse_i64(const char *text, int64_t *ret_value)
 	return 0;
 }
 
-/* Reads all that is behind a descriptor. */
-static int read_all(int fd, size_t limit_bytes, char **ret_text, size_t *ret_size)
+int file_read_open(int fd, size_t limit_bytes, char **ret_text, size_t *ret_size)
 {
 	size_t room = 1 << 16, used = 0;
 	struct stat st;
@@ -215,7 +214,7 @@ int file_read(const char *path, size_t limit_bytes, char **ret_text, size_t *ret
 {
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	return fd < 0 ? -errno : read_all(fd, limit_bytes, ret_text, ret_size);
+	return fd < 0 ? -errno : file_read_open(fd, limit_bytes, ret_text, ret_size);
 }
 
 /* Opens one part of a path; nothing but a directory or a regular file. */
@@ -255,7 +254,7 @@ int file_read_below(const char *root, const char *path, size_t limit_bytes, char
 {
 	CLEANUP_FD int fd = file_open_below(root, path);
 
-	return fd < 0 ? fd : read_all(fd, limit_bytes, ret_text, ret_size);
+	return fd < 0 ? fd : file_read_open(fd, limit_bytes, ret_text, ret_size);
 }
 
 char *file_line(const char *path)

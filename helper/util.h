@@ -48,6 +48,8 @@ int parse_i64(const char *text, int64_t *ret_value);
  * Works on /proc and sysfs, whose files have no size. -EFBIG beyond limit_bytes.
  */
 int file_read(const char *path, size_t limit_bytes, char **ret_text, size_t *ret_size);
+/* The same of a file that is open. */
+int file_read_open(int fd, size_t limit_bytes, char **ret_text, size_t *ret_size);
 /*
  * Opens a file or directory below a directory that came from a stranger. -ELOOP where a part of the path is a link,
  * which could lead anywhere; -ENODEV for what is neither: opening a pipe or a device can do things or never return.

@@ -2,6 +2,8 @@
 // Names of VMs, from the command line or the cgroup of their process; read in user space, never in a probe.
 #include "vmname.h"
 
+#include "keeper.h"
+
 #include "event.h"
 
 #include <ctype.h>
@@ -339,20 +341,38 @@ char *vmname_from_cgroup(const char *cgroup, size_t n)
 
 /* ---- what /proc says ---- */
 
+/* A file of a process: of this system by the keeper, since most are not ours; of a captured root as it lies there. */
+static int read_of(const char *root, uint32_t tgid, enum keeper_file file, size_t limit_bytes, char **ret_text, size_t *ret_size)
+{
+	static const char *const names[] = { [KEEPER_CMDLINE] = "cmdline", [KEEPER_CGROUP] = "cgroup", [KEEPER_STAT] = "stat" };
+	CLEANUP_FREE char *path = NULL;
+
+	if (!*root)
+		return keeper_read(tgid, file, limit_bytes, ret_text, ret_size);
+	path = xasprintf("%s/proc/%" PRIu32 "/%s", root, tgid, names[file]);
+	return file_read(path, limit_bytes, ret_text, ret_size);
+}
+
+/* Where the link to the program leads. Its length, or -1. */
+static ssize_t read_exe(const char *root, uint32_t tgid, char *exe, size_t size)
+{
+	CLEANUP_FD int fd = *root ? -1 : keeper_open(tgid, KEEPER_EXE);
+	CLEANUP_FREE char *path = *root ? xasprintf("%s/proc/%" PRIu32 "/exe", root, tgid) : xasprintf("/proc/self/fd/%d", fd);
+
+	return readlink(path, exe, size);
+}
+
 char *vmname_of_process(const char *root, uint32_t tgid)
 {
-	CLEANUP_FREE char *exe_path = xasprintf("%s/proc/%" PRIu32 "/exe", root, tgid);
-	CLEANUP_FREE char *cmdline_path = xasprintf("%s/proc/%" PRIu32 "/cmdline", root, tgid);
-	CLEANUP_FREE char *cgroup_path = xasprintf("%s/proc/%" PRIu32 "/cgroup", root, tgid);
 	CLEANUP_FREE char *cmdline = NULL;
 	CLEANUP_FREE char *cgroup = NULL;
 	char exe[PATH_MAX], *name = NULL;
-	ssize_t length = readlink(exe_path, exe, sizeof(exe));
+	ssize_t length = read_exe(root, tgid, exe, sizeof(exe));
 	size_t n;
 
-	if (!file_read(cmdline_path, CMDLINE_LIMIT_BYTES, &cmdline, &n))
+	if (!read_of(root, tgid, KEEPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
 		name = name_from((struct span){ exe, length > 0 ? (size_t)length : 0 }, (struct span){ cmdline, n });
-	if (!name && !file_read(cgroup_path, CGROUP_LIMIT_BYTES, &cgroup, &n))
+	if (!name && !read_of(root, tgid, KEEPER_CGROUP, CGROUP_LIMIT_BYTES, &cgroup, &n))
 		name = vmname_from_cgroup(cgroup, n);
 	return name;
 }
@@ -360,12 +380,11 @@ char *vmname_of_process(const char *root, uint32_t tgid)
 /* Field 22 of stat, in ticks. The name of the process, field 2, may hold anything, but ends with the last ')'. */
 static int process_start(const char *root, uint32_t tgid, uint64_t *ret_ticks)
 {
-	CLEANUP_FREE char *path = xasprintf("%s/proc/%" PRIu32 "/stat", root, tgid);
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FREE char *number = NULL;
 	const char *field;
 	size_t n;
-	int err = file_read(path, STAT_LIMIT_BYTES, &text, &n);
+	int err = read_of(root, tgid, KEEPER_STAT, STAT_LIMIT_BYTES, &text, &n);
 
 	if (err)
 		return err;

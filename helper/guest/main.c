@@ -60,6 +60,7 @@ static const char help[] =
 	"  -n, --name NAME        names the machines NAME-kvm, NAME-xen, ...    [guest]\n"
 	"  -c, --vcpus N          vCPUs of each machine, 1 to 64                [2]\n"
 	"      --comm TEXT        name of the vCPU threads                      [CPU N/KVM]\n"
+	"                         a second one: from a vCPU's second OP on\n"
 	"      --op-timeout SEC   time for one OP on one vCPU                   [20]\n"
 	"      --skip OP[,OP]...  leave these out, and say so\n"
 	"      --no-pause         leave out all that executes PAUSE outside of a nested guest.\n"
@@ -85,7 +86,7 @@ static const char help[] =
 struct settings {
 	const char *name;
 	unsigned int vcpus;
-	const char *comm;
+	const char *comm, *later_comm;
 	uint64_t op_timeout_s;
 	const char *gate;
 	uint64_t stay_s;
@@ -154,7 +155,8 @@ static int take_option(struct settings *set, int key, const char *arg)
 	case 'c':
 		return take_vcpus(set, arg);
 	case OPT_COMM:
-		set->comm = arg;
+		set->later_comm = set->comm ? arg : NULL;
+		set->comm = set->comm ? set->comm : arg;
 		return 0;
 	case OPT_OP_TIMEOUT:
 		return take_seconds(arg, &set->op_timeout_s);
@@ -248,8 +250,11 @@ static enum exit_code do_plan(const struct settings *set, const struct host *hos
 	plan->op_timeout_ns = (int64_t)set->op_timeout_s * 1000000000;
 	plan->stay_s = set->stay_s;
 	plan->comm_given = set->comm != NULL;
+	plan->later_comm_given = set->later_comm != NULL;
 	if (set->comm)
 		strncpy(plan->comm, set->comm, sizeof(plan->comm) - 1);
+	if (set->later_comm)
+		strncpy(plan->later_comm, set->later_comm, sizeof(plan->later_comm) - 1);
 	rule_out(plan, set, host);
 	err = machines_run(plan, fd, set->name, set->gate);
 	if (err)

@@ -38,8 +38,9 @@ struct plan {
 	unsigned int tasks_count;
 	int64_t op_timeout_ns;
 	uint64_t stay_s;	/* how long the VMs stay when all is done */
-	bool comm_given;
+	bool comm_given, later_comm_given;
 	char comm[PLAN_COMM_SIZE];
+	char later_comm[PLAN_COMM_SIZE];	/* once a vCPU's first task is done */
 	atomic_bool go;			/* opens the barrier */
 	atomic_bool leave;		/* the VMs need not stay any longer */
 	atomic_bool pause_stuck;	/* some vCPU saw that a PAUSE makes no progress here */

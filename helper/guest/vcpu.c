@@ -261,8 +261,11 @@ static void do_tasks(struct vcpu *vcpu, bool holds)
 	for (unsigned int i = 0; i < plan->tasks_count; i++) {
 		struct task *task = &plan->tasks[(first + i) % plan->tasks_count];
 
-		if (is_mine(vcpu, task, holds))
-			do_task(vcpu, task);
+		if (!is_mine(vcpu, task, holds))
+			continue;
+		do_task(vcpu, task);
+		if (plan->later_comm_given)
+			prctl(PR_SET_NAME, plan->later_comm);
 	}
 }
 

@@ -14,6 +14,8 @@ trace --outcome
 trace --callers
 trace -f,--format formats
 trace -o,--output file
+trace --wait
+trace --attach-timeout none
 trace --bpftrace file
 trace --schema
 trace -v,--verbose
@@ -29,6 +31,8 @@ stat --vcpu none
 stat -e,--event events
 stat -f,--format stat_formats
 stat -o,--output file
+stat --wait
+stat --attach-timeout none
 stat --bpftrace file
 stat -v,--verbose
 stat -h,--help
@@ -39,6 +43,8 @@ blame --vcpu none
 blame -e,--event spins
 blame -f,--format blame_formats
 blame -o,--output file
+blame --wait
+blame --attach-timeout none
 blame --bpftrace file
 blame -v,--verbose
 blame -h,--help

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scheduling for the live tests: puts a thread on one CPU, with a real-time priority that nothing else there has.
 //   pin CPU PRIORITY TID       that thread; priority 0: as it is
-//   pin CPU PRIORITY hog       becomes a thread of that name and spins for ever, once it has made the file "hog.runs"
+//   pin CPU PRIORITY hog       becomes a thread of that name and spins for two minutes, once it has made the file
+//                              "hog.runs"; whoever waits for the kernel's own threads on that CPU waits as long
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static int pin(int tid, int cpu, int priority)
 {
@@ -33,6 +35,7 @@ int main(int argc, char *argv[])
 	if (strcmp(argv[3], "hog"))
 		return pin(atoi(argv[3]), atoi(argv[1]), atoi(argv[2]));
 	prctl(PR_SET_NAME, "hog");
+	alarm(120);
 	if (pin(0, atoi(argv[1]), atoi(argv[2])) || open("hog.runs", O_CREAT | O_WRONLY, 0644) < 0)
 		return 1;
 	for (;;)

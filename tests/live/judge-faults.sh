@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+# How the scenarios of faults are judged; sourced by suite.
+
+ends_with() { test_that "$2: exit $3" test "$(cat "$1.status" 2>/dev/null)" = "$3"; }
+is_said() { grep -qE "$2" "$1" || { cat -v "$1"; return 1; }; }
+# last FILE FILTER: of the end record.
+last() { jq -e -s ".[-1] | $2" "$1" >/dev/null || { tail -n 2 "$1"; return 1; }; }
+nothing_left() {
+	test_that "$2: no bpftrace is left" test -e "$1.gone"
+	test_that "$2: no probe is left" test ! -s "$1.probes"
+}
+
+judge_killed() {
+	local d=$1
+	test_that "$2 no probe before" test ! -s "$d/before.probes"
+	ends_with "$d/mid" "$2 bpftrace killed in mid-stream" 5
+	test_that "$2 bpftrace killed in mid-stream: 23 events, and the count is not known" last "$d/mid.ndjson" \
+		'.type == "end" and .why == "bpftrace was killed" and .bpftrace_status == 137 and .received == 23 and (has("counted") | not)'
+	test_that "$2 bpftrace killed in mid-stream: said" is_said "$d/mid.err" 'count is not known'
+	nothing_left "$d/mid" "$2 bpftrace killed in mid-stream"
+	ends_with "$d/twice" "$2 two SIGINTs" 5
+	test_that "$2 two SIGINTs: the count is not known" last "$d/twice.ndjson" '.why == "interrupted" and .bpftrace_status == 137 and (has("counted") | not)'
+	nothing_left "$d/twice" "$2 two SIGINTs"
+	test_that "$2 stopped while it attaches: it was so" test -s "$d/early.pid" -a ! -s "$d/early.ndjson"
+	ends_with "$d/early" "$2 stopped while it attaches" 1
+	test_that "$2 stopped while it attaches: said" is_said "$d/early.err" 'stopped before it was attached'
+	nothing_left "$d/early" "$2 stopped while it attaches"
+}
+
+judge_guests() {
+	local d=$1
+	ends_with "$d/vm" "$2 SIGTERM" 0
+	test_that "$2 received + lost = counted" balanced "$d/vm.ndjson"
+	test_that "$2 nothing lost, nothing late" lossless "$d/vm.ndjson"
+	test_that "$2 in time order, with the wall clock set back" in_order "$d/vm.ndjson"
+	test_that "$2 the wall clock was set back, and the stream says so" jq -e -s '.[0].clock.realtime > .[-1].clock.realtime and
+		.[0].clock.boottime < .[-1].clock.boottime and .[-1].why == "terminated"' "$d/vm.ndjson"
+	test_that "$2 three VMs killed while they halt: each HLT has its end" jq -e -s '[range(3) as $n | map(select(.vm == "asleep\($n + 1)-kvm")) |
+		(map(select(.type == "wait")) | length) as $waits | $waits > 0 and (map(select(.type == "outcome" and .end != "unseen")) | length) == $waits] == [true, true, true]' "$d/vm.ndjson"
+	test_that "$2 two names of one thread, 13 and 17 events" jq -e -s 'map(select(.type == "wait" and .event == "pv_yield")) |
+		(map(.tid) | unique | length) == 1 and (group_by(.target) | map([.[0].target, length, (map(.comm) | unique)])) ==
+		[[1, 13, ["@x[1]: 5\\x0a\\x1bc"]], [2, 17, ["printf(\"%s\")\\xff"]]]' "$d/vm.ndjson"
+	test_that "$2 the name of the VM" jq -e -s 'map(select(.event == "pv_yield" and .type == "wait") | .vm) | unique == ["g]:$1 \"}-kvm"]' "$d/vm.ndjson"
+	test_that "$2 fits the JSON Schema" valid_schema "$d/vm.ndjson"
+}
+
+judge_modules() {
+	local d=$1
+	ends_with "$d/without" "$2 KVM not loaded" 4
+	test_that "$2 KVM not loaded: the next step" is_said "$d/without.err" 'load kvm_amd or kvm_intel with modprobe, or wait for it with --wait'
+	test_that "$2 --wait: says what for" is_said "$d/wait.err" 'kvm_amd or kvm_intel is not loaded: waiting for it'
+	test_that "$2 --wait: the vendor is known" jq -e -s '.[0].vendor == "svm"' "$d/wait.ndjson"
+	test_that "$2 kvm_amd comes again in mid-trace: 19 events before, 7 after" balanced "$d/wait.ndjson"
+	test_that "$2 kvm unloaded in mid-trace: it ends" last "$d/wait.ndjson" '.why == "the module was unloaded" and .received == 26 and .counted == 26'
+	test_that "$2 kvm unloaded in mid-trace: it came again" is_said "$d/loaded" '^kvm_amd '
+	ends_with "$d/wait" "$2 kvm unloaded in mid-trace" 1
+	test_that "$2 kvm unloaded in mid-trace: said" is_said "$d/wait.err" 'was unloaded, and its probes with it'
+	nothing_left "$d/wait" "$2 kvm unloaded in mid-trace"
+	ends_with "$d/again" "$2 the next trace" 0
+	test_that "$2 the next trace: 11 events" last "$d/again.ndjson" '.received == 11 and .counted == 11'
+}
+
+judge_disk() {
+	local d=$1 n
+	ends_with "$d/disk" "$2" 1
+	test_that "$2 named" is_said "$d/err" "'small/trace.ndjson': No space left on device; it ends early"
+	n=$(jq -R 'fromjson? | select(.type == "wait") | .target' "$d/trace.ndjson" | grep -c '^1$' || true)
+	test_that "$2 what was written is readable" test "${n:-0}" -gt 200 -a "$n" -lt 2003
+	test_that "$2 and convert says that it is not whole" bash -c '"$0" convert -f csv "$1" >"$1.csv" 2>"$1.said"; [ $? = 1 -o $? = 5 ] && [ "$(grep -c ",pv_yield," "$1.csv")" = "$2" ]' \
+		"$kvmwait" "$d/trace.ndjson" "$n"
+	nothing_left "$d/disk" "$2"
+}
+
+judge_hidden() {
+	local d=$1
+	ends_with "$d/kptr" "$2 kptr_restrict 2" 4
+	test_that "$2 kptr_restrict 2: the next step" is_said "$d/kptr.err" 'sysctl kernel.kptr_restrict=1$'
+	ends_with "$d/kptr1" "$2 kptr_restrict 1" 0
+	test_that "$2 kptr_restrict 1: every count is the guest's" is_equal "$d/kptr1.json" "$d/kptr1.ndjson"
+	judge_trace "$d/kptr1.ndjson" "$2 kptr_restrict 1:"
+	# by tracepoints, for which bpftrace wants BTF or the kernel's headers
+	ends_with "$d/btf" "$2 no BTF, no headers" 1
+	test_that "$2 no BTF, no headers: said" is_said "$d/btf.err" 'Could not find kernel headers|BTF'
+	test_that "$2 no BTF, no headers: the next step" is_said "$d/btf.check" '-> boot a kernel with CONFIG_DEBUG_INFO_BTF'
+	ends_with "$d/tracefs" "$2 no tracefs" 3
+	test_that "$2 no tracefs: said" is_said "$d/tracefs.err" 'tracefs is not mounted'
+	test_that "$2 no tracefs: the next step" is_said "$d/tracefs.check" '-> mount -t tracefs'
+	ends_with "$d/caps" "$2 CAP_BPF and CAP_PERFMON without root" 4
+	test_that "$2 CAP_BPF and CAP_PERFMON without root: the next step" is_said "$d/caps.err" 'needs root: run it with sudo'
+	ends_with "$d/integrity" "$2 lockdown=integrity" 0
+	test_that "$2 lockdown=integrity: every count is the guest's" is_equal "$d/integrity.json" "$d/integrity.ndjson"
+	ends_with "$d/confidentiality" "$2 lockdown=confidentiality" 4
+	test_that "$2 lockdown=confidentiality: the next step" is_said "$d/confidentiality.err" 'boot it without lockdown=confidentiality'
+	test_that "$2 lockdown=confidentiality: check says so" is_said "$d/confidentiality.check" '^BAD +lockdown'
+}
+
+judge_threads() {
+	local d=$1 n
+	for n in $(seq 16); do jq -e '[.did[] | .count] | length == 64 and all(. == 3)' "$d/$n.json" >/dev/null || break; done
+	test_that "$2 1,024 vCPUs did 3 yields each" test "$n" = 16 -a -s "$d/16.json"
+	test_that "$2 ends well" test "$(cat "$d/status")" = 0
+	judge_trace "$d/trace.ndjson" "$2"
+	test_that "$2 3 events of each of 1,024 threads" jq -e -s 'map(select(.type == "wait") | [.pid, .tid, .vcpu, .event, .target]) |
+		group_by(.) | length == 1024 and all(length == 3)' "$d/trace.ndjson"
+	test_that "$2 each VM's are its own" jq -e -s 'map(select(.type == "wait")) | all(.vm == "vm\(.target)-kvm") and (map(.pid) | unique | length) == 16' "$d/trace.ndjson"
+}
