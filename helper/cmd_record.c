@@ -139,8 +139,9 @@ static void drop_nulls(json_t *value)
 				drop_nulls(item);
 		}
 	}
-	json_array_foreach(value, i, item)
+	json_array_foreach(value, i, item) {
 		drop_nulls(item);
+	}
 }
 
 static int write_plan(struct run *r)
@@ -202,7 +203,7 @@ static int write_end(struct run *r, const struct record *record)
 		add_to(end, "outcomes", -(int64_t)r->unwritten_outcomes);
 	if (!err && r->unwritten + r->hidden_lost)
 		err = write_object(r, RECORD_LOST,
-				   json_pack("{s:s, s:I, s:O}", "type", "lost", "lost", (json_int_t)(r->unwritten + r->hidden_lost), "ts",
+				   json_pack("{s:s, s:I, s:O}", "type", "lost", "lost", (json_int_t)r->unwritten + (json_int_t)r->hidden_lost, "ts",
 					     json_object_get(json_object_get(end, "clock"), "boottime")));
 	if (!err)
 		return write_object(r, RECORD_END, end);

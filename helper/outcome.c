@@ -133,10 +133,10 @@ static int compare_rest(const void *a, const void *b)
 
 static void sort_rest(struct outcomes *o)
 {
-	o->rest = xrealloc(o->rest, o->n, sizeof(*o->rest));
+	o->rest = xrealloc(o->rest, o->n, sizeof(*o->rest)); /* NOLINT(bugprone-sizeof-expression): an array of pointers */
 	o->n_rest = 0;
 	twalk_r(o->tree, note_rest, o);
-	qsort(o->rest, o->n_rest, sizeof(*o->rest), compare_rest);
+	qsort(o->rest, o->n_rest, sizeof(*o->rest), compare_rest); /* NOLINT(bugprone-sizeof-expression): the same */
 }
 
 bool outcomes_take_rest(struct outcomes *o, uint64_t ts_ns, struct outcome_event *ret_unseen)

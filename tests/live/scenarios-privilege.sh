@@ -75,7 +75,7 @@ refusals() {
 	refused part env KVMWAIT_SCRIPTS=/tmp/open/scripts kvmwait stat -d 1
 	cp /usr/bin/bpftrace /tmp/open/bpftrace
 	chmod 777 /tmp/open/bpftrace
-	refused bpftrace kvmwait trace -d 1 --bpftrace /tmp/open/bpftrace
+	refused tracer kvmwait trace -d 1 --bpftrace /tmp/open/bpftrace
 	refused check kvmwait check --bpftrace /tmp/open/bpftrace
 	ln -s /out/privilege/hit /tmp/open/link
 	chown -h 1000 /tmp/open/link
