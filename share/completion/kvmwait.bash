@@ -58,6 +58,8 @@ record --vcpu none
 record -e,--event events
 record --no-outcome
 record --blame
+record --wait
+record --attach-timeout none
 record --bpftrace file
 record -v,--verbose
 record -h,--help
