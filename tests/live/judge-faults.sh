@@ -3,7 +3,7 @@
 # How the scenarios of faults are judged; sourced by suite.
 
 ends_with() { test_that "$2: exit $3" test "$(cat "$1.status" 2>/dev/null)" = "$3"; }
-is_said() { grep -qE "$2" "$1" || { cat -v "$1"; return 1; }; }
+is_said() { grep -qE -e "$2" "$1" || { cat -v "$1"; return 1; }; }
 # last FILE FILTER: of the end record.
 last() { jq -e -s ".[-1] | $2" "$1" >/dev/null || { tail -n 2 "$1"; return 1; }; }
 nothing_left() {

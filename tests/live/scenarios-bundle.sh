@@ -11,12 +11,14 @@ bundle() {
 		sleep 1
 		kvmwait-guest -n bundled --op-timeout 300 hlt=31@0 hlt=37@1 yield:5=17 hv-spin=13 pause=11 >guest.json
 		echo $? >guest.status
-		kvmwait-guest -n later --stay 60 busy=1@0 >/dev/null & # for what is counted
-		sleep 60
+		# KVM's own counters are those of the VMs that there are
+		exec kvmwait-guest -n later --stay 600 hlt=41@0 >/dev/null
 	) &
+	later=$!
 	kvmwait bundle -d 25 --items /bundle.list -o b.tar.zst >name 2>err
 	echo $? >status
 	kvmwait bundle -d 1 --items /bundle.list --redact -o r.tar.zst >name.redacted 2>err.redacted
 	echo $? >status.redacted
+	kill $later
 	wait
 }

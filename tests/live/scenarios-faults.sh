@@ -55,7 +55,7 @@ guests() {
 	done
 	date >before
 	date -s '2001-02-03 04:05:06' >after
-	kvmwait-guest -c 1 --stay 1 -n 'g]:$1 "}' --comm "$(printf '@x[1]: 5\n\033c')" --comm "$(printf 'printf("%%s")\377')" yield:1=13 yield:2=17 >guest.json
+	kvmwait-guest -c 1 --stay 3 -n 'g]:$1 "}' --comm "$(printf '@x[1]: 5\n\033c')" --comm "$(printf 'printf("%%s")\377')" yield:1=13 yield:2=17 >guest.json
 	kill -TERM $trace
 	status_of $trace vm
 }
