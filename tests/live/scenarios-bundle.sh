@@ -12,7 +12,7 @@ bundle() {
 		kvmwait-guest -n bundled --op-timeout 300 hlt=31@0 hlt=37@1 yield:5=17 hv-spin=13 pause=11 >guest.json
 		echo $? >guest.status
 		# KVM's own counters are those of the VMs that there are
-		exec kvmwait-guest -n later --stay 600 hlt=41@0 >/dev/null
+		exec kvmwait-guest -n later --stay 600 busy=1@0 >/dev/null
 	) &
 	later=$!
 	kvmwait bundle -d 25 --items /bundle.list -o b.tar.zst >name 2>err
