@@ -9,6 +9,8 @@
 # 'sos clean' does not look into the bundle, where names of hosts and VMs stand. Who must not give them away leaves it
 # out, and sends one that 'kvmwait bundle --redact' made.
 
+from shlex import quote
+
 from sos.report.plugins import Plugin, IndependentPlugin, DebianPlugin
 
 try:
@@ -54,10 +56,10 @@ class Kvmwait(Plugin, IndependentPlugin, DebianPlugin):
         if not PluginOpt and int(self.get_option('timeout')) < 0:
             if self.get_option('plugin_timeout') in (None, 300):
                 self.set_option('timeout', self.plugin_timeout)
-        # Written where the report is put together, a directory that the output of the first command made, so that it need not go through memory, nor lose its beginning to
-        # the limit that sos has for the output of a command.
+        # Written where the report is put together, a directory that the first command's output made. So it need not
+        # go through memory, nor lose its beginning to the limit that sos has for what a command prints.
         path = self.get_cmd_output_path(name='kvmwait-bundle.tar.zst',
                                         make=False)
         self.add_cmd_output('kvmwait bundle -d %d -o %s' %
-                            (duration, self.strip_sysroot(path)),
+                            (duration, quote(self.strip_sysroot(path))),
                             suggest_filename='bundle.log', timeout=limit)

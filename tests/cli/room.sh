@@ -31,8 +31,8 @@ room_make() {
 	SH
 }
 
-# in_room COMMAND...: runs it there; its process is the caller's child, so that in the background $! is it.
-in_room() { exec ${within[@]+"${within[@]}"} unshare ${as_user[@]+"${as_user[@]}"} -m sh "$work/enter" "$room" "$top" "$@"; }
+# in_room COMMAND...: runs it there, with signals as a terminal leaves them; its process is the caller's child, so that in the background $! is it.
+in_room() { exec env --default-signal ${within[@]+"${within[@]}"} unshare ${as_user[@]+"${as_user[@]}"} -m sh "$work/enter" "$room" "$top" "$@"; }
 as_user=() within=()
 [ "$(id -u)" = 0 ] || as_user=(-r)
 
