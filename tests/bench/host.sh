@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# On a host; a part of tests/bench/run: start-up, what tracing costs a guest, how fast events come through, many vCPUs. The host is
-# a stock kernel in an emulator whose time goes by instructions: 4 ns each, so nothing else on the machine is measured.
+# On a host; a part of tests/bench/run: start-up, what tracing costs a guest, how fast events come through. The host
+# is a stock kernel in an emulator whose time goes by instructions: 4 ns each, so nothing else on the machine is measured.
 # shellcheck disable=SC2154 # top, work, build, rounds and kvmwait are those of tests/bench/run
 
 host=$work/host
@@ -32,7 +32,7 @@ middle() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 # loop_us HOW OP: microseconds of one round of a guest's loop.
 loop_us() { jq -r ".did[] | select(.op == \"$2\") | .ns / .count / 1000" "$host/cost/$1.json" | middle; }
 # bpf_us HOW OP: those that BPF programs took of it.
-bpf_us() { awk -v op="$2" '$1 == op { printf "%.3f", ($4 - $2) / 2003 / 1000 }' "$host/cost/$1.bpf"; }
+bpf_us() { awk -v op="$2" '$1 == op { printf "%.3f", ($4 - $2) / 1009 / 1000 }' "$host/cost/$1.bpf"; }
 
 # compare WHAT US BESIDE US [LIMIT]
 compare() {
@@ -99,16 +99,8 @@ report_loss() {
 		"$counted == $(jq '.did[0].count' "$d/storm.json")"
 }
 
-scale_us() { awk -v vcpus="$1" '$1 == vcpus { printf "%.3f", ($4 - $2) / 32768 / 1000 }' "$host/scale/scale.bpf"; }
-
-report_scale() {
-	for n in 64 1024; do
-		compare "BPF run time of a yield under kvmwait stat, $n vCPUs" "$(scale_us $n)" '1 vCPU' "$(scale_us 1)" 1.5
-	done
-}
-
 on_a_host() {
-	if ! boot_host cost attach loss scale; then
+	if ! boot_host cost attach loss; then
 		row 'on a host' 'not measured here' '' ''
 		note "No host could be emulated on this machine: $(tail -n 1 "$work/host.log")"
 		return
@@ -116,7 +108,6 @@ on_a_host() {
 	report_cost
 	report_attach
 	report_loss
-	report_scale
 	note 'Costs on a host are of a stock 6.12 kernel with bpftrace 0.23 on one emulated CPU, whose clock counts instructions (4 ns each):'
 	note 'the tracer and the guest share that CPU. "pause", "yield" and "hlt" are round trips of loops in the guest.'
 }

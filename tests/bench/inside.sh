@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs inside the booted machine: what tracing costs a guest, how long it takes to attach, and how many events a second
 # come through. Judges nothing, and leaves what it measured in /out; tests/bench/live reads it, outside.
-#   sh inside.sh cost|attach|loss|scale...
+#   sh inside.sh cost|attach|loss...
 export PATH=/usr/bin:/bin
 
 uptime_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
@@ -14,7 +14,7 @@ loops() {
 	set -- "$1" ''
 	i=0
 	while [ $i -lt "$1" ]; do
-		set -- "$1" "$2 pause=4001 yield:1=4001 hlt=499"
+		set -- "$1" "$2 pause=1009 yield:1=1009 hlt=199"
 		i=$((i + 1))
 	done
 	echo "$2"
@@ -57,7 +57,7 @@ cost() {
 		cat >bpf.sh <<-SH
 			for op in pause yield:1 hlt; do
 				before=\$(bpf-time)
-				kvmwait-guest -c 1 --op-timeout 120 \$op=2003 >/dev/null
+				kvmwait-guest -c 1 --op-timeout 120 \$op=1009 >/dev/null
 				echo \$op \$before \$(bpf-time) >>$how.bpf
 			done
 		SH
@@ -111,29 +111,6 @@ stream() {
 	grep -m 1 '"type":"wait"' "$3.ndjson" >"$3.first"
 	grep '"type":"wait"' "$3.ndjson" | tail -n 1 >"$3.last"
 	rm "$3.ndjson"
-}
-
-# ---- scale ----
-
-# What the BPF programs of stat take for an event, with ever more vCPUs: VMs of 64 each, all of them at once.
-scale() {
-	echo 1 >/proc/sys/kernel/bpf_stats_enabled
-	for vcpus in 1 64 1024; do
-		vms=$(((vcpus + 63) / 64))
-		cat >scale.sh <<-SH
-			for i in \$(seq $vms); do
-				kvmwait-guest -n vm\$i -c $((vcpus / vms)) --gate go --op-timeout 900 yield:1=$((32768 / vcpus)) >/dev/null &
-			done
-			while [ \$(grep -l '^CPU' /proc/[0-9]*/task/*/comm 2>/dev/null | wc -l) -lt $vcpus ]; do sleep 1; done
-			before=\$(bpf-time)
-			touch go
-			wait
-			echo $vcpus \$before \$(bpf-time) >>scale.bpf
-			rm go
-		SH
-		kvmwait stat -f json -i 5 -o scale.$vcpus.ndjson -- sh scale.sh 2>>err
-	done
-	echo 0 >/proc/sys/kernel/bpf_stats_enabled
 }
 
 is_whole() { grep -q '"lost":0,' "$1.end"; }

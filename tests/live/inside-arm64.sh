@@ -7,7 +7,7 @@ T=/sys/kernel/tracing
 export PATH=/usr/bin:/bin
 
 await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 600 ] || return 1; sleep 0.1; done; }
-pid_of() { grep -l "guest=$1" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
+pid_of() { grep -l "[g]uest=$1" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
 
 # traps_begin, traps_end FILE: counts every trapped WFI and WFE by tracefs, as lines of "IS_WFE TID COUNT".
 traps_begin() {

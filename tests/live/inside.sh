@@ -13,7 +13,8 @@ complete() { grep -q '^"could_not"' "$1" 2>/dev/null && [ "$(tail -c 2 "$1")" = 
 await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 600 ] || return 1; sleep 0.1; done; }
 has_meta() { grep -q '"type":"meta"' "$1" 2>/dev/null; }
 no_bpftrace() { ! pidof bpftrace >/dev/null; }
-pid_of() { grep -l "guest=$1" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
+# The pattern is none that it matches itself: the command line of grep is looked at as well.
+pid_of() { grep -l "[g]uest=$1" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
 
 # The standard plan under trace, beside KVM's own counters.
 exact() {

@@ -12,7 +12,7 @@ blame() {
 	done
 	cat >blame.sh <<-'SH'
 		await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 120 ] || return 1; sleep 0.5; done; }
-		pid_of() { grep -l "guest=$1-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
+		pid_of() { grep -l "[g]uest=$1-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
 		tid_of() { for t in /proc/$(pid_of "$1")/task/*; do ! grep -q "^CPU $2/" $t/comm 2>/dev/null || echo ${t##*/}; done; }
 		there() { [ -n "$(tid_of "$1" 0)" ] && [ -n "$(tid_of "$1" 1)" ]; }
 		# its time in user space, which that in the guest is part of, has grown by 5 ticks

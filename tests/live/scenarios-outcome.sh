@@ -30,7 +30,7 @@ migrate() {
 		guest=$!
 		vm=''
 		while kill -0 $guest 2>/dev/null; do
-			[ -n "$vm" ] || vm=$(grep -l guest=moved-kvm /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 | cut -d/ -f3)
+			[ -n "$vm" ] || vm=$(grep -l "[g]uest=moved-kvm" /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 | cut -d/ -f3)
 			for mask in 1 2; do
 				for t in /proc/${vm:-none}/task/*; do taskset -p $mask ${t##*/} >/dev/null 2>&1; done
 			done

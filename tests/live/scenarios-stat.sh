@@ -26,7 +26,7 @@ rates() {
 		kvmwait-guest -n halts --stay 1 hlt=53 hlt-user=29 >halts.json
 		kvmwait-guest -c 1 -n asleep --op-timeout 900 hlt=1000003 >/dev/null 2>&1 &
 		sleep 1
-		vm=$(grep -l guest=asleep-kvm /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 | cut -d/ -f3)
+		vm=$(grep -l "[g]uest=asleep-kvm" /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 | cut -d/ -f3)
 		kill -STOP $vm
 		sleep 3
 		kill -CONT $vm
