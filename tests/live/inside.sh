@@ -49,7 +49,7 @@ hand() {
 }
 
 filters() {
-	for n in a b; do kvmwait-guest -n $n --gate go "hlt=$([ $n = a ] && echo 31 || echo 37)" yield:5=17 hv-spin=13 pause=11 >$n.json & done
+	for n in a b; do kvmwait-guest -n $n --stay 1 --gate go "hlt=$([ $n = a ] && echo 31 || echo 37)" yield:5=17 hv-spin=13 pause=11 >$n.json & done
 	all_there() { [ -n "$(pid_of a-kvm)" ] && [ -n "$(pid_of b-kvm)" ] && [ -n "$(pid_of a-hyperv)" ]; }
 	await all_there
 	pid_of a-kvm >a-kvm.pid
@@ -62,7 +62,7 @@ filters() {
 	echo $? >one.status
 	wait
 	rm go
-	for n in a b; do kvmwait-guest -n $n --gate go hlt=41 yield:5=17 pause=11 >$n.json & done
+	for n in a b; do kvmwait-guest -n $n --stay 1 --gate go hlt=41 yield:5=17 pause=11 >$n.json & done
 	more_there() { [ -n "$(pid_of a-kvm)" ] && [ -n "$(pid_of b-kvm)" ]; }
 	await more_there
 	kvmwait trace --vm a-kvm -p "$(pid_of b-kvm)" --vcpu 0 -e hlt,ple -o two.ndjson -- sh go.sh 2>>err
