@@ -59,7 +59,8 @@ struct op {
 	bool suspends;		/* user space suspends the vCPU while it waits */
 	bool slow;		/* takes milliseconds a round; the standard plan does few */
 	bool cpl3;
-	bool holds;		/* goes on until the VM's other vCPUs are done, from before the barrier; only when asked for */
+	bool on_demand;		/* not part of the standard plan */
+	bool holds;		/* goes on until the VM's other vCPUs are done, from before the barrier */
 	bool user_hlt;		/* KVM_EXIT_HLT is part of it */
 	int64_t wake_after_ns;
 	uint64_t nr;		/* of a call */

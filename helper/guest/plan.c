@@ -139,7 +139,7 @@ void task_list_standard(struct task_list *list, unsigned int vcpus)
 		for (unsigned int op = 0; op < ops_count; op++) {
 			size_t targets = ops[op].target ? ARRAY_SIZE(standard_targets) : 1;
 
-			if (ops[op].slow != slow || ops[op].holds)
+			if (ops[op].slow != slow || ops[op].on_demand)
 				continue;
 			for (unsigned int i = 0; i < targets * vcpus; i++) {
 				prime = prime_after(prime);

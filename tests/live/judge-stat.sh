@@ -74,6 +74,8 @@ judge_rates() {
 		length > 0 and all(.p50_ns <= .p99_ns and .p99_ns <= .max_ns and .halted_ns <= .ns and .ready_ns <= .ns)'
 	test_that "$2 a HLT that goes on is halted time" counts_hold "$d/rates.ndjson" '[.[] | select(.type == "stat" and (.total | not)) | .ns as $ns |
 		.rows[] | select(.vm == "asleep-kvm" and .halted_ns > $ns * 0.95)] | length >= 2'
+	test_that "$2 and one HLT, however many intervals" counts_hold "$d/rates.ndjson" '[$total[] | select(.vm == "asleep-kvm") | {hlt, blocked, gone}] ==
+		[{hlt: 1, blocked: 1, gone: 0}] and ([$total[] | select(.vm == "asleep-kvm").halted_ns][0] | . >= 4900000000)'
 	test_that "$2 fits the JSON Schema" valid_schema "$d/rates.ndjson"
 	test_that "$2 one table without an interval" test "$(grep -c '^VM ' "$d/table")" = 1
 	test_that "$2 with what was lost" grep -qE '^[^ ]+ [^ ]+  [a-z0-9.-]+\.bt  exact: .*  total [0-9]+\.[0-9] s  lost 0$' "$d/table"

@@ -19,19 +19,12 @@ counts() {
 	ls -a >files
 }
 
-# As fast as a guest can, with the maps read all the time; then halts of known number, and one that is held open.
+# As fast as a guest can, with the maps read all the time; then halts of known number, and one that goes on for long.
 rates() {
 	cat >guest.sh <<-'SH'
 		kvmwait-guest -c 1 -n storm --op-timeout 900 yield:1=60013 >storm.json
 		kvmwait-guest -n halts --stay 1 hlt=53 hlt-user=29 >halts.json
-		kvmwait-guest -c 1 -n asleep --op-timeout 900 hlt=1000003 >/dev/null 2>&1 &
-		sleep 1
-		vm=$(grep -l "[g]uest=asleep-kvm" /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 | cut -d/ -f3)
-		kill -STOP $vm
-		sleep 3
-		kill -CONT $vm
-		kill $!
-		wait
+		kvmwait-guest -c 1 -n asleep --stay 1 hlt-long=1 >asleep.json
 	SH
 	kvmwait stat -f json -i 0.5 --hist -o rates.ndjson -- sh guest.sh 2>err
 	echo $? >status

@@ -101,7 +101,7 @@ const struct op ops[] = {
 		.help = "WFI, during which user space suspends the vCPU: the WFI counts, the suspension does not",
 	}, {
 		.name = "busy", .event = "-", .source = "-", .flavour = FLAVOUR_KVM, .code = CODE_BUSY, .quiet = true,
-		.holds = true, .judge = judge_busy,
+		.on_demand = true, .holds = true, .judge = judge_busy,
 		.help = "runs without an exit of its own until the VM's other vCPUs are done; only when asked for",
 	},
 };

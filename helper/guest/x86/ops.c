@@ -256,6 +256,10 @@ const struct op ops[] = {
 		.wakes = true, .why_not = no_irqchip, .judge = judge_halt,
 		.help = "HLT that blocks, with the local APIC in the kernel, woken by an interrupt",
 	}, {
+		.name = "hlt-long", .event = "hlt", .source = "kvm", .flavour = FLAVOUR_KVM, .code = CODE_HLT, .on_demand = true,
+		.wakes = true, .wake_after_ns = 5000000000, .why_not = no_irqchip, .judge = judge_halt,
+		.help = "HLT that goes on for five seconds; only when asked for",
+	}, {
 		.name = "hlt-emulated", .event = "hlt", .source = "kvm", .flavour = FLAVOUR_KVM, .code = CODE_HLT_EMULATED,
 		.wakes = true, .slow = true, .wake_after_ns = 20000000, .why_not = no_forced_emulation,
 		.judge = judge_halt_emulated,
@@ -329,11 +333,11 @@ const struct op ops[] = {
 		.help = "PAUSE of a nested guest, likewise",
 	}, {
 		.name = "busy", .event = "-", .source = "-", .flavour = FLAVOUR_KVM, .code = CODE_BUSY, .quiet = true,
-		.holds = true, .judge = judge_busy,
+		.on_demand = true, .holds = true, .judge = judge_busy,
 		.help = "runs without an exit of its own until the VM's other vCPUs are done; only when asked for",
 	}, {
 		.name = "hv-busy", .event = "-", .source = "-", .flavour = FLAVOUR_HYPERV, .code = CODE_BUSY, .quiet = true,
-		.holds = true, .why_not = no_hyperv, .judge = judge_busy,
+		.on_demand = true, .holds = true, .why_not = no_hyperv, .judge = judge_busy,
 		.help = "the same in a Hyper-V guest",
 	}, {
 		.name = "ap-reset-hold", .event = "hlt", .source = "kvm", .quiet = true, .why_not = no_sev_es,
