@@ -19,7 +19,7 @@
 
 #define PIECE_BYTES ((size_t)1 << 16)
 
-const char *const bundle_status_names[BUNDLE_STATUSES] = {
+static const char *const status_names[BUNDLE_STATUSES] = {
 	[BUNDLE_OK] = "ok", [BUNDLE_TRUNCATED] = "truncated", [BUNDLE_ABSENT] = "absent", [BUNDLE_FAILED] = "failed",
 };
 
@@ -332,7 +332,7 @@ static int member_file(struct writer *w, const struct bundle *b, struct bundle_e
 
 static json_t *entry_json(const struct bundle_entry *e)
 {
-	json_t *object = json_pack("{s:s, s:s?, s:s, s:I}", "name", e->item, "path", e->member, "status", bundle_status_names[e->status],
+	json_t *object = json_pack("{s:s, s:s?, s:s, s:I}", "name", e->item, "path", e->member, "status", status_names[e->status],
 				   "took_ms", (json_int_t)e->took_ms);
 	CLEANUP_FREE char *clean = xcalloc(4 * (e->source ? strlen(e->source) : 0) + 1, 1);
 

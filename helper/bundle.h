@@ -21,7 +21,6 @@ enum bundle_status {
 	BUNDLE_FAILED,
 	BUNDLE_STATUSES,
 };
-extern const char *const bundle_status_names[BUNDLE_STATUSES];
 
 /* One line of the manifest. */
 struct bundle_entry {

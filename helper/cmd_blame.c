@@ -186,7 +186,7 @@ static int run(const struct settings *s, struct trace_options *options, FILE *fi
 
 	options->take = take_record;
 	options->context = &g;
-	options->hold = true;
+	options->hold = HOLD_ALWAYS;
 	if (s->output)
 		options->command_stdout = STDOUT_FILENO;
 	if (!s->json)

@@ -316,16 +316,6 @@ static int run(struct run *r, struct trace_options *options)
 	return say_end(r, &result);
 }
 
-/* Before 0.18 bpftrace reads the CPUs' buffers one after the other: records wait long for their turn. */
-static bool has_to_hold(const char *bpftrace)
-{
-	CLEANUP_FREE char *why = NULL;
-	CLEANUP_FREE char *text = bpftrace_version(bpftrace, &why);
-	struct version v = { 0 };
-
-	return !text || version_parse(text, &v) || version_compare(v, (struct version){ .minor = 18 }) < 0;
-}
-
 static size_t choose_parts(const struct settings *s, const struct plan *plan, const char *parts[2])
 {
 	size_t n = 0;
@@ -370,7 +360,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 		return code;
 	bpftrace = options.bpftrace;
 	options.command = command;
-	options.hold = s->blame && has_to_hold(bpftrace);
+	options.hold = s->blame ? HOLD_WHERE_NEEDED : HOLD_NEVER;
 	code = open_recorder(s, &r.recorder);
 	if (code)
 		return code;

@@ -33,9 +33,9 @@ enum {
 
 const struct option_help report_options[] = {
 	{ 'i', "interval", "SEC", "a table for every so many seconds as well (fractions too)", 'i' },
-	{ 0, "by", "LIST", "a row for each vm, vcpu, event, source (default: vm,vcpu)", OPT_BY },
-	{ 0, "top", "COLUMN", "most first, by waits, ple, hlt, yield, boosted, halted or ready", OPT_TOP },
-	{ 0, "hist", NULL, "how long HLTs took, by powers of two", OPT_HIST },
+	OPTION_BY,
+	OPTION_TOP,
+	OPTION_HIST,
 	{ 0, "from", "SEC", "leave out what came before, in seconds since the recording began", OPT_FROM },
 	{ 0, "to", "SEC", "leave out what came after", OPT_TO },
 	{ 'f', "format", "FORMAT", "table, json or csv", 'f' },

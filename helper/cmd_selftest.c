@@ -281,7 +281,7 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 		.command = command,
 		.command_stdout = report_fd,
 		.verbose = s->verbose,
-		.progress = isatty(STDERR_FILENO) && !s->verbose,
+		.progress = !s->verbose,
 		.take = take_record,
 		.flush = flush_record,
 		.context = &run,

@@ -29,9 +29,9 @@ enum {
 const struct option_help stat_options[] = {
 	{ 'i', "interval", "SEC", "report every so many seconds (fractions too); without it on a terminal: 1", 'i' },
 	OPTION_DURATION,
-	{ 0, "by", "LIST", "a row for each vm, vcpu, event, source (default: vm,vcpu)", OPT_BY },
-	{ 0, "top", "COLUMN", "most first, by waits, ple, hlt, yield, boosted, halted or ready", OPT_TOP },
-	{ 0, "hist", NULL, "how long HLTs took, by powers of two", OPT_HIST },
+	OPTION_BY,
+	OPTION_TOP,
+	OPTION_HIST,
 	OPTION_PID,
 	OPTION_VM,
 	OPTION_VCPU,

@@ -97,13 +97,6 @@ void html_json_recleaned(FILE *f, const char *text)
 	put_json(f, clean);
 }
 
-void html_json_foreign(FILE *f, const char *text)
-{
-	CLEANUP_FREE char *clean = cleaned(text);
-
-	put_json(f, clean);
-}
-
 /* ---- numbers ---- */
 
 static void put_parts(FILE *f, uint64_t value, uint64_t unit, const char *name)

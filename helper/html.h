@@ -17,7 +17,6 @@ void html_foreign(FILE *f, const char *text);
 void html_recleaned(FILE *f, const char *text);
 /* The same as a string of JSON that can stand within a script element. */
 void html_json_recleaned(FILE *f, const char *text);
-void html_json_foreign(FILE *f, const char *text);
 
 /* "12.3 ms", and as a data element which holds all of it. */
 void html_duration_text(FILE *f, uint64_t ns);

@@ -99,6 +99,16 @@ static int limit_bounds(uint64_t keep)
 	return 0;
 }
 
+/* Without CAP_SETPCAP the bounds stay; what could be gained by an exec stays out by no_new_privs all the same. */
+static int gain_nothing_beyond(uint64_t keep)
+{
+	int err = limit_bounds(keep);
+
+	if (err && err != -EPERM)
+		return err;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+}
+
 static int set_capabilities(uint64_t keep)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -122,13 +132,8 @@ int privilege_limit(uint64_t keep)
 
 	if (geteuid())
 		return 0;
-	/* Without CAP_SETPCAP the bounds stay, and what was gained by no_new_privs stays out all the same. */
-	err = limit_bounds(keep);
-	if (err && err != -EPERM)
-		return err;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
-	return set_capabilities(keep);
+	err = gain_nothing_beyond(keep);
+	return err ? err : set_capabilities(keep);
 }
 
 /* What a sanitizer needs to look for leaks at the end; ptrace() of us is for nobody else. */
@@ -156,10 +161,10 @@ int privilege_drop(uint64_t keep)
 
 	if (geteuid())
 		return 0;
-	err = limit_bounds(keep);
-	if (err && err != -EPERM)
+	err = gain_nothing_beyond(keep);
+	if (err)
 		return err;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
 		return -errno;
 	if (!can_stay(setgroups(0, NULL)) || !can_stay(setresgid(NOBODY, NOBODY, NOBODY)) ||
 	    !can_stay(setresuid(NOBODY, NOBODY, NOBODY)))

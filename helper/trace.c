@@ -7,6 +7,7 @@
 #include "keeper.h"
 #include "order.h"
 #include "outcome.h"
+#include "progress.h"
 #include "reader.h"
 #include "vmname.h"
 #include "wire.h"
@@ -81,8 +82,9 @@ struct trace {
 	ino_t module_inode; /* 0: built in, or sysfs does not say */
 	uint64_t module_due_ns; /* when to look next whether it is still there */
 	bool attach_timed_out;
+	bool holds; /* records wait for their turn, see trace_hold */
 	int stop_signals;
-	uint64_t shown_s; /* of the progress */
+	struct progress progress; /* of attaching */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -576,8 +578,10 @@ static void watch_time(struct trace *t)
 		watch_attaching(t, now_ns);
 	else
 		watch_module(t, now_ns);
-	if (t->options->progress && t->state == STATE_ATTACHING && now_ns - t->started_ns > (t->shown_s + 1) * NS_PER_S)
-		fprintf(stderr, "\rkvmwait: attaching, %" PRIu64 " s ", ++t->shown_s);
+	if (t->state != STATE_ATTACHING)
+		progress_end(&t->progress);
+	else if (t->options->progress)
+		progress_show(&t->progress, "attaching, %" PRIu64 " s", (now_ns - t->started_ns) / NS_PER_S);
 }
 
 static void watch_enough(struct trace *t)
@@ -607,7 +611,7 @@ static void run_loop(struct trace *t, int signal_fd)
 		watch_time(t);
 		if (t->running_ns) {
 			/* by the time of the events; by the clock only when none comes, as bpftrace may lag behind it */
-			release(t, !t->options->hold && clock_ns(CLOCK_MONOTONIC) - t->wait_ns > ORDER_WINDOW_NS ? UINT64_MAX : 0);
+			release(t, !t->holds && clock_ns(CLOCK_MONOTONIC) - t->wait_ns > ORDER_WINDOW_NS ? UINT64_MAX : 0);
 			flush(t);
 		}
 		if (t->result.take_error)
@@ -615,8 +619,7 @@ static void run_loop(struct trace *t, int signal_fd)
 		else if (t->options->enough && t->state == STATE_RUNNING)
 			watch_enough(t);
 	}
-	if (t->shown_s)
-		fputs("\r\033[K", stderr);
+	progress_end(&t->progress);
 }
 
 static char *why_not_attached(const struct trace *t)
@@ -679,20 +682,24 @@ static int block_signals(sigset_t *ret_old)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/*
- * Room for some ten thousand events. Since bpftrace 0.18 all CPUs share one ring buffer; before, each has a
- * buffer of its own, and a large host must not give all its memory.
- */
-static unsigned int buffer_pages(const char *version)
+/* Since bpftrace 0.18 all CPUs share one ring buffer; before, each has a buffer of its own, read one after the other. */
+static bool reads_each_cpu(const char *version)
 {
 	struct version v = { 0 };
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	unsigned int pages = 1024;
 
 	version_parse(version, &v);
-	if (version_compare(v, (struct version){ .minor = 18 }) >= 0)
-		return pages;
-	for (pages = 512; pages > 64 && pages * (unsigned long)cpus > 16384;)
+	return version_compare(v, (struct version){ .minor = 18 }) < 0;
+}
+
+/* Room for some ten thousand events. With a buffer for each CPU a large host must not give all its memory. */
+static unsigned int buffer_pages(bool each_cpu)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	unsigned int pages = 512;
+
+	if (!each_cpu)
+		return 1024;
+	while (pages > 64 && pages * (unsigned long)cpus > 16384)
 		pages /= 2;
 	return pages;
 }
@@ -734,7 +741,7 @@ static int start(struct trace *t, char **ret_error)
 		return err;
 	}
 	program_params(&t->options->program.filter, (uint32_t)t->stopper.pid, &params);
-	settings.buffer_pages = buffer_pages(t->version) * (t->options->hold ? 4 : 1);
+	settings.buffer_pages = buffer_pages(reads_each_cpu(t->version)) * (t->holds ? 4 : 1);
 	err = bpftrace_start(t->options->bpftrace, program, &params, &settings, &t->bpftrace, ret_error);
 	strings_done(&params);
 	if (err)
@@ -799,25 +806,27 @@ static int run(const struct trace_options *options, char *version, struct trace_
 		.launcher = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.result.command_status = -1,
 		.version = version,
+		.holds = options->hold == HOLD_ALWAYS || (options->hold == HOLD_WHERE_NEEDED && reads_each_cpu(version)),
 		.attach_ns = patience_ns(options),
 		.names = vmnames_new(""),
 		.started_ns = clock_ns(CLOCK_MONOTONIC),
 	};
 	sigset_t old;
 	CLEANUP_FD int signal_fd = block_signals(&old);
-	int err = check_trust(options, ret_error);
+	int err = 0;
 
+	progress_start(&t.progress);
 	t.module_inode = module_inode(&t);
 	t.out.fd = &t.bpftrace.out_fd;
 	t.err.fd = &t.bpftrace.err_fd;
 	reader_init(&t.out.reader, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
 	reader_init(&t.err.reader, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
 	order_init(&t.order);
-	if (options->hold)
+	if (t.holds)
 		order_hold(&t.order);
 	if (program_has_part(&options->program, "outcome"))
 		t.outcomes = outcomes_new();
-	if (!err && program_has_part(&options->program, "callers")) {
+	if (program_has_part(&options->program, "callers")) {
 		t.callers = callers_new(ret_error);
 		err = t.callers ? 0 : -ELIBACC;
 	}
@@ -849,7 +858,9 @@ static int run(const struct trace_options *options, char *version, struct trace_
 int trace_run(const struct trace_options *options, struct trace_result *ret, char **ret_error)
 {
 	char *version;
-	int err = ask_version(options, &version, ret_error); /* which may hang: a signal still ends us here */
+	int err = check_trust(options, ret_error);
 
+	if (!err)
+		err = ask_version(options, &version, ret_error); /* which may hang: a signal still ends us here */
 	return err ? err : run(options, version, ret, ret_error);
 }

@@ -8,6 +8,13 @@
 #include "program.h"
 #include "select.h"
 
+/* Whether records wait for their turn as long as there is room, however far apart the CPUs are read. */
+enum trace_hold {
+	HOLD_NEVER,
+	HOLD_WHERE_NEEDED, /* by a bpftrace that reads the CPUs' buffers one after the other */
+	HOLD_ALWAYS,
+};
+
 struct trace_options {
 	const struct plan *plan;
 	struct program program; /* what of the plan is run */
@@ -18,11 +25,11 @@ struct trace_options {
 	int command_stdout;   /* where its output goes */
 	bool verbose;	      /* bpftrace's own words go to stderr */
 	bool reads_maps;      /* while it counts: bpftrace has to go first, and is asked what was missed */
-	bool progress;	      /* say on stderr that it is attaching */
+	bool progress;	      /* say on a terminal that it is attaching */
 	struct place *place;   /* an output that is replaced meanwhile, by keeper_place_put(); may be NULL */
 	bool stays_root;       /* who runs it has work for root left: nothing is dropped */
 	unsigned int map_keys; /* room in each map; 0: as bpftrace has it */
-	bool hold;	       /* records wait for their turn as long as there is room, however far apart the CPUs are read */
+	enum trace_hold hold;
 	/* Takes each record in turn (borrowed). Not 0 (-errno) ends the trace. */
 	int (*take)(void *context, const struct record *r);
 	/* Takes a line of a part that is none of the wire's, without its newline; false: it is none of his. May be NULL. */

@@ -341,7 +341,7 @@ int tracing_prepare(const struct tracing *t, const struct plan *plan, const char
 		.attach_ns = t->attach_ns,
 		.command_stdout = STDERR_FILENO,
 		.verbose = t->verbose,
-		.progress = isatty(STDERR_FILENO) && !t->verbose,
+		.progress = !t->verbose,
 	};
 	int code;
 

@@ -25,6 +25,10 @@ enum {
 #define OPTION_WAIT { 0, "wait", NULL, "where KVM is not loaded, wait until it is", OPT_WAIT }
 #define OPTION_ATTACH_TIMEOUT \
 	{ 0, "attach-timeout", "SEC", "give up when attaching takes longer (default: 300)", OPT_ATTACH_TIMEOUT }
+/* Of commands that count: the command's own enum has the ids. */
+#define OPTION_BY { 0, "by", "LIST", "a row for each vm, vcpu, event, source (default: vm,vcpu)", OPT_BY }
+#define OPTION_TOP { 0, "top", "COLUMN", "most first, by waits, ple, hlt, yield, boosted, halted or ready", OPT_TOP }
+#define OPTION_HIST { 0, "hist", NULL, "how long HLTs took, by powers of two", OPT_HIST }
 #define OPTION_VERBOSE { 'v', "verbose", NULL, "let bpftrace's own words through to standard error", 'v' }
 
 struct tracing {
