@@ -25,29 +25,35 @@ struct input {
 	char *text;	 /* as it is read out */
 	size_t at, n, room, limit;
 	size_t searched; /* from `at` on: holds no newline */
+	size_t whole;	 /* up to here there are whole lines */
 	bool text_ended;
 	bool skipping; /* the rest of a line that is too long */
 	bool broken;   /* what stands before `n` is not followed by what comes next */
 	struct input_state state;
 };
 
-/* As much as there is, which may be little from a pipe. 0 or -errno. */
+/* As much as there is, which may be little from a pipe, behind the n bytes in `to`. 0 or -errno. */
+static int read_more(struct input *in, void *to, size_t *n, size_t room)
+{
+	ssize_t found;
+
+	do
+		found = read(in->fd, (char *)to + *n, room - *n);
+	while (found < 0 && errno == EINTR);
+	if (found < 0)
+		return -errno;
+	in->raw_ended = !found;
+	*n += (size_t)found;
+	in->state.read_bytes += (size_t)found;
+	return 0;
+}
+
 static int read_raw(struct input *in)
 {
-	ssize_t n;
-
 	memmove(in->raw, in->raw + in->raw_at, in->raw_n - in->raw_at);
 	in->raw_n -= in->raw_at;
 	in->raw_at = 0;
-	do
-		n = read(in->fd, in->raw + in->raw_n, RAW_BYTES - in->raw_n);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	in->raw_ended = !n;
-	in->raw_n += (size_t)n;
-	in->state.read_bytes += (size_t)n;
-	return 0;
+	return read_more(in, in->raw, &in->raw_n, RAW_BYTES);
 }
 
 /* A frame of data, or one to be skipped over: zstd's own manual has both. */
@@ -106,26 +112,25 @@ const struct input_state *input_state(const struct input *in)
 
 bool input_has_line(const struct input *in)
 {
-	return memchr(in->text + in->at + in->searched, '\n', in->n - in->at - in->searched) != NULL;
+	return in->at < in->whole;
 }
 
 /* ---- text ---- */
 
+/* What it was known by is text as well. */
 static int fill_plain(struct input *in)
 {
 	size_t n = in->raw_n - in->raw_at;
 	int err = 0;
 
-	if (!n) {
-		err = read_raw(in);
-		n = in->raw_n;
+	if (n) {
+		memcpy(in->text + in->n, in->raw + in->raw_at, n);
+		in->raw_at = in->raw_n;
+		in->n += n;
+	} else {
+		err = read_more(in, in->text, &in->n, in->room);
 	}
-	if (n > in->room - in->n)
-		n = in->room - in->n;
-	memcpy(in->text + in->n, in->raw + in->raw_at, n);
-	in->raw_at += n;
-	in->n += n;
-	in->text_ended = in->raw_ended && in->raw_at == in->raw_n;
+	in->text_ended = in->raw_ended;
 	return err;
 }
 
@@ -187,6 +192,10 @@ static int fill_zstd(struct input *in)
 /* Makes room, and reads on. 0 or -errno. */
 static int fill(struct input *in)
 {
+	const char *newline;
+	size_t before;
+	int err;
+
 	memmove(in->text, in->text + in->at, in->n - in->at);
 	in->n -= in->at;
 	in->at = 0;
@@ -194,7 +203,11 @@ static int fill(struct input *in)
 		in->room *= 2;
 		in->text = xrealloc(in->text, in->room + 1, 1);
 	}
-	return in->zstd ? fill_zstd(in) : fill_plain(in);
+	before = in->n;
+	err = in->zstd ? fill_zstd(in) : fill_plain(in);
+	newline = memrchr(in->text + before, '\n', in->n - before);
+	in->whole = newline ? (size_t)(newline + 1 - in->text) : 0;
+	return err;
 }
 
 /* ---- lines ---- */

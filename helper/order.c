@@ -66,20 +66,24 @@ static void sift_up(struct order *o, size_t i, struct order_run run)
 	o->runs[i] = run;
 }
 
-/* Puts a run in place, at the top or below it. */
+/*
+ * Puts a run in place, at the top or below it. What comes next on a CPU belongs far down as a rule, as all the other CPUs have
+ * something in between: so the gap goes down to the bottom first, which takes one comparison a level, and up from there.
+ */
 static void sift_down(struct order *o, struct order_run run)
 {
 	size_t i = 0, child;
 
-	while ((child = 2 * i + 1) < o->n_runs) {
-		if (child + 1 < o->n_runs)
-			child += is_older(&o->runs[child + 1], &o->runs[child]);
-		if (!is_older(&o->runs[child], &run))
-			break;
+	while ((child = 2 * i + 2) < o->n_runs) {
+		child -= is_older(&o->runs[child - 1], &o->runs[child]);
 		o->runs[i] = o->runs[child];
 		i = child;
 	}
-	o->runs[i] = run;
+	if (child == o->n_runs) {
+		o->runs[i] = o->runs[child - 1];
+		i = child - 1;
+	}
+	sift_up(o, i, run);
 }
 
 static uint32_t take_slot(struct order *o)
