@@ -56,15 +56,22 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 {
 	(void)st;
 	(void)type;
-	(void)where;
-	remove(path);
+	if (where->level)
+		remove(path);
 	return 0;
+}
+
+void bundle_clear(const char *directory)
+{
+	nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 void bundle_done(struct bundle *b)
 {
-	if (b->directory)
-		nftw(b->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (b->directory) {
+		bundle_clear(b->directory);
+		rmdir(b->directory);
+	}
 	for (size_t i = 0; i < b->n; i++) {
 		struct bundle_entry *e = &b->entries[i];
 

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <sha2.h>
 #include <stdlib.h>
@@ -372,6 +371,9 @@ static int begin_file(struct reader *r, const char *path)
 {
 	if (r->out >= 0 && close(r->out))
 		return -errno;
+	r->out = -1;
+	if (!starts_with(path, r->wanted))
+		return 0;
 	r->out = create_below(r->directory, path);
 	return r->out < 0 ? r->out : 0;
 }
@@ -418,15 +420,6 @@ static int read_again(struct reader *r, int fd, const struct bundle_contents *fi
 	return err;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	if (where->level)
-		remove(path);
-	return 0;
-}
-
 static bool is_empty(int fd)
 {
 	int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -457,10 +450,10 @@ static int open_directory(const char *directory, bool *ret_made, char **ret_erro
 	return -ENOTEMPTY;
 }
 
-int bundle_extract(const char *path, const char *directory, struct bundle_contents *ret, char **ret_error)
+int bundle_extract(const char *path, const char *which, const char *directory, struct bundle_contents *ret, char **ret_error)
 {
 	CLEANUP_FD int fd = open_bundle(path, ret_error);
-	struct reader r = { .begin = begin_file, .data = write_out, .out = -1, .directory = -1 };
+	struct reader r = { .begin = begin_file, .data = write_out, .out = -1, .directory = -1, .wanted = which };
 	struct bundle_contents c = { 0 };
 	bool made = false;
 	int err = fd < 0 ? fd : bundle_read(fd, &c, ret_error);
@@ -479,7 +472,7 @@ int bundle_extract(const char *path, const char *directory, struct bundle_conten
 	}
 	close(r.directory);
 	if (err) {
-		nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		bundle_clear(directory);
 		if (made)
 			rmdir(directory);
 		bundle_contents_done(&c);

@@ -30,8 +30,11 @@ void bundle_contents_done(struct bundle_contents *c);
 /* Is the file a bundle, by its first bytes? Nothing else of it has been checked then. */
 bool bundle_is_one(const char *path);
 
-/* Checks it, then writes its files below a directory that is empty or not there yet. On failure nothing is left there. */
-int bundle_extract(const char *path, const char *directory, struct bundle_contents *ret, char **ret_error);
+/*
+ * Checks it, then writes its files below a directory that is empty or not there yet; only those whose names begin with
+ * `which` ("": all). On failure nothing is left there.
+ */
+int bundle_extract(const char *path, const char *which, const char *directory, struct bundle_contents *ret, char **ret_error);
 
 /* Checks it, and gives one of its files: a descriptor, at its beginning, of a file without a name. */
 int bundle_open_member(const char *path, const char *member, int *ret_fd, char **ret_error);

@@ -124,7 +124,7 @@ static int read_bundle(const struct settings *s)
 	int err;
 
 	if (s->extract) {
-		err = bundle_extract(s->file, s->extract, &c, &why);
+		err = bundle_extract(s->file, "", s->extract, &c, &why);
 	} else {
 		CLEANUP_FD int fd = open(s->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 

@@ -2,18 +2,22 @@
 // kvmwait plan: the script for this kernel or a captured one, the fidelity of each event, and every reason.
 #include "command.h"
 
+#include "bundle_read.h"
 #include "privilege.h"
 #include "program.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	OPT_PROGRAM = 256,
 };
 
 const struct option_help plan_options[] = {
-	{ 'r', "root", "DIR", "a captured root instead of this system", 'r' },
+	{ 'r', "root", "PATH", "a captured root, or a bundle, instead of this system", 'r' },
 	{ 'j', "json", NULL, "print JSON", 'j' },
 	{ 0, "program", "PARTS", "print the program that bpftrace gets, with these parts (a list with commas), or none", OPT_PROGRAM },
 	{ 0 },
@@ -81,6 +85,38 @@ static int print_program(const struct plan *plan, const char *parts)
 	return code;
 }
 
+/* The root in a bundle: it is unpacked while the plan is made. A signal waits until nothing of that is left. */
+static int plan_of_bundle(const char *bundle, struct planning *ret)
+{
+	static const char below[] = "capture/";
+	const char *temporary = getenv("TMPDIR");
+	CLEANUP_FREE char *directory = xasprintf("%s/kvmwait-plan.XXXXXX", temporary && *temporary == '/' ? temporary : "/var/tmp");
+	CLEANUP_FREE char *root = NULL, *why = NULL;
+	struct bundle_contents contents;
+	sigset_t all, before;
+	int code, err;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	if (!mkdtemp(directory)) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		return fail(EXIT_FAILED, "a bundle cannot be unpacked to '%s': %s; say another place in TMPDIR", directory, strerror(errno));
+	}
+	err = bundle_extract(bundle, below, directory, &contents, &why);
+	if (err) {
+		code = fail(err == -ENOSYS ? EXIT_LACKING : EXIT_FAILED, "'%s': %s", bundle, why);
+	} else {
+		bundle_contents_done(&contents);
+		root = xasprintf("%s/%s", directory, below);
+		code = access(root, F_OK) ? fail(EXIT_FAILED, "'%s': there is no capture of a kernel in it; 'kvmwait bundle --list' says why", bundle)
+					  : planning_make(root, ret);
+		bundle_clear(directory);
+	}
+	rmdir(directory);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return code;
+}
+
 int cmd_plan(int argc, char **argv)
 {
 	struct planning planning;
@@ -102,7 +138,7 @@ int cmd_plan(int argc, char **argv)
 		return fail(EXIT_USAGE, "plan takes no argument: '%s'", argv[optind]);
 	code = *root ? drop_root(PRIVILEGE_TO_READ) : EXIT_OK; /* a captured root may come from anybody */
 	if (!code)
-		code = planning_make(root, &planning);
+		code = *root && bundle_is_one(root) ? plan_of_bundle(root, &planning) : planning_make(root, &planning);
 	if (code)
 		return code;
 	if (program && planning.plan.chosen) {

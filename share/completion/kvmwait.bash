@@ -74,7 +74,7 @@ report --json
 report --html
 report -o,--output file
 report -h,--help
-plan -r,--root directory
+plan -r,--root file
 plan -j,--json
 plan --program parts
 plan -h,--help

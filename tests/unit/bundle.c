@@ -174,11 +174,11 @@ static void test_there_and_back(void)
 	CHECK(json_is_null(json_object_get(item, "path")));
 	bundle_contents_done(&c);
 	close(fd);
-	CHECK_INT(bundle_extract(path, directory, &c, &why), 0);
+	CHECK_INT(bundle_extract(path, "", directory, &c, &why), 0);
 	bundle_contents_done(&c);
 	CHECK_INT(file_read_below(directory, "one.txt", 100, &text, NULL), 0);
 	CHECK_STR(text, "on web01\n");
-	CHECK_INT(bundle_extract(path, directory, &c, &why), -ENOTEMPTY);
+	CHECK_INT(bundle_extract(path, "", directory, &c, &why), -ENOTEMPTY);
 	free(why);
 	why = NULL;
 	CHECK_INT(bundle_open_member(path, "one.txt", &member, &why), 0);
