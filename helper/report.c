@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_SEATS 65536u
+#define RECENT_SEATS 4096u
 #define MAX_KINDS 32u
 #define MAX_GAP 86400u /* intervals with nothing in them, one after the other */
 
@@ -39,6 +40,7 @@ struct report {
 	void *vms, *tree; /* of struct vm, of struct seat */
 	struct seat **seats;
 	size_t n_seats;
+	struct seat *recent[RECENT_SEATS];
 	struct wait_name kinds[MAX_KINDS];
 	size_t n_kinds;
 	json_t *meta, *blame;
@@ -115,8 +117,16 @@ static int compare_seats(const void *a, const void *b)
 	return (x->vm > y->vm) - (x->vm < y->vm);
 }
 
+/* Where the tree need not be asked: what was found last for this hash. */
+static struct seat **recent_seat(struct report *r, uint32_t pid, int64_t vcpu)
+{
+	uint64_t h = ((uint64_t)pid << 32 ^ (uint64_t)vcpu) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &r->recent[(h >> 32) % RECENT_SEATS];
+}
+
 /* NULL where there are too many. */
-static struct seat *get_seat(struct report *r, uint32_t pid, const char *name, int64_t vcpu)
+static struct seat *find_seat(struct report *r, uint32_t pid, const char *name, int64_t vcpu)
 {
 	struct vm key = { .pid = pid, .name = (char *)(uintptr_t)(name ? name : "") }, *vm, **vm_found;
 	struct seat wanted = { .vcpu = vcpu }, *seat, **found;
@@ -141,6 +151,18 @@ static struct seat *get_seat(struct report *r, uint32_t pid, const char *name, i
 	tsearch(seat, &r->tree, compare_seats);
 	r->seats = xrealloc(r->seats, r->n_seats + 1, sizeof(struct seat *));
 	r->seats[r->n_seats++] = seat;
+	return seat;
+}
+
+static struct seat *get_seat(struct report *r, uint32_t pid, const char *name, int64_t vcpu)
+{
+	struct seat **recent = recent_seat(r, pid, vcpu), *seat = *recent;
+
+	if (seat && seat->vcpu == vcpu && seat->vm->pid == pid && !strcmp(seat->vm->name, name ? name : ""))
+		return seat;
+	seat = find_seat(r, pid, name, vcpu);
+	if (seat)
+		*recent = seat;
 	return seat;
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The wire lines of a busy host, always the same ones: 64 vCPUs of four VMs on 64 CPUs, 150,000 events a second of
-// their own time. bpftrace reads one CPU's buffer after the other, so they come in a batch for each CPU and 20 ms.
-//   generate N    N events on standard output, and the count of them at the end
+// The wire lines of a busy host, always the same ones: 64 vCPUs, or as many as are asked for, of up to four VMs on as many
+// CPUs, 150,000 events a second of their own time. bpftrace reads one CPU's buffer after the other, so they come in a batch
+// for each CPU and 20 ms.
+//   generate N [VCPUS]    N events on standard output, and the count of them at the end
 #include "util.h"
 
 #include <inttypes.h>
 
-#define CPUS 64u
+#define MOST_CPUS 1024u
 #define VMS 4u
 #define ROUND_NS UINT64_C(20000000)
-#define GAP_NS (CPUS * UINT64_C(1000000000) / 150000) /* between two events of a CPU, on average */
+
+static uint64_t cpus = 64;
 
 /* Of a hundred events of a VM. */
 static const struct mix {
@@ -45,49 +47,54 @@ static const struct mix *choose(unsigned int vm)
 	return m;
 }
 
-/* As bpftrace prints it: a space between the bytes. */
-static void put_comm(unsigned int vcpu)
-{
-	char comm[17] = { 0 };
+/* Names of threads as bpftrace prints them, by vCPU: a space before each byte. */
+static char comms[MOST_CPUS][16 * 3 + 1];
 
-	snprintf(comm, sizeof(comm), "CPU %u/KVM", vcpu);
-	for (size_t i = 0; i < 16; i++)
-		printf(" %02x", (unsigned char)comm[i]);
-	putchar_unlocked('\n');
+static void make_comms(void)
+{
+	for (unsigned int vcpu = 0; vcpu < MOST_CPUS; vcpu++) {
+		char comm[20] = { 0 }; /* of which a thread has the first 15 */
+
+		snprintf(comm, sizeof(comm), "CPU %u/KVM", vcpu);
+		for (size_t i = 0; i < 16; i++)
+			sprintf(comms[vcpu] + 3 * i, " %02x", (unsigned char)comm[i]);
+	}
 }
 
 /* A vCPU moves on to the next CPU twice a second. */
 static void put_event(uint64_t ts_ns, unsigned int cpu)
 {
-	unsigned int number = (cpu + (unsigned int)(ts_ns / (25 * ROUND_NS))) % CPUS, vm = number % VMS, vcpu = number / VMS;
+	unsigned int vms = cpus < VMS ? 1 : VMS, number = (cpu + (unsigned int)(ts_ns / (25 * ROUND_NS))) % (unsigned int)cpus, vm = number % vms, vcpu = number / vms;
 	const struct mix *m = choose(vm);
 	unsigned int pid = 4100 + 1000 * vm;
 
 	printf("w %" PRIu64 " %u %u %u %u %s %s ", ts_ns, cpu, pid, pid + 5 + vcpu, vcpu, m->event, m->source);
 	if (m->has_target)
-		printf("%u", (unsigned int)random_below(CPUS / VMS));
+		printf("%u", (unsigned int)random_below(cpus / vms));
 	else
 		printf("-1");
-	put_comm(vcpu);
+	puts(comms[vcpu]);
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t n, next_ns[CPUS], until_ns = UINT64_C(100000000000000), done = 0;
+	uint64_t n, gap_ns, next_ns[MOST_CPUS], until_ns = UINT64_C(100000000000000), done = 0;
 
-	if (argc != 2 || parse_u64(argv[1], &n)) {
-		fputs("usage: generate N\n", stderr);
+	if ((argc != 2 && argc != 3) || parse_u64(argv[1], &n) || (argc == 3 && parse_u64(argv[2], &cpus)) || !cpus || cpus > MOST_CPUS) {
+		fputs("usage: generate N [VCPUS]\n", stderr);
 		return 2;
 	}
-	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
-		next_ns[cpu] = until_ns + random_below(GAP_NS);
+	gap_ns = cpus * UINT64_C(1000000000) / 150000; /* between two events of a CPU, on average */
+	for (unsigned int cpu = 0; cpu < cpus; cpu++)
+		next_ns[cpu] = until_ns + random_below(gap_ns);
+	make_comms();
 	puts("Attaching 10 probes...\nkvmwait-wire 1 x86-5.17\n# TIME(ns) CPU PID TID VCPU EVENT SOURCE TARGET COMM(hex)");
 	while (done < n) {
 		until_ns += ROUND_NS;
-		for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		for (unsigned int cpu = 0; cpu < cpus; cpu++)
 			for (; next_ns[cpu] < until_ns && done < n; done++) {
 				put_event(next_ns[cpu], cpu);
-				next_ns[cpu] += 1 + random_below(2 * GAP_NS);
+				next_ns[cpu] += 1 + random_below(2 * gap_ns);
 			}
 	}
 	printf("\n\n@counted: %" PRIu64 "\n", n + 1);

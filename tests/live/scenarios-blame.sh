@@ -22,7 +22,7 @@ blame() {
 		# pause-loop exits, and once yields; 5.10 never gets over a PAUSE under emulation
 		case $1:$(uname -r) in vcpu:* | *:5.10.*) spin=hv-spin busy=hv-busy ;; *) spin=pause busy=busy ;; esac
 
-		kvmwait-guest -n a --op-timeout 120 --gate go $busy=1@1 $spin=1009@0 >a.json &
+		kvmwait-guest -n a --op-timeout 120 --gate go $busy=1@1 $spin=211@0 >a.json &
 		await there a
 		a=$(pid_of a) spinner=$(tid_of a 0) holder=$(tid_of a 1)
 		pin 1 0 $holder
