@@ -6,12 +6,14 @@
 #include "perfetto.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CLEAN_COMM_BYTES (4 * COMM_BYTES + 1)
 #define FILE_BUFFER_BYTES 131072u
+#define PIPE_BYTES 1048576
 
 /* Does the text come out of text_clean() as it is? Most names do. */
 static bool is_clean(const char *s, size_t n)
@@ -546,9 +548,12 @@ void output_buffer(FILE *file)
 {
 	static char buffer[FILE_BUFFER_BYTES];
 	static bool taken;
+	int fd = fileno(file);
 
-	if (!taken && !isatty(fileno(file)))
+	if (!taken && !isatty(fd))
 		taken = !setvbuf(file, buffer, _IOFBF, sizeof(buffer));
+	/* A pipe of 64 KiB is full before its reader has been woken. Fails where it is none, or the user has too many. */
+	fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
 void output_begin(struct output *o)

@@ -5,7 +5,8 @@
 
 events=${BENCH_EVENTS:-10000000}
 long_events=$((events * 10)) # for the memory
-mawk_events=$((events / 5)) jq_events=$((events / 20)) recorded=1000000
+mawk_events=$((events / 5)) jq_events=$((events / 20)) scale_events=$((events / 5)) recorded=1000000
+scales='1 64 1024' # vCPUs
 
 make_lines() {
 	[ "$(tail -n 1 "$work/lines" 2>/dev/null)" = "@counted: $((events + 1))" ] || "$build/generate" "$events" >"$work/lines"
@@ -13,6 +14,7 @@ make_lines() {
 	"$kvmwait" convert -f json "$work/lines" >"$work/json"
 	"$kvmwait" convert -f json "$work/lines.$jq_events" >"$work/json.$jq_events"
 	for form in ftrace csv; do "$kvmwait" convert -f "$form" "$work/lines" >"$work/$form"; done
+	for n in $scales; do "$build/generate" "$scale_events" "$n" | "$kvmwait" convert -f json - >"$work/vcpus.$n"; done
 }
 
 # The rival has to do the same work, else it is none.
@@ -66,7 +68,7 @@ recorded_with() {
 read_back() { case $1 in 'perf script') perf script -i "$work/perf.data" ;; *) trace-cmd report "$work/trace.dat" ;; esac; }
 
 postprocess() {
-	local have_perf='' have_trace_cmd='' form
+	local have_perf='' have_trace_cmd='' form n
 	make_lines
 	same_as_mawk
 	if recorded_with 'perf script' record_perf; then have_perf=yes; fi
@@ -79,13 +81,15 @@ postprocess() {
 		timed summary "$kvmwait" convert -f summary "$work/lines" >/dev/null
 		piped back "$kvmwait" convert -f json "$work/json"
 		timed back-summary "$kvmwait" convert -f summary "$work/json" >/dev/null
+		for n in $scales; do timed "report-$n" "$kvmwait" report "$work/vcpus.$n" >/dev/null; done
 		piped mawk mawk -f "$here/ndjson.awk" "$work/lines.$mawk_events"
 		piped jq jq -c . "$work/json.$jq_events"
 		[ -z "$have_perf" ] || piped perf perf script -i "$work/perf.data"
 		[ -z "$have_trace_cmd" ] || piped trace-cmd trace-cmd report "$work/trace.dat"
 	done
-	timed memory-short bash -c "exec '$kvmwait' convert -f json '$work/lines.$((events / 10))' >/dev/null"
-	timed memory-long bash -c "'$build/generate' $long_events | { exec '$kvmwait' convert -f json - >/dev/null; }"
+	for n in $((events / 10)) $long_events; do
+		timed "memory-$n" bash -c 'set -o pipefail; "$0" "$1" | "$2" convert -f json - | "$2" report - >/dev/null' "$build/generate" "$n" "$kvmwait"
+	done
 	report_postprocess
 }
 
@@ -114,8 +118,13 @@ report_postprocess() {
 	ns=$(per_event back "$events")
 	row 'NDJSON to NDJSON' "$ns ns" 'lines to NDJSON' "$(calc "$ns / $(per_event json "$events")") times as long"
 	row 'NDJSON to the summary' "$(per_event back-summary "$events") ns" '' "$(calc "$events / $(median back-summary) / 1e6") M events/s"
-	short=$(peak_kib memory-short) long=$(peak_kib memory-long)
-	row "memory for $long_events lines" "$long KiB" "$((events / 10)) lines: $short KiB" "$(calc "$long / $short") times as much" \
+	ns=$(per_event report-1 "$scale_events")
+	for n in 64 1024; do
+		ratio=$(calc "$(per_event "report-$n" "$scale_events") / $ns")
+		row "report, of $n vCPUs" "$(per_event "report-$n" "$scale_events") ns" "of one: $ns ns" "$ratio times as long" 'at most 1.5' "$ratio <= 1.5"
+	done
+	short=$(peak_kib "memory-$((events / 10))") long=$(peak_kib "memory-$long_events")
+	row "memory for $long_events lines to NDJSON and on to a report" "$long KiB" "$((events / 10)) lines: $short KiB" "$(calc "$long / $short") times as much" \
 		'at most 1.1, below 32 MiB' "$long / $short <= 1.1 && $long < 32768"
 	note "Times of post-processing are for one event. mawk was given $mawk_events events and jq $jq_events, the others $events;"
 	note "perf script and trace-cmd report read recordings of some $recorded system calls. mawk's records were compared with ours."
