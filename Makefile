@@ -108,12 +108,19 @@ check-matrix:
 	@tests/live/matrix
 .PHONY: check-matrix
 
-## measure it beside cat, mawk, jq, perf and trace-cmd (ten minutes); writes share/doc/BENCH.md
+## measure it beside cat, mawk, jq, perf and trace-cmd (five minutes); writes share/doc/BENCH.md
 bench:
 	@share/setup bench
 	@$(MAKE) --no-print-directory all $(BENCH_BIN)
 	@tests/bench/run --write
 .PHONY: bench
+
+## measure what it costs a host, a stock kernel in an emulator (half an hour); writes share/doc/BENCH-HOST.md
+bench-host:
+	@share/setup bench
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@tests/bench/run --host --write
+.PHONY: bench-host
 
 ## fuzz the readers with libFuzzer, ASan and UBSan: make fuzz SECONDS=600 TARGETS='wire ndjson'
 fuzz:
