@@ -156,10 +156,11 @@ static int map_file(const char *path, const char **ret_data, size_t *ret_n)
 	struct stat st;
 	void *data;
 
+	*ret_data = "";
+	*ret_n = 0;
 	if (fd < 0 || fstat(fd, &st))
 		return -errno;
 	*ret_n = (size_t)st.st_size;
-	*ret_data = "";
 	if (!st.st_size)
 		return 0;
 	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -237,7 +237,8 @@ static int check_contents(struct reader *r, char **ret_error)
 	struct bundle_contents *c = r->contents;
 	json_error_t why;
 
-	qsort(c->members, c->n, sizeof(*c->members), compare_members);
+	if (c->n)
+		qsort(c->members, c->n, sizeof(*c->members), compare_members);
 	for (size_t i = 1; i < c->n; i++) {
 		size_t n = strlen(c->members[i - 1].path);
 
@@ -416,6 +417,7 @@ static int read_again(struct reader *r, int fd, const struct bundle_contents *fi
 	err = read_all(r, fd, ret_error);
 	if (!err)
 		err = compare_contents(first, &second, ret_error);
+	r->contents = NULL;
 	bundle_contents_done(&second);
 	return err;
 }

@@ -341,9 +341,10 @@ static void say_kept(const struct redact *names)
 	json_t *map = redact_map(names), *kept = json_object_get(map, "kept"), *name;
 	size_t i;
 
-	json_array_foreach(kept, i, name)
+	json_array_foreach(kept, i, name) {
 		fprintf(stderr, "kvmwait: the name '%s' is a number, a common word or very short: it stays where it could be something else\n",
 			json_string_value(name));
+	}
 	json_decref(map);
 }
 

@@ -119,7 +119,7 @@ static int plan_of_bundle(const char *bundle, struct planning *ret)
 
 int cmd_plan(int argc, char **argv)
 {
-	struct planning planning;
+	struct planning planning = { 0 };
 	const char *root = "", *program = NULL;
 	bool json = false;
 	int id, code;

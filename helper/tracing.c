@@ -164,20 +164,22 @@ static const struct script *script_of_arch(const struct plan *plan)
 	return NULL;
 }
 
-/* Is the module missing that is probed, so that it is no use to say which script does not fit? */
-static bool lacks_module(const struct plan *plan)
+/* Where the module is missing that is probed, so that it is no use to say which script does not fit: one that names it. */
+static const struct script *script_without_module(const struct plan *plan)
 {
 	const struct script *s = script_of_arch(plan);
 
-	return s && !plan->chosen && !kernel_has_module(plan->kernel, s->module);
+	return s && !plan->chosen && !kernel_has_module(plan->kernel, s->module) ? s : NULL;
 }
 
-/* The module of a vendor follows that of KVM by a moment, and no VM runs before it is there. */
-static bool has_to_wait(const struct plan *plan)
+/* The same where the module of a vendor is missing: that follows KVM's by a moment, and no VM runs before it is there. */
+static const struct script *script_to_wait_for(const struct plan *plan)
 {
 	const struct script *s = script_of_arch(plan);
 
-	return lacks_module(plan) || (s && s->n_vendors && !plan->vendor && kernel_has_module(plan->kernel, s->module));
+	if (s && s->n_vendors && !plan->vendor && kernel_has_module(plan->kernel, s->module))
+		return s;
+	return script_without_module(plan);
 }
 
 /* The modules of the vendors with "or" between them, or the module itself where no vendor has one; the caller frees. */
@@ -232,8 +234,9 @@ static int sleep_until_there(const struct script *s, const char *modules)
 
 static int wait_for_modules(struct planning *p)
 {
-	while (has_to_wait(&p->plan)) {
-		const struct script *s = script_of_arch(&p->plan);
+	const struct script *s;
+
+	while ((s = script_to_wait_for(&p->plan))) {
 		CLEANUP_FREE char *modules = modules_text(s);
 		int code;
 
@@ -252,8 +255,10 @@ static int wait_for_modules(struct planning *p)
 
 static int say_why_not(const struct plan *plan)
 {
-	if (lacks_module(plan)) {
-		CLEANUP_FREE char *modules = modules_text(script_of_arch(plan));
+	const struct script *s = script_without_module(plan);
+
+	if (s) {
+		CLEANUP_FREE char *modules = modules_text(s);
 
 		return fail(EXIT_LACKING, "KVM is not loaded: load %s with modprobe, or wait for it with --wait", modules);
 	}

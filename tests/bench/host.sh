@@ -105,6 +105,10 @@ on_a_host() {
 		note "No host could be emulated on this machine: $(tail -n 1 "$work/host.log")"
 		return
 	fi
+	if [ -s "$host/cost/failed" ]; then
+		echo "bench: on the host: $(cat "$host/cost/failed")" >&2
+		return 1
+	fi
 	report_cost
 	report_attach
 	report_loss

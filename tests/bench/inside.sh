@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs inside the booted machine: what tracing costs a guest, how long it takes to attach, and how many events a second
-# come through. Judges nothing, and leaves what it measured in /out; tests/bench/live reads it, outside.
+# come through. Judges nothing, and leaves what it measured in /out; tests/bench/host.sh reads it, outside.
 #   sh inside.sh cost|attach|loss...
 export PATH=/usr/bin:/bin
 
@@ -42,7 +42,7 @@ traced() {
 	recording) trace-cmd record -q -e kvm:kvm_exit -e kvm:kvm_hypercall -o trace.dat sh "$2" ;;
 	perf) perf record -q -a -e kvm:kvm_exit -e kvm:kvm_hypercall -o perf.data sh "$2" ;;
 	perf-kvm) perf kvm stat record -a -o kvm.data sh "$2" ;;
-	esac >/dev/null 2>"$1.err"
+	esac >/dev/null 2>"$1.err" || echo "$* ended with $?" >>failed
 }
 
 cost() {
@@ -67,8 +67,6 @@ cost() {
 }
 
 # ---- attach ----
-
-
 
 # From the start to the moment that the command under the tracer runs.
 attach() {
@@ -138,6 +136,7 @@ loss() {
 	kvmwait stat -f json -i 1 --by vm,vcpu,event -o storm.ndjson -- sh -c 'kvmwait-guest -c 1 --op-timeout 900 yield:1=200003 >storm.json' 2>>err
 }
 
+mount -t tmpfs out /out # the disk is small, and no matter here
 for s; do
 	mkdir -p "/out/$s"
 	cd "/out/$s" || exit 1

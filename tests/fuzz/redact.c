@@ -66,9 +66,11 @@ static void check_strings(const json_t *value, char *const *names, size_t n_name
 	if (json_is_string(value))
 		for (i = 0; i < n_names; i++)
 			MUST(is_weak(names[i]) || !holds(json_string_value(value), json_string_length(value), names[i]));
-	if (json_is_array(value))
-		json_array_foreach(value, i, item)
+	if (json_is_array(value)) {
+		json_array_foreach(value, i, item) {
 			check_strings(item, names, n_names);
+		}
+	}
 	if (json_is_object(value)) {
 		json_object_foreach((json_t *)(uintptr_t)value, key, item) {
 			for (i = 0; i < n_names; i++)
