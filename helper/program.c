@@ -22,6 +22,7 @@
 #include <string.h>
 
 #define ONLY_MARK "//@ only: "
+#define RAW_MARK "//@ raw: "
 #define EVENT_MARK "printf(\"w "
 #define EVENT_TAIL "\\n\","
 #define ARGUMENTS_TAIL ");"
@@ -38,7 +39,14 @@ struct renderer {
 	size_t n_waits; /* event lines seen so far */
 	unsigned int event_bit; /* of the last of them */
 	unsigned int interval_ms;
+	bool raw_tracepoints;
 	FILE *out;
+};
+
+/* What stands above a clause. */
+struct marks {
+	char *only; /* the need that it is there for; NULL: all */
+	char *raw;  /* the tracepoint that may be a raw one; NULL: none */
 };
 
 static bool wants_event(const struct filter *filter, const char *event)
@@ -82,8 +90,16 @@ static bool is_probed(const struct renderer *r, const struct need *need)
 	return r->needed[i] && (r->v->needs[i].state == NEED_MET || r->v->needs[i].state == NEED_WEAK);
 }
 
+/* "rawtracepoint:EVENT" of "CATEGORY:EVENT", or what it is otherwise; the caller frees. */
+static char *attach_point(const char *type, const char *name, bool raw)
+{
+	const char *event = strchr(name, ':');
+
+	return raw && event && !strcmp(type, "tracepoint:") ? xasprintf("raw%s%s", type, event + 1) : xasprintf("%s%s", type, name);
+}
+
 /* Adds what one attach point becomes. */
-static void fit_attach_point(const struct renderer *r, const char *point, const char *only, struct strings *fitted)
+static void fit_attach_point(const struct renderer *r, const char *point, const struct marks *marks, struct strings *fitted)
 {
 	size_t type_n = strcspn(point, ":,\n");
 	const char *rest = point + type_n + (point[type_n] == ':');
@@ -102,11 +118,11 @@ static void fit_attach_point(const struct renderer *r, const char *point, const 
 			strings_add(fitted, whole);
 		return;
 	}
-	if (!need || (only && strcmp(need->id, only)) || !is_probed(r, need))
+	if (!need || (marks->only && strcmp(need->id, marks->only)) || !is_probed(r, need))
 		return;
 	result = &r->v->needs[need - r->v->script->needs];
 	for (size_t i = 0; i < result->functions.n; i++) {
-		CLEANUP_FREE char *text = xasprintf("%s%s", type, result->functions.items[i]);
+		CLEANUP_FREE char *text = attach_point(type, result->functions.items[i], r->raw_tracepoints && marks->raw && !strcmp(need->id, marks->raw));
 
 		strings_add(fitted, text);
 	}
@@ -259,7 +275,7 @@ static size_t count_event_lines(const char *p, size_t n)
 }
 
 /* Writes the clause that begins at p, or leaves it out; returns its length. */
-static size_t render_clause(struct renderer *r, const char *p, const char *only)
+static size_t render_clause(struct renderer *r, const char *p, const struct marks *marks)
 {
 	const char *start = p;
 	struct strings fitted = { 0 };
@@ -268,7 +284,7 @@ static size_t render_clause(struct renderer *r, const char *p, const char *only)
 	while (more) {
 		size_t n = line_length(p);
 
-		fit_attach_point(r, p, only, &fitted);
+		fit_attach_point(r, p, marks, &fitted);
 		more = n >= 2 && p[n - 2] == ',';
 		p += n;
 	}
@@ -318,10 +334,26 @@ static size_t render_named(const struct renderer *r, const char *p, const char *
 	return (size_t)(p - start) + line_length(p);
 }
 
+/* The need that a mark names, where the line at p is one. */
+static void take_mark(const char *p, const char *mark, char **id)
+{
+	if (!starts_with(p, mark))
+		return;
+	free(*id);
+	*id = xstrndup(p + strlen(mark), strcspn(p + strlen(mark), " \n"));
+}
+
+static void marks_done(struct marks *marks)
+{
+	free(marks->only);
+	free(marks->raw);
+	*marks = (struct marks){ 0 };
+}
+
 static void render_script(struct renderer *r, const struct verdict *v, const struct filter *filter)
 {
 	CLEANUP_FREE bool *needed = needs_in_use(v, filter);
-	CLEANUP_FREE char *only = NULL;
+	struct marks marks = { 0 };
 	const char *name;
 
 	r->v = v;
@@ -330,20 +362,18 @@ static void render_script(struct renderer *r, const struct verdict *v, const str
 		size_t n = line_length(p);
 
 		if (begins_clause(p)) {
-			n = render_clause(r, p, only);
-			free(only);
-			only = NULL;
+			n = render_clause(r, p, &marks);
+			marks_done(&marks);
 		} else if ((name = named_clause(p))) {
 			n = render_named(r, p, name);
 		} else {
-			if (starts_with(p, ONLY_MARK)) {
-				free(only);
-				only = xstrndup(p + strlen(ONLY_MARK), strcspn(p + strlen(ONLY_MARK), " \n"));
-			}
+			take_mark(p, ONLY_MARK, &marks.only);
+			take_mark(p, RAW_MARK, &marks.raw);
 			fwrite(p, 1, n, r->out);
 		}
 		p += n;
 	}
+	marks_done(&marks);
 }
 
 bool program_has_part(const struct program *program, const char *part)
@@ -362,6 +392,7 @@ char *program_render(const struct program *program)
 		.parts = program->parts,
 		.n_parts = program->n_parts,
 		.interval_ms = program->interval_ms,
+		.raw_tracepoints = program->raw_tracepoints,
 		.out = open_memstream(&text, &size),
 	};
 

@@ -108,7 +108,7 @@ static struct name *entry_get(struct redact *r, enum redact_kind kind, const cha
 		return *found;
 	e = xcalloc(1, sizeof(*e));
 	*e = (struct name){ .kind = kind, .index = r->n, .name = xstrdup(name) };
-	r->entries = xrealloc(r->entries, r->n + 1, sizeof(*r->entries));
+	r->entries = xrealloc(r->entries, r->n + 1, sizeof(*r->entries)); /* NOLINT(bugprone-sizeof-expression): an array of pointers */
 	r->entries[r->n++] = e;
 	tsearch(e, &r->tree, compare_names);
 	return e;

@@ -723,9 +723,27 @@ static int check_trust(const struct trace_options *options, char **ret_error)
 	return untrusted ? -EPERM : err;
 }
 
+/* They came with 0.19. Since 0.24 bpftrace wants the types of the module that has one. */
+static bool has_raw_tracepoints(const struct trace *t)
+{
+	struct version v = { 0 };
+
+	version_parse(t->version, &v);
+	return version_compare(v, (struct version){ .minor = 20 }) >= 0 &&
+	       (version_compare(v, (struct version){ .minor = 24 }) < 0 || t->options->plan->kernel->n_btfs > 1);
+}
+
+static char *render(const struct trace *t)
+{
+	struct program program = t->options->program;
+
+	program.raw_tracepoints = has_raw_tracepoints(t);
+	return program_render(&program);
+}
+
 static int start(struct trace *t, char **ret_error)
 {
-	CLEANUP_FREE char *program = program_render(&t->options->program);
+	CLEANUP_FREE char *program = render(t);
 	struct bpftrace_settings settings = {
 		.kernel_btf_only = t->options->plan->kernel->n_btfs == 1,
 		.map_keys = t->options->map_keys,

@@ -29,7 +29,8 @@ static char *attach_points(const char *text)
 
 	strings_split(&lines, text, "\n");
 	for (size_t i = 0; i < lines.n; i++)
-		if (starts_with(lines.items[i], "kprobe:") || starts_with(lines.items[i], "tracepoint:"))
+		if (starts_with(lines.items[i], "kprobe:") || starts_with(lines.items[i], "tracepoint:") ||
+		    starts_with(lines.items[i], "rawtracepoint:"))
 			strings_add(&points, lines.items[i]);
 	all = strings_join(&points, " ");
 	strings_done(&lines);
@@ -206,6 +207,26 @@ static void tracepoints(void)
 	f.tracepoints = "sched:sched_process_exit() kvm:kvm_exit(exit_reason isa vcpu_id) kvm:kvm_hypercall(nr a0)";
 	made_plan(&f, &m);
 	CHECK_POINTS(&m, &everything, "tracepoint:kvm:kvm_exit tracepoint:kvm:kvm_hypercall tracepoint:sched:sched_process_exit");
+	made_done(&m);
+}
+
+/* Raw where the part says that it may be, and bpftrace can. */
+static void raw_tracepoints(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	struct program program = { 0 };
+	CLEANUP_FREE char *text = NULL, *raw = NULL;
+
+	made_plan(&f, &m);
+	program.script = m.plan.chosen;
+	program.parts[program.n_parts++] = plan_find_part(&m.plan, "outcome");
+	text = program_render(&program);
+	program.raw_tracepoints = true;
+	raw = program_render(&program);
+	CHECK(strstr(text, "\ntracepoint:kvm:kvm_entry\n") && !strstr(text, "rawtracepoint"));
+	CHECK(strstr(raw, "\nrawtracepoint:kvm_entry\n") && !strstr(raw, "\ntracepoint:kvm:kvm_entry"));
+	CHECK(strstr(raw, "\ntracepoint:sched:sched_process_exit\n") && strstr(raw, "\ntracepoint:kvm:kvm_userspace_exit\n"));
 	made_done(&m);
 }
 
@@ -523,6 +544,7 @@ static const struct unit_test tests[] = {
 	{ "clones", clones },
 	{ "not_met", not_met },
 	{ "tracepoints", tracepoints },
+	{ "raw_tracepoints", raw_tracepoints },
 	{ "only_names", only_names },
 	{ "parts", parts },
 	{ "cut_short", cut_short },
