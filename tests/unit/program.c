@@ -210,26 +210,6 @@ static void tracepoints(void)
 	made_done(&m);
 }
 
-/* Raw where the part says that it may be, and bpftrace can. */
-static void raw_tracepoints(void)
-{
-	struct fake f = fake_standard();
-	struct made m;
-	struct program program = { 0 };
-	CLEANUP_FREE char *text = NULL, *raw = NULL;
-
-	made_plan(&f, &m);
-	program.script = m.plan.chosen;
-	program.parts[program.n_parts++] = plan_find_part(&m.plan, "outcome");
-	text = program_render(&program);
-	program.raw_tracepoints = true;
-	raw = program_render(&program);
-	CHECK(strstr(text, "\ntracepoint:kvm:kvm_entry\n") && !strstr(text, "rawtracepoint"));
-	CHECK(strstr(raw, "\nrawtracepoint:kvm_entry\n") && !strstr(raw, "\ntracepoint:kvm:kvm_entry"));
-	CHECK(strstr(raw, "\ntracepoint:sched:sched_process_exit\n") && strstr(raw, "\ntracepoint:kvm:kvm_userspace_exit\n"));
-	made_done(&m);
-}
-
 /* What is rendered for every kernel and filter has no attach point that is no name of that kernel's. */
 static void only_names(void)
 {
@@ -306,6 +286,31 @@ static void verdict_of_done(struct script *s, struct verdict *v)
 	free(v->needs);
 	free(v->sources);
 	script_done(s);
+}
+
+/* Raw where a clause says that it may be, and bpftrace can. */
+static void raw_tracepoints(void)
+{
+	struct script base, part;
+	struct verdict vb, vp;
+	struct program program = { .script = &vb, .parts = { &vp }, .n_parts = 1 };
+	CLEANUP_FREE char *marked = replaced(part_text, "\ntracepoint:kvm:enter", "{", "\n//@ raw: enter\ntracepoint:kvm:enter\n{");
+	CLEANUP_FREE char *plain = NULL, *raw = NULL, *unmarked = NULL;
+
+	verdict_of("base.bt", base_text, &base, &vb);
+	verdict_of("more.part", marked, &part, &vp);
+	plain = program_render(&program);
+	CHECK_HAS(plain, "\ntracepoint:kvm:enter\n{");
+	program.raw_tracepoints = true;
+	raw = program_render(&program);
+	CHECK_HAS(raw, "\nrawtracepoint:enter\n{");
+	CHECK(!strstr(raw, "\ntracepoint:kvm:enter\n"));
+	verdict_of_done(&part, &vp);
+	verdict_of("more.part", part_text, &part, &vp);
+	unmarked = program_render(&program);
+	CHECK(!strstr(unmarked, "rawtracepoint:"));
+	verdict_of_done(&part, &vp);
+	verdict_of_done(&base, &vb);
 }
 
 static void parts(void)
