@@ -96,7 +96,7 @@ attach() {
 
 # stream SECONDS PERCENT NAME: a guest yields as fast as so much of a CPU's time allows, under a trace.
 stream() {
-	echo "$(($2 * 100)) 10000" >/cg/guest/cpu.max
+	echo "$(($2 * 1000)) 100000" >/cg/guest/cpu.max
 	cat >stream.sh <<-SH
 		sh -c 'echo \$\$ >/cg/guest/cgroup.procs; exec kvmwait-guest -c 1 --op-timeout 900 yield:1=100000000' >/dev/null 2>&1 &
 		sleep $1
