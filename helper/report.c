@@ -149,7 +149,7 @@ static struct seat *find_seat(struct report *r, uint32_t pid, const char *name, 
 	if (r->settings.interval_ns)
 		seat->interval = xcalloc(1, sizeof(*seat->interval));
 	tsearch(seat, &r->tree, compare_seats);
-	r->seats = xrealloc(r->seats, r->n_seats + 1, sizeof(struct seat *));
+	r->seats = xgrow(r->seats, r->n_seats, sizeof(struct seat *));
 	r->seats[r->n_seats++] = seat;
 	return seat;
 }

@@ -88,7 +88,7 @@ static struct thread *find_thread(struct stat *s, int64_t key)
 	t = xcalloc(1, sizeof(*t));
 	t->key = key;
 	tsearch(t, &s->tree, compare_keys);
-	s->threads = xrealloc(s->threads, s->n_threads + 1, sizeof(struct thread *));
+	s->threads = xgrow(s->threads, s->n_threads, sizeof(struct thread *));
 	s->threads[s->n_threads++] = t;
 	return t;
 }
@@ -402,7 +402,7 @@ struct maker {
 
 struct stat_row *stat_rows_add(struct stat_rows *rows, unsigned int by, uint32_t pid, const char *vm, int64_t vcpu)
 {
-	rows->items = xrealloc(rows->items, rows->n + 1, sizeof(*rows->items));
+	rows->items = xgrow(rows->items, rows->n, sizeof(*rows->items));
 	rows->items[rows->n] = (struct stat_row){
 		.pid = by & STAT_BY_VM ? pid : 0,
 		.vm = by & STAT_BY_VM ? vm : NULL,

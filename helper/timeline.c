@@ -146,8 +146,7 @@ static struct timeline_vcpu *add_vcpu(struct timeline *t, const struct timeline_
 
 	if (t->n_vcpus == TIMELINE_VCPUS)
 		return NULL;
-	if (!(t->n_vcpus & (t->n_vcpus - 1)))
-		t->vcpus = xrealloc(t->vcpus, t->n_vcpus ? 2 * t->n_vcpus : 1, sizeof(struct timeline_vcpu *));
+	t->vcpus = xgrow(t->vcpus, t->n_vcpus, sizeof(struct timeline_vcpu *));
 	v = xcalloc(1, sizeof(*v));
 	v->vcpu = key->vcpu;
 	v->pid = key->pid;

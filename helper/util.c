@@ -39,6 +39,11 @@ void *xrealloc(void *old, size_t n, size_t size)
 	return p;
 }
 
+void *xgrow(void *old, size_t n, size_t size)
+{
+	return n & (n - 1) ? old : xrealloc(old, n ? 2 * n : 1, size);
+}
+
 char *xstrndup(const char *s, size_t n)
 {
 	char *p = strndup(s, n);

@@ -13,6 +13,8 @@
 /* Allocation failure ends the program. The caller frees what is returned. */
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *old, size_t n, size_t size);
+/* An array of n with room for one more; what grows by this alone is moved seldom. */
+void *xgrow(void *old, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
