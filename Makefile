@@ -115,7 +115,7 @@ bench:
 	@tests/bench/run --write
 .PHONY: bench
 
-## measure what it costs a host, a stock kernel in an emulator (half an hour); writes share/doc/BENCH-HOST.md
+## measure what it costs a host, a stock kernel in an emulator (ten minutes); writes share/doc/BENCH-HOST.md
 bench-host:
 	@share/setup bench
 	@$(MAKE) --no-print-directory all $(BENCH_BIN)
