@@ -553,7 +553,8 @@ void output_buffer(FILE *file)
 	if (!taken && !isatty(fd))
 		taken = !setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	/* A pipe of 64 KiB is full before its reader has been woken. Fails where it is none, or the user has too many. */
-	fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+	if (fcntl(fd, F_GETPIPE_SZ) < PIPE_BYTES)
+		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
 void output_begin(struct output *o)
