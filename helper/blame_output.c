@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How blame is told: the texts of its table, and its rows as JSON.
+// How blame is told: as the record of the schema, and that as a table.
 #include "blame_output.h"
 
 #include "keeper.h"
@@ -25,7 +25,8 @@ bool blame_look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_co
 	return true;
 }
 
-char *blame_vm_text(const struct blame_vm *vm)
+/* The name of a VM, or its TGID; the caller frees. */
+static char *vm_text(const struct blame_vm *vm)
 {
 	return vm->name ? xstrdup(vm->name) : xasprintf("%" PRIu32, vm->tgid);
 }
@@ -38,32 +39,16 @@ static char *comm_text(const struct blame_row *row)
 	return xstrdup(*clean ? clean : "?");
 }
 
-char *blame_culprit_text(const struct blame_row *row)
-{
-	CLEANUP_FREE char *name = row->culprit_vm ? blame_vm_text(row->culprit_vm) : comm_text(row);
-
-	switch (row->kind) {
-	case CULPRIT_IDLE:
-		return xstrdup("(idle)");
-	case CULPRIT_UNKNOWN:
-		return xstrdup("(unknown)");
-	case CULPRIT_HOST:
-		if (row->tgid && row->tgid != row->tid)
-			return xasprintf("%s (%" PRIu32 " of %" PRIu32 ")", name, row->tid, row->tgid);
-		return xasprintf("%s (%" PRIu32 ")", name, row->tid);
-	default:
-		return xasprintf("%s vCPU %" PRId64, name, row->culprit_vcpu);
-	}
-}
-
-uint64_t blame_share(const struct blame_row *row)
+/* Of the spins of the VM, in hundredths of a percent. */
+static uint64_t share(const struct blame_row *row)
 {
 	return row->vm->spins ? row->spins * 10000 / row->vm->spins : 0;
 }
 
-json_t *blame_row_json(const struct blame_row *row)
+static json_t *make_row(const void *item)
 {
-	CLEANUP_FREE char *vm = blame_vm_text(row->vm);
+	const struct blame_row *row = item;
+	CLEANUP_FREE char *vm = vm_text(row->vm);
 	CLEANUP_FREE char *comm = comm_text(row);
 	json_t *culprit = json_pack("{s:s}", "kind", culprit_names[row->kind]);
 
@@ -73,25 +58,25 @@ json_t *blame_row_json(const struct blame_row *row)
 		json_object_set_new(culprit, "comm", json_string(comm));
 	}
 	if (row->culprit_vm) {
-		CLEANUP_FREE char *name = blame_vm_text(row->culprit_vm);
+		CLEANUP_FREE char *name = vm_text(row->culprit_vm);
 
 		json_object_set_new(culprit, "vm", json_string(name));
 		json_object_set_new(culprit, "vcpu", json_integer(row->culprit_vcpu));
 	}
 	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "vm", vm, "pid", (json_int_t)row->vm->tgid, "vcpu",
 			 (json_int_t)row->vcpu, "culprit", culprit, "spins", (json_int_t)row->spins, "share",
-			 (json_int_t)blame_share(row), "targeted", (json_int_t)row->targeted, "ready_ns", (json_int_t)row->ns);
+			 (json_int_t)share(row), "targeted", (json_int_t)row->targeted, "ready_ns", (json_int_t)row->ns);
 }
 
-json_t *blame_vm_json(const struct blame_vm *vm)
+static json_t *make_vm(const void *item)
 {
-	CLEANUP_FREE char *name = blame_vm_text(vm);
+	const struct blame_vm *vm = item;
+	CLEANUP_FREE char *name = vm_text(vm);
 
 	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vm", name, "pid", (json_int_t)vm->tgid, "vcpus",
 			 (json_int_t)vm->vcpus, "unseen", (json_int_t)vm->unseen, "spins", (json_int_t)vm->spins, "blamed",
 			 (json_int_t)vm->blamed, "unblamed", (json_int_t)vm->unblamed, "unknown", (json_int_t)vm->unknown);
 }
-
 
 /* How long a JSON text is. */
 static size_t json_bytes(json_t *object)
@@ -116,16 +101,6 @@ static size_t add_objects(json_t *array, const void *const *items, size_t n, jso
 	return 0;
 }
 
-static json_t *make_row(const void *row)
-{
-	return blame_row_json(row);
-}
-
-static json_t *make_vm(const void *vm)
-{
-	return blame_vm_json(vm);
-}
-
 json_t *blame_record_json(struct blame *b, size_t limit_bytes)
 {
 	CLEANUP_FREE const struct blame_row **rows = NULL;
@@ -139,4 +114,78 @@ json_t *blame_record_json(struct blame *b, size_t limit_bytes)
 	if (more)
 		json_object_set_new(record, "more", json_integer((json_int_t)more));
 	return record;
+}
+
+/* ---- as a table ---- */
+
+static uint64_t number_of(json_t *object, const char *field)
+{
+	json_int_t n = json_integer_value(json_object_get(object, field));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static char *text_of(json_t *object, const char *field)
+{
+	return text_recleaned(json_string_value(json_object_get(object, field)));
+}
+
+/* "web01 vCPU 3", "kworker/0:1 (17)"; the caller frees. */
+static char *culprit_text(json_t *culprit)
+{
+	CLEANUP_FREE char *kind = text_of(culprit, "kind");
+	CLEANUP_FREE char *name = text_of(culprit, json_object_get(culprit, "vm") ? "vm" : "comm");
+	uint64_t pid = number_of(culprit, "pid"), tid = number_of(culprit, "tid");
+
+	if (!strcmp(kind, culprit_names[CULPRIT_IDLE]) || !strcmp(kind, culprit_names[CULPRIT_UNKNOWN]))
+		return xasprintf("(%s)", kind);
+	if (json_object_get(culprit, "vm"))
+		return xasprintf("%s vCPU %" PRIu64, name, number_of(culprit, "vcpu"));
+	return pid && pid != tid ? xasprintf("%s (%" PRIu64 " of %" PRIu64 ")", name, tid, pid) : xasprintf("%s (%" PRIu64 ")", name, tid);
+}
+
+static void print_row(FILE *f, json_t *row)
+{
+	json_t *who = json_object_get(row, "culprit");
+	CLEANUP_FREE char *vm = text_of(row, "vm");
+	CLEANUP_FREE char *kind = text_of(who, "kind");
+	CLEANUP_FREE char *culprit = culprit_text(who);
+	uint64_t parts = number_of(row, "share"), ns = number_of(row, "ready_ns");
+
+	fprintf(f, "%-16s %4" PRIu64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
+		number_of(row, "vcpu"), kind, culprit, number_of(row, "spins"), parts / 100, parts % 100, ns / 1000000, ns / 1000 % 1000,
+		number_of(row, "targeted"));
+}
+
+static void print_vm(FILE *f, json_t *vm)
+{
+	CLEANUP_FREE char *name = text_of(vm, "vm");
+
+	fprintf(f, "%s: %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown\n",
+		name, number_of(vm, "spins"), number_of(vm, "blamed"), number_of(vm, "unblamed"), number_of(vm, "unknown"));
+	if (number_of(vm, "unseen"))
+		fprintf(f, "%s: %" PRIu64 " of its %" PRIu64 " vCPUs were not seen on a CPU\n", name, number_of(vm, "unseen"),
+			number_of(vm, "vcpus"));
+}
+
+void blame_print(FILE *f, json_t *record)
+{
+	json_t *rows = json_object_get(record, "rows"), *vms = json_object_get(record, "vms"), *item;
+	size_t i;
+
+	if (json_array_size(rows))
+		fprintf(f, "%-16s %4s  %-8s %-28s %8s %8s %12s %9s\n", "VM", "VCPU", "KIND", "CULPRIT", "SPINS", "SHARE(%)", "READY(ms)",
+			"TARGETED");
+	json_array_foreach(rows, i, item) {
+		print_row(f, item);
+	}
+	if (number_of(record, "more"))
+		fprintf(f, "and %" PRIu64 " more, of fewer spins\n", number_of(record, "more"));
+	if (json_array_size(rows))
+		putc('\n', f);
+	json_array_foreach(vms, i, item) {
+		print_vm(f, item);
+	}
+	if (!json_array_size(vms))
+		fputs("no vCPU spun\n", f);
 }

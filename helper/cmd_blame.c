@@ -101,26 +101,6 @@ static int take_record(void *context, const struct record *r)
 
 /* ---- what came of it ---- */
 
-static void print_row(FILE *f, const struct blame_row *row)
-{
-	CLEANUP_FREE char *vm = blame_vm_text(row->vm);
-	CLEANUP_FREE char *culprit = blame_culprit_text(row);
-
-	fprintf(f, "%-16s %4" PRId64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
-		row->vcpu, culprit_names[row->kind], culprit, row->spins, blame_share(row) / 100, blame_share(row) % 100, row->ns / 1000000,
-		row->ns / 1000 % 1000, row->targeted);
-}
-
-static void print_vm(FILE *f, const struct blame_vm *vm)
-{
-	CLEANUP_FREE char *name = blame_vm_text(vm);
-
-	fprintf(f, "%s: %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown\n",
-		name, vm->spins, vm->blamed, vm->unblamed, vm->unknown);
-	if (vm->unseen)
-		fprintf(f, "%s: %" PRIu32 " of its %" PRIu32 " vCPUs were not seen on a CPU\n", name, vm->unseen, vm->vcpus);
-}
-
 static void print_balance(FILE *f, const struct balance *b)
 {
 	if (b->lost || b->late)
@@ -132,34 +112,11 @@ static void print_balance(FILE *f, const struct balance *b)
 			balance_off(b) ? "does not make" : "=", b->counted);
 }
 
-static void print_table(FILE *f, const struct blame_row *const *rows, size_t n_rows, const struct blame_vm *const *vms,
-			size_t n_vms, const struct balance *balance)
+static void print_json(FILE *f, const struct gathered *g, json_t *record)
 {
-	if (n_rows)
-		fprintf(f, "%-16s %4s  %-8s %-28s %8s %8s %12s %9s\n", "VM", "VCPU", "KIND", "CULPRIT", "SPINS", "SHARE(%)", "READY(ms)",
-			"TARGETED");
-	for (size_t i = 0; i < n_rows; i++)
-		print_row(f, rows[i]);
-	if (n_rows)
-		putc('\n', f);
-	for (size_t i = 0; i < n_vms; i++)
-		print_vm(f, vms[i]);
-	if (!n_vms)
-		fputs("no vCPU spun\n", f);
-	print_balance(f, balance);
-}
+	json_t *document = json_pack("{s:i, s:O?, s:O, s:O, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms", json_object_get(record, "vms"),
+				     "blame", json_object_get(record, "rows"), "end", g->end);
 
-static void print_json(FILE *f, const struct gathered *g, const struct blame_row *const *rows, size_t n_rows,
-		       const struct blame_vm *const *vms, size_t n_vms)
-{
-	json_t *blame = json_array(), *all = json_array(), *document;
-
-	for (size_t i = 0; i < n_rows; i++)
-		json_array_append_new(blame, blame_row_json(rows[i]));
-	for (size_t i = 0; i < n_vms; i++)
-		json_array_append_new(all, blame_vm_json(vms[i]));
-	document = json_pack("{s:i, s:O?, s:o, s:o, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms", all, "blame", blame, "end",
-			     g->end);
 	json_dumpf(document, f, JSON_INDENT(2));
 	putc('\n', f);
 	json_decref(document);
@@ -167,14 +124,15 @@ static void print_json(FILE *f, const struct gathered *g, const struct blame_row
 
 static int print_result(const struct settings *s, const struct gathered *g, const struct trace_result *result, FILE *f)
 {
-	CLEANUP_FREE const struct blame_row **rows = NULL;
-	CLEANUP_FREE const struct blame_vm **vms = NULL;
-	size_t n_rows = blame_rows(g->blame, &rows), n_vms = blame_vms(g->blame, &vms);
+	json_t *record = blame_record_json(g->blame, SIZE_MAX);
 
-	if (s->json)
-		print_json(f, g, rows, n_rows, vms, n_vms);
-	else
-		print_table(f, rows, n_rows, vms, n_vms, &result->balance);
+	if (s->json) {
+		print_json(f, g, record);
+	} else {
+		blame_print(f, record);
+		print_balance(f, &result->balance);
+	}
+	json_decref(record);
 	return fflush(f) || ferror(f) ? -errno : 0;
 }
 

@@ -3,6 +3,7 @@
 // all of them on one page of HTML.
 #include "tracing.h"
 
+#include "blame_output.h"
 #include "bundle_read.h"
 #include "output.h"
 #include "privilege.h"
@@ -388,8 +389,14 @@ static void write_tables(struct run *r, const struct strings *problems)
 	write_rows(r, &rows, true);
 	if (is_format(r, "json"))
 		close_json(r, problems);
-	if (is_format(r, "table"))
+	if (is_format(r, "table")) {
 		putc('\n', r->out);
+		if (report_blame(r->report)) {
+			fputs("who had the CPU of a vCPU that was spun for:\n", r->out);
+			blame_print(r->out, report_blame(r->report));
+			putc('\n', r->out);
+		}
+	}
 	flush_output(r);
 	say_problems(r, problems);
 }

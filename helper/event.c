@@ -487,3 +487,20 @@ int text_restore(const char *clean, char *out, size_t out_size)
 	out[n] = '\0';
 	return (int)n;
 }
+
+char *text_cleaned(const char *text)
+{
+	size_t n = text ? strlen(text) : 0;
+	char *clean = xcalloc(4 * n + 1, 1);
+
+	text_clean(text ? text : "", n, clean);
+	return clean;
+}
+
+char *text_recleaned(const char *text)
+{
+	size_t size = (text ? strlen(text) : 0) + 1;
+	CLEANUP_FREE char *raw = xcalloc(size, 1);
+
+	return text_cleaned(text && text_restore(text, raw, size) >= 0 ? raw : text);
+}

@@ -176,5 +176,9 @@ json_t *schema_json(void);
 size_t text_clean(const char *text, size_t n, char *out);
 /* Undoes it. Returns the length, or -EINVAL where the text is not of that form or does not fit. */
 int text_restore(const char *clean, char *out, size_t out_size);
+/* Cleaned; NULL is "". The caller frees. */
+char *text_cleaned(const char *text);
+/* Of a file of anybody's, where it should stand cleaned already: made sure of. Likewise. */
+char *text_recleaned(const char *text);
 
 #endif

@@ -44,33 +44,16 @@ void html_text(FILE *f, const char *clean)
 	}
 }
 
-static char *cleaned(const char *text)
-{
-	size_t n = text ? strlen(text) : 0;
-	char *clean = xcalloc(4 * n + 1, 1);
-
-	text_clean(text ? text : "", n, clean);
-	return clean;
-}
-
-static char *recleaned(const char *text)
-{
-	size_t size = (text ? strlen(text) : 0) + 1;
-	CLEANUP_FREE char *raw = xcalloc(size, 1);
-
-	return cleaned(text && text_restore(text, raw, size) >= 0 ? raw : text);
-}
-
 void html_foreign(FILE *f, const char *text)
 {
-	CLEANUP_FREE char *clean = cleaned(text);
+	CLEANUP_FREE char *clean = text_cleaned(text);
 
 	html_text(f, clean);
 }
 
 void html_recleaned(FILE *f, const char *text)
 {
-	CLEANUP_FREE char *clean = recleaned(text);
+	CLEANUP_FREE char *clean = text_recleaned(text);
 
 	html_text(f, clean);
 }
@@ -92,7 +75,7 @@ static void put_json(FILE *f, const char *clean)
 
 void html_json_recleaned(FILE *f, const char *text)
 {
-	CLEANUP_FREE char *clean = recleaned(text);
+	CLEANUP_FREE char *clean = text_recleaned(text);
 
 	put_json(f, clean);
 }

@@ -30,6 +30,13 @@ report_record_schema() {
 }
 test_that 'report --json: its tables are stat records' report_record_schema
 
+# With a blame record, of which strings are anybody's.
+jq -c 'if .type == "end" then { type: "blame", vms: [{ vm: "web01", pid: 4711, vcpus: 2, unseen: 1, spins: 5, blamed: 3, unblamed: 1, unknown: 1 }],
+	rows: [{ vm: "web01", pid: 4711, vcpu: 1, culprit: { kind: "host", pid: 17, tid: 18, comm: "a\u001bb" }, spins: 3, share: 6000, targeted: 2, ready_ns: 1234567 },
+	{ vm: "web01", pid: 4711, vcpu: 0, culprit: { kind: "vcpu", pid: 9, tid: 9, comm: "CPU 3/KVM", vm: "db02", vcpu: 3 }, spins: 1, share: 2000, targeted: 0, ready_ns: 5000 },
+	{ vm: "web01", pid: 4711, vcpu: 0, culprit: { kind: "idle" }, spins: 1, share: 2000, targeted: 0, ready_ns: 0 }], more: 7 }, . else . end' "$whole" >reports/blame.ndjson
+test_that 'a blame record as a table' expected report.blame "$kvmwait" report reports/blame.ndjson
+
 # ---- where something is missing ----
 
 lines_of() { wc -l <"$1"; }
