@@ -75,7 +75,10 @@ static void check_privilege(struct report *r)
 {
 	struct stat ns;
 
-	if (geteuid())
+	if (geteuid() && privilege_suffices())
+		find(r, LEVEL_NOTE, "privilege", "run it with sudo where bpftrace is older than " BPFTRACE_WITHOUT_ROOT,
+		     "not root, with the capabilities that tracing takes");
+	else if (geteuid())
 		find(r, LEVEL_BAD, "privilege", "run it with sudo", "not root: nothing can attach");
 	else if (!privilege_can_trace())
 		find(r, LEVEL_BAD, "privilege", "give CAP_BPF and CAP_PERFMON, or leave the container",

@@ -45,6 +45,14 @@ bool privilege_can_trace(void)
 	return has & PRIVILEGE(CAP_SYS_ADMIN) || (has & both_new) == both_new;
 }
 
+/* Names of its own user it can look up; files of tracefs and addresses of functions it has to read. */
+bool privilege_suffices(void)
+{
+	uint64_t wanted = PRIVILEGE(CAP_DAC_READ_SEARCH) | PRIVILEGE(CAP_DAC_OVERRIDE) | PRIVILEGE(CAP_SYSLOG);
+
+	return privilege_can_trace() && (privilege_effective() & wanted) == wanted;
+}
+
 static int set_effective(uint64_t wanted, uint64_t *ret_before)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };

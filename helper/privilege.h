@@ -15,6 +15,8 @@
 uint64_t privilege_effective(void);
 /* May it load programs and attach them? */
 bool privilege_can_trace(void);
+/* Has it all that a bpftrace takes which does not ask for root? */
+bool privilege_suffices(void);
 
 /* What bpftrace has: no more than it takes to load and attach on this kernel; tried, since versions do not tell. */
 uint64_t privilege_of_bpftrace(void);

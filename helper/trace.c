@@ -790,6 +790,9 @@ static int ask_version(const struct trace_options *options, char **ret_version, 
 
 	if (version && bpftrace_is_old(version))
 		why = xasprintf("version %s, older than " BPFTRACE_OLDEST, version);
+	else if (version && geteuid() && bpftrace_wants_root(version))
+		why = xasprintf("version %s needs root: run it with sudo; since " BPFTRACE_WITHOUT_ROOT " bpftrace asks for capabilities instead",
+				version);
 	if (why) {
 		free(version);
 		*ret_error = xasprintf("'%s': %s", options->bpftrace, why);

@@ -4,6 +4,7 @@
 
 #include "attach.h"
 #include "child.h"
+#include "privilege.h"
 #include "progress.h"
 #include "stat_output.h"
 #include "vmlist.h"
@@ -359,9 +360,10 @@ int tracing_prepare(const struct tracing *t, const struct plan *plan, const char
 	if (!options.bpftrace)
 		return fail(EXIT_LACKING, "bpftrace is missing: '%s': install the package bpftrace, or say where it is with --bpftrace",
 			    t->bpftrace ? t->bpftrace : "/usr/bin/bpftrace");
-	if (geteuid()) {
+	if (geteuid() && !privilege_suffices()) {
 		free(options.bpftrace);
-		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo");
+		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo; or, with bpftrace " BPFTRACE_WITHOUT_ROOT " and later, "
+			    "give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE");
 	}
 	code = check_kernel_allows(plan->chosen->script);
 	if (code) {

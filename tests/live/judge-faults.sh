@@ -95,6 +95,15 @@ judge_hidden() {
 	test_that "$2 lockdown=confidentiality: check says so" is_said "$d/confidentiality.check" '^BAD +lockdown'
 }
 
+judge_capable() {
+	local d=$1
+	test_that "$2 five capabilities and not root: exit 0" test "$(cat "$d/status")" = 0
+	test_that "$2 five capabilities and not root: every count is the guest's" is_equal "$d/guest.json" "$d/trace.ndjson"
+	judge_trace "$d/trace.ndjson" "$2"
+	ends_with "$d/few" "$2 CAP_BPF and CAP_PERFMON alone" 4
+	test_that "$2 CAP_BPF and CAP_PERFMON alone: the next step" is_said "$d/few.err" 'give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE$'
+}
+
 judge_threads() {
 	local d=$1 n
 	for n in $(seq 16); do jq -e '[.did[] | .count] | length == 64 and all(. == 3)' "$d/$n.json" >/dev/null || break; done

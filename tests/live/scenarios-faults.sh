@@ -133,6 +133,20 @@ hidden() {
 	kvmwait check >confidentiality.check 2>&1
 }
 
+# Not root, with the capabilities that it takes where bpftrace asks for these; the kernel's own default for perf events.
+capable() {
+	chmod 777 .
+	chmod 666 /dev/kvm
+	paranoid=$(cat /proc/sys/kernel/perf_event_paranoid)
+	echo 2 >/proc/sys/kernel/perf_event_paranoid
+	# DAC_OVERRIDE, DAC_READ_SEARCH, SYSLOG, PERFMON, BPF
+	as 65534 1,2,34,38,39 /bin/sh /usr/bin/kvmwait trace -o trace.ndjson -- kvmwait-guest -c 1 hlt-user=11 yield:1=13 >guest.json 2>err
+	echo $? >status
+	as 65534 38,39 /bin/sh /usr/bin/kvmwait trace -d 1 >few.ndjson 2>few.err
+	echo $? >few.status
+	echo $paranoid >/proc/sys/kernel/perf_event_paranoid
+}
+
 # 1,024 threads of vCPUs in 16 VMs, each with events of its own.
 threads() {
 	cat >guest.sh <<-'SH'
