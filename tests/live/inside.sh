@@ -139,13 +139,14 @@ selftest() {
 readme() {
 	kvmwait-guest -n web01 --op-timeout 900 hlt=1000000@0 >/dev/null 2>&1 &
 	web=$!
-	(while [ ! -e stop ]; do kvmwait-guest -n db02 -c 1 yield:1=29 pause=23 >/dev/null; done) &
+	# each stays until its name has been read, so that one-liners need some seconds to see the next
+	(while [ ! -e stop ]; do kvmwait-guest -n db02 -c 1 --stay 1 yield:1=29 pause=23 >/dev/null; done) &
 	await pid_of web01-kvm >/dev/null
 	# busybox has no pgrep
 	printf '#!/bin/sh\ngrep -l "$2" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | sort -n | head -n 1\n' >/usr/bin/pgrep
 	chmod +x /usr/bin/pgrep
 	n=0
-	sed -e 's/sudo //g' -e 's/-d 10/-d 1/' -e 's/sleep 10/sleep 1/' /oneliners | while IFS= read -r line; do
+	sed -e 's/sudo //g' -e 's/-d 10/-d 4/' -e 's/sleep 10/sleep 1/' /oneliners | while IFS= read -r line; do
 		n=$((n + 1))
 		sh -c "$line" >$n.out 2>$n.err
 		echo $? >$n.status
