@@ -28,6 +28,6 @@ rates() {
 	SH
 	kvmwait stat -f json -i 0.5 --hist -o rates.ndjson -- sh guest.sh 2>err
 	echo $? >status
-	kvmwait stat -o table -- kvmwait-guest -n web hlt=17 >/dev/null 2>>err
+	kvmwait stat -o table -- kvmwait-guest -n web --stay 1 hlt=17 >/dev/null 2>>err
 	echo $? >table.status
 }
