@@ -178,22 +178,11 @@ char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret
 	return xstrndup(v + 10, strspn(v + 10, "0123456789."));
 }
 
-/* One that cannot be read counts as older. */
-static bool is_older(const char *version, const char *than)
+bool bpftrace_is_older(const char *version, const char *than)
 {
 	struct version v, limit;
 
 	return version_parse(version, &v) || version_parse(than, &limit) || version_compare(v, limit) < 0;
-}
-
-bool bpftrace_is_old(const char *version)
-{
-	return is_older(version, BPFTRACE_OLDEST);
-}
-
-bool bpftrace_wants_root(const char *version)
-{
-	return is_older(version, BPFTRACE_WITHOUT_ROOT);
 }
 
 /* A file in memory that holds the program, for /proc/self/fd/3. */

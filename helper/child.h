@@ -35,8 +35,7 @@ char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret
 #define BPFTRACE_OLDEST "0.17"
 #define BPFTRACE_WITHOUT_ROOT "0.25" /* from here on it asks for capabilities */
 /* Is the version older than that, or none? */
-bool bpftrace_is_old(const char *version);
-bool bpftrace_wants_root(const char *version);
+bool bpftrace_is_older(const char *version, const char *than);
 
 struct bpftrace_settings {
 	bool kernel_btf_only;	   /* bpftrace before 0.18 finds no types on a kernel without module BTF unless told where */

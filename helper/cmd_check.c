@@ -207,7 +207,7 @@ static void check_bpftrace(struct report *r, const char *given)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s' is missing", given ? given : "/usr/bin/bpftrace");
 	else if (!version)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s': %s", path, why);
-	else if (bpftrace_is_old(version))
+	else if (bpftrace_is_older(version, BPFTRACE_OLDEST))
 		find(r, LEVEL_BAD, "bpftrace", "install bpftrace " BPFTRACE_OLDEST " or later",
 		     "'%s' is version %s, older than " BPFTRACE_OLDEST, path, version);
 	else

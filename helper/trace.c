@@ -685,10 +685,7 @@ static int block_signals(sigset_t *ret_old)
 /* Since bpftrace 0.18 all CPUs share one ring buffer; before, each has a buffer of its own, read one after the other. */
 static bool reads_each_cpu(const char *version)
 {
-	struct version v = { 0 };
-
-	version_parse(version, &v);
-	return version_compare(v, (struct version){ .minor = 18 }) < 0;
+	return bpftrace_is_older(version, "0.18");
 }
 
 /* Room for some ten thousand events. With a buffer for each CPU a large host must not give all its memory. */
@@ -726,11 +723,7 @@ static int check_trust(const struct trace_options *options, char **ret_error)
 /* They came with 0.19. Since 0.24 bpftrace wants the types of the module that has one. */
 static bool has_raw_tracepoints(const struct trace *t)
 {
-	struct version v = { 0 };
-
-	version_parse(t->version, &v);
-	return version_compare(v, (struct version){ .minor = 20 }) >= 0 &&
-	       (version_compare(v, (struct version){ .minor = 24 }) < 0 || t->options->plan->kernel->n_btfs > 1);
+	return !bpftrace_is_older(t->version, "0.20") && (bpftrace_is_older(t->version, "0.24") || t->options->plan->kernel->n_btfs > 1);
 }
 
 static char *render(const struct trace *t)
@@ -788,9 +781,9 @@ static int ask_version(const struct trace_options *options, char **ret_version, 
 	CLEANUP_FREE char *why = NULL;
 	char *version = bpftrace_version_within(options->bpftrace, patience_ns(options), &why);
 
-	if (version && bpftrace_is_old(version))
+	if (version && bpftrace_is_older(version, BPFTRACE_OLDEST))
 		why = xasprintf("version %s, older than " BPFTRACE_OLDEST, version);
-	else if (version && geteuid() && bpftrace_wants_root(version))
+	else if (version && geteuid() && bpftrace_is_older(version, BPFTRACE_WITHOUT_ROOT))
 		why = xasprintf("version %s needs root: run it with sudo; since " BPFTRACE_WITHOUT_ROOT " bpftrace asks for capabilities instead",
 				version);
 	if (why) {
