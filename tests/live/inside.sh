@@ -98,12 +98,23 @@ stop() {
 	echo $? >term.status
 }
 
-# bpftrace does not read while a storm goes on: its buffers overrun.
+# bpftrace does not read while a storm goes on: its buffers overrun. It tells of a loss with the next event that it
+# reads, so there is one more, once what was buffered has come out.
 loss() {
 	cat >storm.sh <<-'SH'
 		kill -STOP $(pidof bpftrace)
 		kvmwait-guest -c 1 yield:1=60013 >guest.json
+		before=$(wc -c <trace.ndjson)
 		kill -CONT $(pidof bpftrace)
+		same=0
+		while [ $same -lt 3 ]; do
+			sleep 1
+			now=$(wc -c <trace.ndjson)
+			same=$((now > before && now == last ? same + 1 : 0))
+			last=$now
+		done
+		kvmwait-guest -c 1 yield:1=17 >more.json
+		sleep 2
 	SH
 	kvmwait trace -o trace.ndjson -- sh storm.sh 2>err
 	echo $? >status
