@@ -166,6 +166,7 @@ int machines_run(struct plan *plan, int plan_fd, const char *name, const char *g
 	while (gate && access(gate, F_OK))
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	atomic_store(&plan->go, true);
+	sem_post(&plan->gate);
 	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
 		if (plan->vms[f].used)
 			wait_done(plan, f);

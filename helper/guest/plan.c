@@ -165,6 +165,7 @@ int plan_new(const struct task_list *list, unsigned int vcpus, struct plan **ret
 		return err;
 	}
 	plan->size_bytes = size;
+	sem_init(&plan->gate, 1, 0);	/* fails for a value that is too large only */
 	plan->vcpus = vcpus;
 	plan->tasks_count = list->count;
 	if (list->count > 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is to be done, and what became of it: one table, shared by all the processes.
 #pragma once
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,7 +42,8 @@ struct plan {
 	bool comm_given, later_comm_given;
 	char comm[PLAN_COMM_SIZE];
 	char later_comm[PLAN_COMM_SIZE];	/* once a vCPU's first task is done */
-	atomic_bool go;			/* opens the barrier */
+	atomic_bool go;			/* the barrier is open */
+	sem_t gate;			/* a vCPU that stands at it waits for this, and lets the next one through */
 	atomic_bool leave;		/* the VMs need not stay any longer */
 	atomic_bool pause_stuck;	/* some vCPU saw that a PAUSE makes no progress here */
 	struct vm_slot vms[FLAVOUR_COUNT];

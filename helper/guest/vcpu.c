@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BARRIER_POLL_NS		500000
 /* An emulated processor may deliver the interrupt before the HLT. */
 #define WAKE_AGAIN_NS		20000000
 /* Processor time without one PAUSE left behind. */
@@ -22,11 +21,6 @@
 #define WAKE_ANYWAY_NS		200000000
 /* From the suspension of a vCPU to its interrupt. */
 #define SUSPENDED_NS		5000000
-
-static void nap_ns(long ns)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = ns }, NULL);
-}
 
 /* How a run of the vCPU ended. */
 enum ended {
@@ -290,8 +284,9 @@ static void *vcpu_main(void *arg)
 	slot->tids[vcpu->kvm.id] = gettid();
 	do_tasks(vcpu, true);	/* the watch counts it at the barrier when it is on its way */
 	vcpu_at_barrier(vcpu);
-	while (!atomic_load(&plan->go))
-		nap_ns(BARRIER_POLL_NS);
+	while (sem_wait(&plan->gate) && errno == EINTR)
+		;
+	sem_post(&plan->gate);
 	do_tasks(vcpu, false);
 	atomic_store(&vcpu->finished, true);
 	return NULL;
