@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define PROGRAM_FD 3
+#define TRACEABLE_FD 4
 #define VERSION_PATIENCE_NS UINT64_C(60000000000)
 
 char *bpftrace_find(const char *given)
@@ -185,20 +186,20 @@ bool bpftrace_is_older(const char *version, const char *than)
 	return version_parse(version, &v) || version_parse(than, &limit) || version_compare(v, limit) < 0;
 }
 
-/* A file in memory that holds the program, for /proc/self/fd/3. */
-static int program_file(const char *program)
+/* A file in memory that holds a text, for /proc/self/fd. */
+static int text_file(const char *name, const char *text)
 {
-	size_t left = strlen(program);
-	int fd = memfd_create("kvmwait.bt", MFD_CLOEXEC), high;
+	size_t left = strlen(text);
+	int fd = memfd_create(name, MFD_CLOEXEC), high;
 
 	while (fd >= 0 && left) {
-		ssize_t n = write(fd, program, left);
+		ssize_t n = write(fd, text, left);
 
 		if (n <= 0) {
 			close(fd);
 			return -EIO;
 		}
-		program += n;
+		text += n;
 		left -= (size_t)n;
 	}
 	if (fd < 0)
@@ -209,12 +210,13 @@ static int program_file(const char *program)
 }
 
 static void exec_bpftrace(const char *path, const struct strings *params, const struct bpftrace_settings *settings,
-			  const int in[2], const int out[2], const int err[2], int program_fd)
+			  const int in[2], const int out[2], const int err[2], int program_fd, int traceable_fd)
 {
 	char *environment[] = {
 		CLEAN_ENVIRONMENT,
 		(char *)"BPFTRACE_COLOR=never",
 		xasprintf("BPFTRACE_PERF_RB_PAGES=%u", settings->buffer_pages),
+		NULL,
 		NULL,
 		NULL,
 		NULL,
@@ -232,6 +234,9 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 		environment[n_environment++] = xasprintf("BPFTRACE_MAP_KEYS_MAX=%u", settings->map_keys);
 		environment[n_environment++] = xasprintf("BPFTRACE_MAX_MAP_KEYS=%u", settings->map_keys);
 	}
+	/* Printing the whole list takes a kernel long, and bpftrace longer to read. A test hook of old, passed over where it has gone. */
+	if (traceable_fd >= 0)
+		environment[n_environment++] = xasprintf("BPFTRACE_AVAILABLE_FUNCTIONS_TEST=/proc/self/fd/%d", TRACEABLE_FD);
 	argv[n++] = (char *)path;
 	argv[n++] = "-B";
 	argv[n++] = "line";
@@ -246,7 +251,9 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 	dup2(out[1], STDOUT_FILENO);
 	dup2(err[1], STDERR_FILENO);
 	dup2(program_fd, PROGRAM_FD);
-	privilege_close_files(PROGRAM_FD, PROGRAM_FD);
+	if (traceable_fd >= 0)
+		dup2(traceable_fd, TRACEABLE_FD);
+	privilege_close_files(PROGRAM_FD, traceable_fd < 0 ? PROGRAM_FD : TRACEABLE_FD);
 	if (chdir("/"))
 		_exit(126);
 	/* Maps count as locked memory before 5.11. A failure shows when they are made. */
@@ -260,7 +267,8 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
-	CLEANUP_FD int program_fd = program_file(program);
+	CLEANUP_FD int program_fd = text_file("kvmwait.bt", program);
+	CLEANUP_FD int traceable_fd = settings->traceable ? text_file("traceable", settings->traceable) : -1;
 	pid_t pid = -1, parent = getpid();
 
 	if (program_fd >= 0 && !make_pipe(in) && !make_pipe(out) && !make_pipe(err))
@@ -276,7 +284,7 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 	}
 	if (!pid) {
 		child_begin(parent, SIGKILL);
-		exec_bpftrace(path, params, settings, in, out, err, program_fd);
+		exec_bpftrace(path, params, settings, in, out, err, program_fd, traceable_fd);
 	}
 	setpgid(pid, pid);
 	close(in[0]);

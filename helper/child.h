@@ -41,6 +41,7 @@ struct bpftrace_settings {
 	bool kernel_btf_only;	   /* bpftrace before 0.18 finds no types on a kernel without module BTF unless told where */
 	unsigned int buffer_pages; /* of the ring buffer; before 0.18 of each CPU's */
 	unsigned int map_keys;	   /* room in each map; 0: as bpftrace has it */
+	const char *traceable;	   /* the lines of available_filter_functions that it may look for; NULL: it reads the kernel's */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -149,19 +150,53 @@ static void load_tracefs(struct kernel *k)
 	}
 }
 
+/* A file that is read meanwhile: a kernel takes long to print either of its lists. */
+struct reading {
+	const struct kernel *k;
+	char *path; /* NULL: none */
+	char *text; /* NULL where it is missing, or not for us */
+	char *error;
+	int err;
+	pthread_t thread;
+};
+
+static void *read_meanwhile(void *arg)
+{
+	struct reading *r = arg;
+
+	r->err = read_fact(r->k, r->path, SYMBOLS_LIMIT_BYTES, &r->text, NULL, &r->error);
+	return NULL;
+}
+
+/* Reads both lists, the second one where there is a tracefs. */
+static int read_lists(const struct kernel *k, const char *kallsyms_path, char **ret_kallsyms, char **ret_list, char **ret_error)
+{
+	CLEANUP_FREE char *path = k->tracefs ? xasprintf("%s/available_filter_functions", k->tracefs + strlen(k->root)) : NULL;
+	struct reading list = { .k = k, .path = path };
+	bool apart = path && !pthread_create(&list.thread, NULL, read_meanwhile, &list);
+	int err = read_below(k, kallsyms_path, SYMBOLS_LIMIT_BYTES, ret_kallsyms, NULL);
+
+	if (apart)
+		pthread_join(list.thread, NULL);
+	else if (path)
+		read_meanwhile(&list);
+	*ret_list = list.text;
+	if (!err) {
+		*ret_error = list.error;
+		return list.err;
+	}
+	free(list.error);
+	return complain(k, kallsyms_path, err, ret_error);
+}
+
 static int load_symbols(struct kernel *k, const struct script *scripts, size_t n_scripts, char **ret_error)
 {
 	static const char kallsyms_path[] = "/proc/kallsyms";
-	CLEANUP_FREE char *list_path = k->tracefs ? xasprintf("%s/available_filter_functions", k->tracefs + strlen(k->root)) : NULL;
 	CLEANUP_FREE char *kallsyms = NULL;
 	CLEANUP_FREE char *list = NULL;
 	struct strings wanted = { 0 };
-	int err = read_below(k, kallsyms_path, SYMBOLS_LIMIT_BYTES, &kallsyms, NULL);
+	int err = read_lists(k, kallsyms_path, &kallsyms, &list, ret_error);
 
-	if (err)
-		return complain(k, kallsyms_path, err, ret_error);
-	if (list_path)
-		err = read_fact(k, list_path, SYMBOLS_LIMIT_BYTES, &list, NULL, ret_error);
 	if (err)
 		return err;
 	for (size_t i = 0; i < n_scripts; i++) {

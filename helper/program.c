@@ -10,6 +10,8 @@
 // line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append one. In WAIT the word WAIT
 // stands for the number of the event line and EVENT for the bit of its event; the attach point interval:ms:INTERVAL
 // for a clause that runs as often as the user wants, or not at all.
+// Further in, "//@ if VENDOR: TEXT" gives way to TEXT where the vendor's module is loaded; then what stands between
+// "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand.
 #include "program.h"
 
 #include "event.h"
@@ -23,6 +25,9 @@
 
 #define ONLY_MARK "//@ only: "
 #define RAW_MARK "//@ raw: "
+#define IF_MARK "//@ if "
+#define ELSE_MARK "//@ else"
+#define END_MARK "//@ end"
 #define EVENT_MARK "printf(\"w "
 #define EVENT_TAIL "\\n\","
 #define ARGUMENTS_TAIL ");"
@@ -40,6 +45,8 @@ struct renderer {
 	unsigned int event_bit; /* of the last of them */
 	unsigned int interval_ms;
 	bool raw_tracepoints;
+	const char *vendor; /* NULL: not known */
+	bool decided, skips;	/* between "if" and "end": its text was put in; what is found at else is left out */
 	FILE *out;
 };
 
@@ -245,11 +252,37 @@ static void read_event_line(const char *p, struct wait_name *ret)
 	take_word(take_word(word, ret->event), ret->source);
 }
 
+/* Does the line belong to a choice by vendor, or is it left out by one? Puts in the text that is chosen. */
+static bool take_choice(struct renderer *r, const char *p, size_t n)
+{
+	int indent = (int)strspn(p, "\t");
+	const char *mark = p + indent, *name = mark + strlen(IF_MARK), *colon;
+
+	if (!r->vendor)
+		return false;
+	if (starts_with(mark, IF_MARK)) {
+		colon = memchr(name, ':', (size_t)(p + n - name));
+		if (!colon || strlen(r->vendor) != (size_t)(colon - name) || !starts_with(name, r->vendor))
+			return true;
+		fprintf(r->out, "%.*s%.*s", indent, p, (int)(p + n - (colon + 2)), colon + 2);
+		r->decided = true;
+	} else if (starts_with(mark, ELSE_MARK)) {
+		r->skips = r->decided;
+	} else if (starts_with(mark, END_MARK)) {
+		r->decided = r->skips = false;
+	} else {
+		return r->skips;
+	}
+	return true;
+}
+
 /* Writes one line of a clause of the script; at an event what the parts do goes with it. */
 static void write_clause_line(struct renderer *r, const char *p, size_t n)
 {
 	int indent = (int)strspn(p, "\t");
 
+	if (take_choice(r, p, n))
+		return;
 	if (starts_with(p + indent, EVENT_MARK)) {
 		struct wait_name name;
 
@@ -320,12 +353,12 @@ static const char *named_clause(const char *p)
 }
 
 /* BEGIN and END of the script pass with what the parts add to them; those of a part have gone there. */
-static size_t render_named(const struct renderer *r, const char *p, const char *name)
+static size_t render_named(struct renderer *r, const char *p, const char *name)
 {
 	const char *start = p;
 
 	for (; *p && !starts_with(p, "}"); p += line_length(p))
-		if (!r->v->script->part)
+		if (!r->v->script->part && !take_choice(r, p, line_length(p)))
 			fwrite(p, 1, line_length(p), r->out);
 	if (!r->v->script->part) {
 		write_bodies(r, name);
@@ -393,6 +426,7 @@ char *program_render(const struct program *program)
 		.n_parts = program->n_parts,
 		.interval_ms = program->interval_ms,
 		.raw_tracepoints = program->raw_tracepoints,
+		.vendor = program->vendor,
 		.out = open_memstream(&text, &size),
 	};
 

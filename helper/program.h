@@ -27,6 +27,7 @@ struct program {
 	const struct verdict *parts[PROGRAM_MAX_PARTS];
 	size_t n_parts;
 	unsigned int interval_ms; /* how often clauses of parts that wait for it run; 0: they are left out */
+	const char *vendor;	  /* whose module is loaded; NULL: the program finds out */
 	bool raw_tracepoints;	  /* clauses that say so go to the raw tracepoint, which costs a quarter */
 	struct filter filter;
 };

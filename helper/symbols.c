@@ -171,6 +171,23 @@ int symbols_load(const char *kallsyms, const char *traceable, const struct strin
 	return 0;
 }
 
+char *symbols_traceable(const struct symbols *s)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = s->have_traceable ? open_memstream(&text, &size) : NULL;
+
+	for (size_t i = 0; f && i < s->n; i++) {
+		const char *module = s->items[i].module;
+
+		if (s->items[i].traceable)
+			fprintf(f, *module ? "%s [%s]\n" : "%s\n", s->items[i].name, module);
+	}
+	if (f)
+		fclose(f);
+	return text;
+}
+
 void symbols_done(struct symbols *s)
 {
 	for (size_t i = 0; i < s->n; i++) {

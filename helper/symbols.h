@@ -32,6 +32,8 @@ struct symbols {
  * are left out. 0, or -E2BIG where there are more than any kernel has.
  */
 int symbols_load(const char *kallsyms, const char *traceable, const struct strings *wanted, struct symbols *ret);
+/* The traceable ones as lines of that list; NULL where none was read. The caller frees. */
+char *symbols_traceable(const struct symbols *s);
 void symbols_done(struct symbols *s);
 
 #endif

@@ -737,9 +737,11 @@ static char *render(const struct trace *t)
 static int start(struct trace *t, char **ret_error)
 {
 	CLEANUP_FREE char *program = render(t);
+	CLEANUP_FREE char *traceable = symbols_traceable(&t->options->plan->kernel->symbols);
 	struct bpftrace_settings settings = {
 		.kernel_btf_only = t->options->plan->kernel->n_btfs == 1,
 		.map_keys = t->options->map_keys,
+		.traceable = traceable,
 	};
 	struct strings params = { 0 };
 	/* the launcher first: it would hold the others' pipes */

@@ -324,16 +324,17 @@ static int add_parts(const struct plan *plan, const char *const *parts, size_t n
 }
 
 /* What would come out as an error of bpftrace's that says nothing of the reason. */
-static int check_kernel_allows(const struct script *s)
+static int check_kernel_allows(const struct program *program)
 {
+	CLEANUP_FREE char *text = program_render(program);
 	CLEANUP_FREE char *kptr_restrict = file_line("/proc/sys/kernel/kptr_restrict");
 
 	if (attach_is_locked())
 		return fail(EXIT_LACKING, "the kernel is locked down (confidentiality), and lets no probe attach: boot it without "
 			    "lockdown=confidentiality");
-	if (kptr_restrict && !strcmp(kptr_restrict, "2") && strstr(s->text, "kaddr("))
-		return fail(EXIT_LACKING, "the kernel hides its addresses from root too, and %s asks for one: set it to 1 for the time of "
-			    "the trace: sysctl kernel.kptr_restrict=1", s->name);
+	if (kptr_restrict && !strcmp(kptr_restrict, "2") && (strstr(text, "kaddr(") || program_has_part(program, "callers")))
+		return fail(EXIT_LACKING, "the kernel hides its addresses from root too, and %s needs them: set it to 1 for the time of the "
+			    "trace: sysctl kernel.kptr_restrict=1", strstr(text, "kaddr(") ? program->script->script->name : "--callers");
 	return EXIT_OK;
 }
 
@@ -342,7 +343,7 @@ int tracing_prepare(const struct tracing *t, const struct plan *plan, const char
 {
 	struct trace_options options = {
 		.plan = plan,
-		.program = { .script = plan->chosen, .filter = t->filter },
+		.program = { .script = plan->chosen, .vendor = plan->vendor, .filter = t->filter },
 		.duration_ns = t->duration_ns,
 		.attach_ns = t->attach_ns,
 		.command_stdout = STDERR_FILENO,
@@ -365,7 +366,7 @@ int tracing_prepare(const struct tracing *t, const struct plan *plan, const char
 		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo; or, with bpftrace " BPFTRACE_WITHOUT_ROOT " and later, "
 			    "give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE");
 	}
-	code = check_kernel_allows(plan->chosen->script);
+	code = check_kernel_allows(&options.program);
 	if (code) {
 		free(options.bpftrace);
 		return code;

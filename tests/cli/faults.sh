@@ -22,6 +22,15 @@ test_that 'a stand-in that does as bpftrace: exit 0' traces good 0 -d 0.05
 test_that 'a stand-in: three events, balanced' has good '.[0].type == "meta" and (map(select(.type == "wait")) | length) == 3 and
 	(.[-1] | .counted == 3 and .received == 3 and .lost == 0 and .unbalanced == 0 and .why == "the time is up")'
 
+stand_in lists <<'SH'
+cat "$BPFTRACE_AVAILABLE_FUNCTIONS_TEST" >/tmp/listed
+attach; waits 1 3; wait_for_end; counted 3
+SH
+test_that 'bpftrace need not read all functions of the kernel: exit 0' traces lists 0 -d 0.05
+listed() { sort "$room/tmp/listed" | uniq -d | cmp - /dev/null && grep -qx 'kvm_sched_yield \[kvm\]' "$room/tmp/listed" &&
+	[ -z "$(grep -vxFf "$room/sys/kernel/tracing/available_filter_functions" "$room/tmp/listed")" ]; }
+test_that 'bpftrace need not read all functions of the kernel: lines of its list' listed
+
 # ---- a bpftrace that is none ----
 
 test_that 'no bpftrace: exit 4' traces no-such 4
@@ -306,8 +315,14 @@ echo 'none [integrity] confidentiality' >"$room/sys/kernel/security/lockdown"
 test_that 'lockdown for integrity is none of ours' traces good 0 -d 0.05
 rm -r "$room/sys/kernel/security"
 echo 2 >"$room/proc/sys/kernel/kptr_restrict"
-test_that 'kptr_restrict 2: exit 4' traces good 4 -d 0.05
-test_that 'kptr_restrict 2: the next step' said good 'hides its addresses from root too, and x86-5.17.bt asks for one: .*sysctl kernel.kptr_restrict=1'
+test_that 'kptr_restrict 2: no address is asked for' traces good 0 -d 0.05
+test_that 'kptr_restrict 2, --callers: exit 4' traces good 4 -d 0.05 --callers
+test_that 'kptr_restrict 2, --callers: the next step' said good 'hides its addresses from root too, and --callers needs them: .*sysctl kernel.kptr_restrict=1'
+cp "$room/proc/modules" modules
+sed -i '/^kvm_amd /d' "$room/proc/modules"
+test_that 'kptr_restrict 2, the vendor unknown: exit 4' traces good 4 -d 0.05
+test_that 'kptr_restrict 2, the vendor unknown: the next step' said good 'hides its addresses from root too, and x86-5.17.bt needs them: .*sysctl kernel.kptr_restrict=1'
+cp modules "$room/proc/modules"
 echo 1 >"$room/proc/sys/kernel/kptr_restrict"
 test_that 'kptr_restrict 1 is none of ours' traces good 0 -d 0.05
 if [ "$(id -u)" = 0 ]; then

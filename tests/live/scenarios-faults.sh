@@ -99,12 +99,11 @@ disk() {
 # What a host hides: tracefs, BTF, addresses; at last, what it forbids. The next scenario needs another machine.
 hidden() {
 	kptr=$(cat /proc/sys/kernel/kptr_restrict)
-	echo 2 >/proc/sys/kernel/kptr_restrict
-	kvmwait trace -d 1 >kptr.ndjson 2>kptr.err
-	echo $? >kptr.status
-	echo 1 >/proc/sys/kernel/kptr_restrict
-	kvmwait trace -o kptr1.ndjson -- kvmwait-guest -c 1 hlt-user=13 yield:1=17 >kptr1.json 2>kptr1.err
-	echo $? >kptr1.status
+	for n in 1 2; do
+		echo $n >/proc/sys/kernel/kptr_restrict
+		kvmwait trace -o kptr$n.ndjson -- kvmwait-guest -c 1 hlt-user=13 yield:1=17 >kptr$n.json 2>kptr$n.err
+		echo $? >kptr$n.status
+	done
 	echo $kptr >/proc/sys/kernel/kptr_restrict
 	mkdir -p nothing
 	mount --bind nothing /sys/kernel/btf
@@ -153,7 +152,7 @@ threads() {
 		n=0
 		while [ $n -lt 16 ]; do
 			n=$((n + 1))
-			kvmwait-guest -n vm$n -c 64 --gate go --op-timeout 600 yield:$n=3 >$n.json 2>>guest.err &
+			kvmwait-guest -n vm$n -c 64 --gate go --op-timeout 600 --stay 4 yield:$n=3 >$n.json 2>>guest.err &
 		done
 		all_there() { [ "$(cat /proc/[0-9]*/task/*/comm 2>/dev/null | grep -c '^CPU [0-9]*/KVM$')" = 1024 ]; }
 		i=0

@@ -87,6 +87,33 @@ static void all_resolved(void)
 	made_done(&m);
 }
 
+/* Where the vendor's module is loaded, nobody asks the CPU for it. */
+static void vendors(void)
+{
+	static const char *const names[] = { "x86-5.3.bt", "x86-5.14.bt", "x86-5.17.bt" };
+	struct fake f = fake_standard();
+	struct made m;
+
+	made_plan(&f, &m);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct program program = { .script = made_verdict(&m, names[i]), .vendor = "svm" };
+		const char *original = script_text(&m, names[i]);
+		CLEANUP_FREE char *svm = program_render(&program), *vmx = NULL, *neither = NULL, *expected = NULL;
+
+		program.vendor = "vmx";
+		vmx = program_render(&program);
+		CHECK_HAS(original, "kaddr(");
+		CHECK_HAS(svm, "\nBEGIN\n{\n\t@svm = (uint64)1;\n\t@tgid[");
+		CHECK_HAS(vmx, "\nBEGIN\n{\n\t@svm = (uint64)0;\n\t@tgid[");
+		CHECK(!strstr(svm, "kaddr(") && !strstr(vmx, "kaddr("));
+		program.vendor = "sv"; /* neither that is named */
+		neither = program_render(&program);
+		CHECK_HAS(neither, "\n\t$cpu = (struct cpuinfo_x86 *)kaddr(\"boot_cpu_data\");\n");
+		CHECK(!strstr(neither, "//@ if") && !strstr(neither, "(uint64)"));
+	}
+	made_done(&m);
+}
+
 static void xen_not_applicable(void)
 {
 	struct fake f = fake_standard();
@@ -543,6 +570,7 @@ static void vcpus_random(void)
 
 static const struct unit_test tests[] = {
 	{ "all_resolved", all_resolved },
+	{ "vendors", vendors },
 	{ "xen_not_applicable", xen_not_applicable },
 	{ "hyperv_not_applicable", hyperv_not_applicable },
 	{ "some_events", some_events },

@@ -237,11 +237,28 @@ static void strange_modules(void)
 	strings_done(&names);
 }
 
+/* The same lines, for who would read the whole list otherwise. */
+static void traceable_lines(void)
+{
+	static const char *const wanted[] = { "kvm_spin", "kvm_halt", "kvm_zero" };
+	CLEANUP_FREE char *lines = NULL;
+	struct symbols s;
+
+	load(traceable, wanted, ARRAY_SIZE(wanted), &s);
+	lines = symbols_traceable(&s);
+	CHECK_STR(lines, "kvm_halt\nkvm_spin [kvm]\nkvm_spin.isra.0 [kvm]\nkvm_spin.part.0 [kvm]\n");
+	symbols_done(&s);
+	load(NULL, wanted, ARRAY_SIZE(wanted), &s);
+	CHECK(!symbols_traceable(&s)); /* nothing is known */
+	symbols_done(&s);
+}
+
 static const struct unit_test tests[] = {
 	{ "whole_names", whole_names },
 	{ "prefixes", prefixes },
 	{ "weak_symbols", weak_symbols },
 	{ "clones", clones },
+	{ "traceable_lines", traceable_lines },
 	{ "no_list", no_list },
 	{ "nothing", nothing },
 	{ "too_many", too_many },
