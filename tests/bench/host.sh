@@ -61,6 +61,23 @@ report_cost() {
 	done
 }
 
+# scale_us VCPUS: microseconds of BPF programs for a yield.
+scale_us() { awk -v n="$1" '$1 == n { printf "%.3f", ($4 - $2) / 131072 / 1000 }' "$host/scale/scale.bpf"; }
+
+report_scale() {
+	local n one counted
+	one=$(scale_us 1)
+	for n in 1 64 1024; do
+		counted=$(jq -s 'map(select(.type == "stat" and .total)) | last | [(.rows | length), ([.rows[].waits] | add)] | @csv' -r "$host/scale/$n.ndjson")
+		if [ "$counted" != "$n,131072" ]; then
+			echo "bench: stat counted vCPUs,yields $counted of $n,131072" >&2
+			return 1
+		fi
+		row "kvmwait stat, BPF run time of a yield, $n vCPUs" "$(scale_us $n) us" "1 vCPU: $one us" "$(calc "$(scale_us $n) / $one") times as long" \
+			'at most 1.5' "$(scale_us $n) / $one <= 1.5"
+	done
+}
+
 # attach_ms WHO
 attach_ms() { awk -v who="$1" '$2 == who { print $4 - $3 }' "$host/attach/times.txt" | middle; }
 
@@ -100,16 +117,17 @@ report_loss() {
 }
 
 on_a_host() {
-	if ! boot_host cost attach loss; then
+	if ! boot_host cost scale attach loss; then
 		row 'on a host' 'not measured here' '' ''
 		note "No host could be emulated on this machine: $(tail -n 1 "$work/host.log")"
 		return
 	fi
-	if [ -s "$host/cost/failed" ]; then
-		echo "bench: on the host: $(cat "$host/cost/failed")" >&2
+	if cat "$host"/*/failed 2>/dev/null; then
+		echo 'bench: on the host something failed, see above' >&2
 		return 1
 	fi
 	report_cost
+	report_scale
 	report_attach
 	report_loss
 	note 'Costs on a host are of a stock 6.12 kernel with bpftrace 0.23 on one emulated CPU, whose clock counts instructions (4 ns each):'

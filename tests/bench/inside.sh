@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs inside the booted machine: what tracing costs a guest, how long it takes to attach, and how many events a second
 # come through. Judges nothing, and leaves what it measured in /out; tests/bench/host.sh reads it, outside.
-#   sh inside.sh cost|attach|loss...
+#   sh inside.sh cost|scale|attach|loss...
 export PATH=/usr/bin:/bin
 
 uptime_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
@@ -62,6 +62,31 @@ cost() {
 			done
 		SH
 		traced "$how" bpf.sh
+	done
+	echo 0 >/proc/sys/kernel/bpf_stats_enabled
+}
+
+# ---- scale ----
+
+# As many yields by more and more vCPUs, 64 a VM: what the BPF programs of stat take for them.
+scale() {
+	echo 1 >/proc/sys/kernel/bpf_stats_enabled
+	for vcpus in 1 64 1024; do
+		cat >scale.sh <<-SH
+			vms=$(((vcpus + 63) / 64))
+			i=0
+			while [ \$i -lt \$vms ]; do
+				i=\$((i + 1))
+				kvmwait-guest -c $((vcpus < 64 ? vcpus : 64)) --gate go --op-timeout 600 yield:64=$((131072 / vcpus)) >$vcpus.\$i.json &
+			done
+			until [ "\$(cat /proc/[0-9]*/task/*/comm 2>/dev/null | grep -c '^CPU [0-9]*/KVM\$')" = $vcpus ]; do sleep 1; done
+			before=\$(bpf-time)
+			touch go
+			wait
+			echo $vcpus \$before \$(bpf-time) >>scale.bpf
+			rm go
+		SH
+		kvmwait stat -f json -o $vcpus.ndjson -- sh scale.sh 2>$vcpus.err || echo "scale $vcpus ended with $?" >>failed
 	done
 	echo 0 >/proc/sys/kernel/bpf_stats_enabled
 }
