@@ -17,6 +17,8 @@
  * in that of its waits. Memory for all keys is taken at once, some 2 to 3 MB a map.
  */
 #define MAP_KEYS 32768u
+/* The same for eight event lines, where each CPU has a copy: 64 kB of values each. */
+#define COUNTS_MAP_KEYS 8192u
 #define MIN_INTERVAL_NS UINT64_C(100000000)
 #define DEFAULT_INTERVAL_NS UINT64_C(1000000000)
 
@@ -24,6 +26,7 @@ enum {
 	OPT_BY = OPT_FIRST,
 	OPT_TOP,
 	OPT_HIST,
+	OPT_COUNTS,
 };
 
 const struct option_help stat_options[] = {
@@ -32,6 +35,7 @@ const struct option_help stat_options[] = {
 	OPTION_BY,
 	OPTION_TOP,
 	OPTION_HIST,
+	{ 0, "counts", NULL, "counts alone, at a third of the cost: nothing of what followed", OPT_COUNTS },
 	OPTION_PID,
 	OPTION_VM,
 	OPTION_VCPU,
@@ -53,6 +57,7 @@ struct settings {
 	uint64_t interval_ns;
 	unsigned int by;
 	bool hist;
+	bool counts;
 };
 
 struct run {
@@ -101,6 +106,9 @@ static int take_option(void *settings, int id)
 	case OPT_HIST:
 		s->hist = true;
 		break;
+	case OPT_COUNTS:
+		s->counts = true;
+		break;
 	case 'f':
 		s->format = stat_format_find(optarg);
 		if (!s->format)
@@ -113,6 +121,11 @@ static int take_option(void *settings, int id)
 		return id ? EXIT_USAGE : EXIT_OK;
 	}
 	return OPTION_TAKEN;
+}
+
+static unsigned int map_keys(const struct settings *s)
+{
+	return s->counts ? COUNTS_MAP_KEYS : MAP_KEYS;
 }
 
 /* ---- reports ---- */
@@ -152,7 +165,8 @@ static void write_report(struct run *r, FILE *f, struct stat_report *report, boo
 	report->names = r->names;
 	report->total = total;
 	report->hist = r->s->hist;
-	report->full = stat_keys(r->stat) >= MAP_KEYS;
+	report->no_outcomes = r->s->counts;
+	report->full = stat_keys(r->stat) >= map_keys(r->s);
 	if (r->s->format->counters) { /* by event and source first, then what is told of vCPUs */
 		write_rows(r, f, report, total, by | STAT_BY_EVENT | STAT_BY_SOURCE);
 		by &= STAT_BY_VM | STAT_BY_VCPU;
@@ -373,7 +387,7 @@ static int run(struct run *r, struct trace_options *options)
 	options->take_line = take_line;
 	options->flush = flush_output;
 	options->context = r;
-	options->map_keys = MAP_KEYS;
+	options->map_keys = map_keys(r->s);
 	options->reads_maps = true;
 	options->place = r->file ? NULL : &r->place;
 	options->program.interval_ms = (unsigned int)(r->s->interval_ns / 1000000);
@@ -386,7 +400,7 @@ static int run(struct run *r, struct trace_options *options)
 static int start(void *settings, char **command, const struct plan *plan)
 {
 	struct settings *s = settings;
-	static const char *const parts[] = { "stat" };
+	const char *const parts[] = { s->counts ? "count" : "stat" };
 	struct trace_options options;
 	CLEANUP_FREE char *bpftrace = NULL;
 	CLEANUP_FREE struct wait_name *waits = NULL;
@@ -395,6 +409,9 @@ static int start(void *settings, char **command, const struct plan *plan)
 	size_t n_waits;
 	int code;
 
+	if (s->counts && (s->hist || (s->top && s->top->of_outcome)))
+		return fail(EXIT_USAGE, "--counts is of waits alone: there is nothing for '%s%s'", s->hist ? "--hist" : "--top ",
+			    s->hist ? "" : s->top->name);
 	if (!s->format)
 		s->format = stat_format_find("table");
 	if (!s->interval_ns && !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO))

@@ -142,7 +142,7 @@ static const struct field stat_row_fields[] = {
 	{ "event", FIELD_STRING, NULL, "ple, hlt or pv_yield", true, NULL },
 	{ "source", FIELD_STRING, NULL, "source of the event", true, NULL },
 	{ "waits", FIELD_INTEGER, NULL, "events", false, NULL },
-	{ "boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU; missing, as are others, where a recording has no outcomes", true, NULL },
+	{ "boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU; missing, as are others, where outcomes are not known", true, NULL },
 	{ "ple", FIELD_INTEGER, NULL, "pause-loop exits", true, NULL },
 	{ "ple_boosted", FIELD_INTEGER, NULL, "of them: gave the CPU to another vCPU", true, NULL },
 	{ "pv_yield", FIELD_INTEGER, NULL, "paravirtual yields", true, NULL },

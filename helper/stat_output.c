@@ -126,13 +126,13 @@ static uint64_t get_vcpus(const struct stat_row *r)
 }
 
 const struct stat_column stat_columns[] = {
-	{ "waits", "events of all kinds", get_waits },
-	{ "ple", "pause-loop exits", get_ple },
-	{ "hlt", "HLTs", get_hlt },
-	{ "yield", "paravirtual yields", get_yields },
-	{ "boosted", "waits that gave the CPU to another vCPU", get_boosted },
-	{ "halted", "time halted", get_halted },
-	{ "ready", "time runnable but not running", get_ready },
+	{ "waits", "events of all kinds", get_waits, false },
+	{ "ple", "pause-loop exits", get_ple, false },
+	{ "hlt", "HLTs", get_hlt, false },
+	{ "yield", "paravirtual yields", get_yields, false },
+	{ "boosted", "waits that gave the CPU to another vCPU", get_boosted, true },
+	{ "halted", "time halted", get_halted, true },
+	{ "ready", "time runnable but not running", get_ready, true },
 	{ 0 },
 };
 
@@ -670,13 +670,17 @@ static void write_openmetrics(FILE *f, const struct stat_report *r)
 	if (of_events(r)) {
 		put_family(f, "waits_total", "counter", "Waits of vCPUs that KVM served.");
 		put_event_counters(f, r, "waits_total", get_waits);
+		if (r->no_outcomes)
+			return;
 		put_family(f, "boosts_total", "counter", "Waits that gave the CPU to another vCPU.");
 		put_event_counters(f, r, "boosts_total", get_boosted);
 		return;
 	}
-	put_ends(f, r);
-	put_times(f, r, "halted_seconds_total", "Time halted.", get_halted);
-	put_times(f, r, "ready_seconds_total", "Time runnable but not running.", get_ready);
+	if (!r->no_outcomes) {
+		put_ends(f, r);
+		put_times(f, r, "halted_seconds_total", "Time halted.", get_halted);
+		put_times(f, r, "ready_seconds_total", "Time runnable but not running.", get_ready);
+	}
 	if (r->hist)
 		put_histogram(f, r);
 	put_family(f, "maps_full", "gauge", "Whether a map has no room left, so that some is not counted.");

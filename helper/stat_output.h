@@ -40,6 +40,7 @@ struct stat_column {
 	const char *name;
 	const char *help;
 	uint64_t (*get)(const struct stat_row *row);
+	bool of_outcome; /* what followed the waits tells it */
 };
 extern const struct stat_column stat_columns[]; /* ends with a nameless one */
 const struct stat_column *stat_column_find(const char *name);

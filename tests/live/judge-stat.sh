@@ -41,8 +41,13 @@ promtool_passes() { promtool check metrics <"$1"; }
 
 judge_counts() {
 	local d=$1
-	test_that "$2 stat ends well" test "$(cat "$d/status" "$d/prom.status" | tr '\n' ' ')" = '0 0 '
+	test_that "$2 stat ends well" test "$(cat "$d/status" "$d/prom.status" "$d/alone.status" | tr '\n' ' ')" = '0 0 0 '
 	test_that "$2 every count is the guest's" total_is_the_guests "$d/did.json" "$d/counts.ndjson"
+	test_that "$2 --counts: every count is the guest's" total_is_the_guests "$d/alone.did.json" "$d/alone.ndjson"
+	test_that "$2 --counts: the kernel counted as many, and no more is told" counts_hold "$d/alone.ndjson" '.[-1] | .type == "end" and
+		.counted == ($total | map(.waits) | add) and .received == .counted and .lost == 0 and .unbalanced == 0 and .missed == null and
+		($total | all(has("boosted") | not))'
+	test_that "$2 --counts: fits the JSON Schema" valid_schema "$d/alone.ndjson"
 	test_that "$2 the kernel counted as many, and nothing was missed" counts_hold "$d/counts.ndjson" '.[-1] | .type == "end" and
 		.counted == ($total | map(.waits) | add) and .received == .counted and .lost == 0 and .unbalanced == 0 and .malformed == 0 and .missed == null'
 	test_that "$2 there were intervals, and no more in them than in all" counts_hold "$d/counts.ndjson" \

@@ -16,6 +16,9 @@ counts() {
 	kvmwait stat -f openmetrics -i 0.5 --hist -o counts.prom -- sh guest.sh 2>>err
 	echo $? >prom.status
 	cat web.json runnable.json >prom.did.json
+	kvmwait stat --counts -f json -i 0.2 --by vm,vcpu,event,source -o alone.ndjson -- sh guest.sh 2>>err
+	echo $? >alone.status
+	cat web.json runnable.json >alone.did.json
 	ls -a >files
 }
 
