@@ -25,6 +25,7 @@ stat -d,--duration none
 stat --by by
 stat --top columns
 stat --hist
+stat --counts
 stat -p,--pid tgids
 stat --vm none
 stat --vcpu none

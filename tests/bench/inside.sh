@@ -37,6 +37,7 @@ traced() {
 	none*) sh "$2" ;;
 	count) bpftrace -e "$bare" -c "/bin/sh $2" ;;
 	stat) kvmwait stat -f json -o stat.ndjson -- sh "$2" ;;
+	counts) kvmwait stat --counts -f json -o counts.ndjson -- sh "$2" ;;
 	trace*) kvmwait trace -f json -o trace.ndjson -- sh "$2" ;;
 	outcome) kvmwait trace --outcome -f json -o outcome.ndjson -- sh "$2" ;;
 	recording) trace-cmd record -q -e kvm:kvm_exit -e kvm:kvm_hypercall -o trace.dat sh "$2" ;;
@@ -46,14 +47,14 @@ traced() {
 }
 
 cost() {
-	for how in none count stat trace outcome recording perf perf-kvm none.2; do
+	for how in none count counts stat trace outcome recording perf perf-kvm none.2; do
 		echo "kvmwait-guest -c 1 --op-timeout 120 $(loops 5) >$how.json" >loops.sh
 		traced "$how" loops.sh
 		rm -f trace.dat perf.data kvm.data
 	done
 	# What the BPF programs themselves take, by the kernel's own account.
 	echo 1 >/proc/sys/kernel/bpf_stats_enabled
-	for how in count stat trace outcome; do
+	for how in count counts stat trace outcome; do
 		cat >bpf.sh <<-SH
 			for op in pause yield:1 hlt; do
 				before=\$(bpf-time)
@@ -98,11 +99,14 @@ attach() {
 	echo 'awk "{ print int(\$1 * 1000) }" /proc/uptime >begun.txt' >begun.sh
 	kvmwait plan --program none >bare.bt
 	[ -e /sys/kernel/btf/kvm ] || export BPFTRACE_BTF=/sys/kernel/btf/vmlinux
+	script=$(kvmwait plan | sed -n 's/^script \([^ ]*\) .*/\1/p')
 	for i in 1 2 3 4 5; do
-		start=$(uptime_ms)
-		bpftrace -B line -c '/bin/sh begun.sh' bare.bt 0 0 0 0 0 0 0 0 >/dev/null 2>>err
-		echo "$i bpftrace $start $(cat begun.txt)" >>times.txt
-		rm begun.txt
+		for program in bare.bt "$KVMWAIT_SCRIPTS/$script"; do
+			start=$(uptime_ms)
+			bpftrace -B line -c '/bin/sh begun.sh' "$program" 0 0 0 0 0 0 0 0 >/dev/null 2>>err
+			echo "$i ${program##*/} $start $(cat begun.txt)" >>times.txt
+			rm begun.txt
+		done
 		start=$(uptime_ms)
 		kvmwait trace -f json -o attach.ndjson -- sh begun.sh 2>>err
 		echo "$i kvmwait $start $(cat begun.txt)" >>times.txt
@@ -110,7 +114,11 @@ attach() {
 		start=$(uptime_ms)
 		kvmwait plan >/dev/null
 		echo "$i plan $start $(uptime_ms)" >>times.txt
+		start=$(uptime_ms)
+		cat /proc/kallsyms /sys/kernel/tracing/available_filter_functions >/dev/null
+		echo "$i lists $start $(uptime_ms)" >>times.txt
 	done
+	echo "$script" >script
 	# For the plan with all of the types and symbols that there are, outside.
 	kvmwait capture root >/dev/null
 	cp /sys/kernel/btf/* root/sys/kernel/btf/

@@ -175,9 +175,14 @@ static void csv(void)
 static void openmetrics(void)
 {
 	struct fixture f;
-	CLEANUP_FREE char *text = NULL, *events = NULL;
+	CLEANUP_FREE char *text = NULL, *events = NULL, *alone = NULL;
 
 	fixture_make(&f);
+	f.report.no_outcomes = true;
+	alone = written(&f, "openmetrics");
+	CHECK(!strstr(alone, "halt") && !strstr(alone, "ready") && !strstr(alone, "boost"));
+	CHECK_HAS(alone, "# EOF\n");
+	f.report.no_outcomes = false;
 	f.report.hist = true;
 	text = written(&f, "openmetrics");
 	CHECK_HAS(text, "# TYPE kvmwait_halted_seconds_total counter\n");
