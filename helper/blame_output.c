@@ -118,13 +118,6 @@ json_t *blame_record_json(struct blame *b, size_t limit_bytes)
 
 /* ---- as a table ---- */
 
-static uint64_t number_of(json_t *object, const char *field)
-{
-	json_int_t n = json_integer_value(json_object_get(object, field));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
 static char *text_of(json_t *object, const char *field)
 {
 	return text_recleaned(json_string_value(json_object_get(object, field)));
@@ -135,12 +128,12 @@ static char *culprit_text(json_t *culprit)
 {
 	CLEANUP_FREE char *kind = text_of(culprit, "kind");
 	CLEANUP_FREE char *name = text_of(culprit, json_object_get(culprit, "vm") ? "vm" : "comm");
-	uint64_t pid = number_of(culprit, "pid"), tid = number_of(culprit, "tid");
+	uint64_t pid = json_count(culprit, "pid"), tid = json_count(culprit, "tid");
 
 	if (!strcmp(kind, culprit_names[CULPRIT_IDLE]) || !strcmp(kind, culprit_names[CULPRIT_UNKNOWN]))
 		return xasprintf("(%s)", kind);
 	if (json_object_get(culprit, "vm"))
-		return xasprintf("%s vCPU %" PRIu64, name, number_of(culprit, "vcpu"));
+		return xasprintf("%s vCPU %" PRIu64, name, json_count(culprit, "vcpu"));
 	return pid && pid != tid ? xasprintf("%s (%" PRIu64 " of %" PRIu64 ")", name, tid, pid) : xasprintf("%s (%" PRIu64 ")", name, tid);
 }
 
@@ -150,11 +143,11 @@ static void print_row(FILE *f, json_t *row)
 	CLEANUP_FREE char *vm = text_of(row, "vm");
 	CLEANUP_FREE char *kind = text_of(who, "kind");
 	CLEANUP_FREE char *culprit = culprit_text(who);
-	uint64_t parts = number_of(row, "share"), ns = number_of(row, "ready_ns");
+	uint64_t parts = json_count(row, "share"), ns = json_count(row, "ready_ns");
 
 	fprintf(f, "%-16s %4" PRIu64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
-		number_of(row, "vcpu"), kind, culprit, number_of(row, "spins"), parts / 100, parts % 100, ns / 1000000, ns / 1000 % 1000,
-		number_of(row, "targeted"));
+		json_count(row, "vcpu"), kind, culprit, json_count(row, "spins"), parts / 100, parts % 100, ns / 1000000, ns / 1000 % 1000,
+		json_count(row, "targeted"));
 }
 
 static void print_vm(FILE *f, json_t *vm)
@@ -162,10 +155,10 @@ static void print_vm(FILE *f, json_t *vm)
 	CLEANUP_FREE char *name = text_of(vm, "vm");
 
 	fprintf(f, "%s: %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown\n",
-		name, number_of(vm, "spins"), number_of(vm, "blamed"), number_of(vm, "unblamed"), number_of(vm, "unknown"));
-	if (number_of(vm, "unseen"))
-		fprintf(f, "%s: %" PRIu64 " of its %" PRIu64 " vCPUs were not seen on a CPU\n", name, number_of(vm, "unseen"),
-			number_of(vm, "vcpus"));
+		name, json_count(vm, "spins"), json_count(vm, "blamed"), json_count(vm, "unblamed"), json_count(vm, "unknown"));
+	if (json_count(vm, "unseen"))
+		fprintf(f, "%s: %" PRIu64 " of its %" PRIu64 " vCPUs were not seen on a CPU\n", name, json_count(vm, "unseen"),
+			json_count(vm, "vcpus"));
 }
 
 void blame_print(FILE *f, json_t *record)
@@ -179,8 +172,8 @@ void blame_print(FILE *f, json_t *record)
 	json_array_foreach(rows, i, item) {
 		print_row(f, item);
 	}
-	if (number_of(record, "more"))
-		fprintf(f, "and %" PRIu64 " more, of fewer spins\n", number_of(record, "more"));
+	if (json_count(record, "more"))
+		fprintf(f, "and %" PRIu64 " more, of fewer spins\n", json_count(record, "more"));
 	if (json_array_size(rows))
 		putc('\n', f);
 	json_array_foreach(vms, i, item) {

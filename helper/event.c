@@ -279,6 +279,13 @@ unsigned int event_bit(const char *name)
 	return 0;
 }
 
+uint64_t json_count(json_t *object, const char *field)
+{
+	json_int_t n = json_integer_value(json_object_get(object, field));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 json_t *strings_json(const struct strings *list)
 {
 	json_t *array = json_array();

@@ -148,6 +148,8 @@ extern const size_t n_event_kinds;
 /* The bit of an event, or 0. */
 unsigned int event_bit(const char *name);
 
+/* A count in an object of a stranger's: 0 where it is missing, negative or no number. */
+uint64_t json_count(json_t *object, const char *field);
 /* A list of strings as a JSON array; the caller owns it. */
 json_t *strings_json(const struct strings *list);
 

@@ -29,18 +29,11 @@ static const char *text_of(json_t *object, const char *field)
 	return text ? text : "";
 }
 
-static uint64_t number_of(json_t *object, const char *field)
-{
-	json_int_t n = json_integer_value(json_object_get(object, field));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
 /* ---- what is missing ---- */
 
 static uint64_t lost(const struct page_facts *p)
 {
-	uint64_t said = number_of(p->end, "lost");
+	uint64_t said = json_count(p->end, "lost");
 
 	return said > p->lost ? said : p->lost;
 }
@@ -49,8 +42,8 @@ bool page_facts_complete(const struct page_facts *p)
 {
 	json_t *off = json_object_get(p->end, "unbalanced");
 
-	return p->meta && p->end && off && !json_integer_value(off) && !lost(p) && !number_of(p->end, "malformed") &&
-	       !number_of(p->end, "late") && !p->damage.n;
+	return p->meta && p->end && off && !json_integer_value(off) && !lost(p) && !json_count(p->end, "malformed") &&
+	       !json_count(p->end, "late") && !p->damage.n;
 }
 
 static bool is_exact(json_t *probes, const char *event)
@@ -98,19 +91,19 @@ static void put_balance(FILE *f, const struct page_facts *p)
 			fprintf(f, "<p>%" PRIu64 " events were reported lost.</p>\n", p->lost);
 		return;
 	}
-	fprintf(f, "<p>received %" PRIu64 " + lost %" PRIu64, number_of(p->end, "received"), lost(p));
+	fprintf(f, "<p>received %" PRIu64 " + lost %" PRIu64, json_count(p->end, "received"), lost(p));
 	if (!off)
 		fputs("; how many the kernel counted is not known.", f);
 	else
-		fprintf(f, " %s counted %" PRIu64 ".", json_integer_value(off) ? "does not make" : "=", number_of(p->end, "counted"));
-	if (number_of(p->end, "unreported"))
-		fprintf(f, " Of the lost, bpftrace did not report %" PRIu64 ".", number_of(p->end, "unreported"));
-	if (number_of(p->end, "unwritten"))
-		fprintf(f, " Of the lost, %" PRIu64 " found the file full.", number_of(p->end, "unwritten"));
-	if (number_of(p->end, "malformed"))
-		fprintf(f, " %" PRIu64 " lines could not be read.", number_of(p->end, "malformed"));
-	if (number_of(p->end, "late"))
-		fprintf(f, " %" PRIu64 " records came too late to stand in order.", number_of(p->end, "late"));
+		fprintf(f, " %s counted %" PRIu64 ".", json_integer_value(off) ? "does not make" : "=", json_count(p->end, "counted"));
+	if (json_count(p->end, "unreported"))
+		fprintf(f, " Of the lost, bpftrace did not report %" PRIu64 ".", json_count(p->end, "unreported"));
+	if (json_count(p->end, "unwritten"))
+		fprintf(f, " Of the lost, %" PRIu64 " found the file full.", json_count(p->end, "unwritten"));
+	if (json_count(p->end, "malformed"))
+		fprintf(f, " %" PRIu64 " lines could not be read.", json_count(p->end, "malformed"));
+	if (json_count(p->end, "late"))
+		fprintf(f, " %" PRIu64 " records came too late to stand in order.", json_count(p->end, "late"));
 	fputs("</p>\n<p>The trace ended because: ", f);
 	html_foreign(f, text_of(p->end, "why"));
 	fputs(".</p>\n", f);
@@ -156,7 +149,7 @@ static void put_clean_fact(FILE *f, const char *name, const char *text)
 
 static void put_when(FILE *f, json_t *clock)
 {
-	time_t seconds = (time_t)(number_of(clock, "realtime") / 1000000000);
+	time_t seconds = (time_t)(json_count(clock, "realtime") / 1000000000);
 	struct tm tm;
 	char text[64];
 
@@ -368,34 +361,34 @@ static void put_culprit(FILE *f, json_t *culprit)
 
 	if (json_object_get(culprit, "vm")) {
 		put_vm(f, culprit);
-		fprintf(f, " vCPU %" PRIu64, number_of(culprit, "vcpu"));
+		fprintf(f, " vCPU %" PRIu64, json_count(culprit, "vcpu"));
 	} else if (!strcmp(kind, "idle") || !strcmp(kind, "unknown")) {
 		fprintf(f, "(%s)", kind);
 	} else {
 		fputs("<bdi>", f);
 		html_recleaned(f, text_of(culprit, "comm"));
-		fprintf(f, "</bdi> <span class=\"pid\">tid %" PRIu64 "</span>", number_of(culprit, "tid"));
+		fprintf(f, "</bdi> <span class=\"pid\">tid %" PRIu64 "</span>", json_count(culprit, "tid"));
 	}
 }
 
 static void put_blame_row(FILE *f, json_t *row)
 {
 	json_t *culprit = json_object_get(row, "culprit");
-	const struct html_part part = { "s-accent", number_of(row, "share") };
+	const struct html_part part = { "s-accent", json_count(row, "share") };
 
 	fputs("<tr><th scope=\"row\">", f);
 	put_vm(f, row);
-	fprintf(f, " vCPU %" PRIu64 "</th><td class=t>", number_of(row, "vcpu"));
+	fprintf(f, " vCPU %" PRIu64 "</th><td class=t>", json_count(row, "vcpu"));
 	html_foreign(f, text_of(culprit, "kind"));
 	fputs("</td><td class=t>", f);
 	put_culprit(f, culprit);
 	fputs("</td>", f);
-	html_count_cell(f, number_of(row, "spins"));
+	html_count_cell(f, json_count(row, "spins"));
 	fputs("<td class=wide>", f);
 	html_bar(f, &part, 1, 10000);
 	fprintf(f, "</td><td>%" PRIu64 ".%02" PRIu64 "</td>", part.size / 100, part.size % 100);
-	html_duration_cell(f, number_of(row, "ready_ns"));
-	html_count_cell(f, number_of(row, "targeted"));
+	html_duration_cell(f, json_count(row, "ready_ns"));
+	html_count_cell(f, json_count(row, "targeted"));
 	fputs("</tr>\n", f);
 }
 
@@ -430,9 +423,9 @@ static void put_blame_vms(FILE *f, json_t *vms)
 		fputs("<li>", f);
 		put_vm(f, vm);
 		fprintf(f, ": %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown",
-			number_of(vm, "spins"), number_of(vm, "blamed"), number_of(vm, "unblamed"), number_of(vm, "unknown"));
-		if (number_of(vm, "unseen"))
-			fprintf(f, "; %" PRIu64 " of its %" PRIu64 " vCPUs were not seen on a CPU", number_of(vm, "unseen"), number_of(vm, "vcpus"));
+			json_count(vm, "spins"), json_count(vm, "blamed"), json_count(vm, "unblamed"), json_count(vm, "unknown"));
+		if (json_count(vm, "unseen"))
+			fprintf(f, "; %" PRIu64 " of its %" PRIu64 " vCPUs were not seen on a CPU", json_count(vm, "unseen"), json_count(vm, "vcpus"));
 		fputs("</li>\n", f);
 	}
 	fputs("</ul>\n", f);
@@ -451,7 +444,7 @@ void page_facts_blame(FILE *f, const struct page_facts *p)
 	fputs("<p class=\"hint\">At each spin every other vCPU of the VM is looked at: one that is runnable but off its CPU is waited for, "
 	      "and the thread that has this CPU stands in its row.</p>\n", f);
 	if (json_array_size(rows))
-		put_blame_rows(f, rows, number_of(p->blame, "more"));
+		put_blame_rows(f, rows, json_count(p->blame, "more"));
 	else
 		fputs("<p class=\"note\">No spin was seen to wait for a vCPU without a CPU.</p>\n", f);
 	if (json_array_size(vms))

@@ -20,7 +20,7 @@ rival() {
 
 boot_host() {
 	rival perf && rival trace-cmd || return 1
-	"$top/tests/live/run" --icount --kernel 6.12 --bpftrace 0.23 --timeout 900 --out "$host" --put "$here/inside.sh:/inside.sh" \
+	"$top/tests/live/run" --icount --kernel 6.12 --bpftrace 0.23 --timeout 1800 --out "$host" --put "$here/inside.sh:/inside.sh" \
 		--put "$work/rivals/perf:/usr/libexec/perf" --put "$work/rivals/perf.sh:/usr/bin/perf" \
 		--put "$work/rivals/trace-cmd:/usr/libexec/trace-cmd" --put "$work/rivals/trace-cmd.sh:/usr/bin/trace-cmd" \
 		-- sh /inside.sh "$@" >"$work/host.log" 2>&1

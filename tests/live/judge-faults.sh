@@ -113,4 +113,8 @@ judge_threads() {
 	test_that "$2 3 events of each of 1,024 threads" jq -e -s 'map(select(.type == "wait") | [.pid, .tid, .vcpu, .event, .target]) |
 		group_by(.) | length == 1024 and all(length == 3)' "$d/trace.ndjson"
 	test_that "$2 each VM's are its own" jq -e -s 'map(select(.type == "wait")) | all(.vm == "vm\(.target)-kvm") and (map(.pid) | unique | length) == 16' "$d/trace.ndjson"
+	test_that "$2 stat ends well" test "$(cat "$d/stat.status")" = 0
+	test_that "$2 stat has each of them: 3 yields" jq -e -s '(map(select(.type == "stat" and .total)) | last | .rows) |
+		length == 1024 and all(.pv_yield == 3 and .waits == 3) and ([.[] | [.pid, .vcpu]] | unique | length) == 1024' "$d/stat.ndjson"
+	test_that "$2 stat lost none" jq -e -s '.[-1] | .counted == 3072 and .received == 3072 and .lost == 0' "$d/stat.ndjson"
 }

@@ -162,4 +162,7 @@ threads() {
 	SH
 	kvmwait trace -o trace.ndjson -- sh guest.sh 2>err
 	echo $? >status
+	rm go
+	kvmwait stat -f json -o stat.ndjson -- sh guest.sh 2>>err
+	echo $? >stat.status
 }
