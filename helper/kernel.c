@@ -509,7 +509,8 @@ static bool find_path(const struct btf *btf, unsigned int id, const struct strin
 	return true;
 }
 
-static int member_of(const struct kernel *k, const char *module, const struct strings *path, char **ret_why)
+static int member_of(const struct kernel *k, const char *module, const struct strings *path, unsigned int *ret_offset_bytes,
+		     char **ret_why)
 {
 	const struct kernel_btf *own = btf_of(k, "vmlinux"), *other = btf_of(k, module);
 	unsigned int id = own ? find_own(own, path->items[0], BTF_KIND_STRUCT) : 0;
@@ -534,17 +535,18 @@ static int member_of(const struct kernel *k, const char *module, const struct st
 			return -ENOENT;
 		}
 	}
+	*ret_offset_bytes = offset_bits / 8;
 	return 0;
 }
 
-int kernel_member(const struct kernel *k, const char *module, const char *path, char **ret_why)
+int kernel_member(const struct kernel *k, const char *module, const char *path, unsigned int *ret_offset_bytes, char **ret_why)
 {
 	struct strings parts = { 0 };
 	int err;
 
 	*ret_why = NULL;
 	strings_split(&parts, path, ".");
-	err = member_of(k, module, &parts, ret_why);
+	err = member_of(k, module, &parts, ret_offset_bytes, ret_why);
 	strings_done(&parts);
 	return err;
 }

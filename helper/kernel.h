@@ -50,9 +50,9 @@ char *kernel_arguments(const struct kernel *k, const char *module, const char *f
 
 /*
  * Looks for "struct.member.member" in the kernel's own BTF, where bpftrace takes types from, and sees that
- * a module's copy of the struct has it in the same place. 0, or -ENOENT with ret_why (the caller frees).
+ * a module's copy of the struct has it in the same place: ret_offset_bytes. 0, or -ENOENT with ret_why (the caller frees).
  */
-int kernel_member(const struct kernel *k, const char *module, const char *path, char **ret_why);
+int kernel_member(const struct kernel *k, const char *module, const char *path, unsigned int *ret_offset_bytes, char **ret_why);
 
 /* Is there the tracepoint "system:event" with all of the fields? 0, or -ENOENT with ret_why (the caller frees). */
 int kernel_tracepoint(const struct kernel *k, const char *tracepoint, const struct strings *fields, char **ret_why);

@@ -10,6 +10,8 @@
 // line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append one. In WAIT the word WAIT
 // stands for the number of the event line and EVENT for the bit of its event; the attach point interval:ms:INTERVAL
 // for a clause that runs as often as the user wants, or not at all.
+// "//@ quick EXPRESSION: BASE NEED" in the header: where %rh is for EXPRESSION, two numbers of 64 bits take its place, from
+// where the member lies. bpftrace before 0.24 takes a millisecond to print bytes.
 // Further in, "//@ if VENDOR: TEXT" gives way to TEXT where the vendor's module is loaded; then what stands between
 // "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand.
 #include "program.h"
@@ -29,6 +31,8 @@
 #define ELSE_MARK "//@ else"
 #define END_MARK "//@ end"
 #define EVENT_MARK "printf(\"w "
+#define BYTES_MARK "%rh"
+#define QUICK_FORMAT "%llx:%llx."
 #define EVENT_TAIL "\\n\","
 #define ARGUMENTS_TAIL ");"
 #define COUNTED_MARK "@counted = count();"
@@ -252,6 +256,30 @@ static void read_event_line(const char *p, struct wait_name *ret)
 	take_word(take_word(word, ret->event), ret->source);
 }
 
+/* The text with the first `from` replaced; the caller frees. NULL where it has none. */
+static char *replaced(const char *text, const char *from, const char *to)
+{
+	const char *found = strstr(text, from);
+
+	return found ? xasprintf("%.*s%s%s", (int)(found - text), text, to, found + strlen(from)) : NULL;
+}
+
+/* The line with numbers for bytes; the caller frees. NULL where there is nothing to replace, or the place is not known. */
+static char *quick_line(const struct verdict *v, const char *p, size_t n)
+{
+	const struct quick *q = &v->script->quick;
+	CLEANUP_FREE char *line = NULL, *numbers = NULL, *format = NULL;
+	unsigned int at;
+
+	if (!q->expression || v->needs[q->need].state != NEED_MET)
+		return NULL;
+	line = xstrndup(p, n);
+	at = v->needs[q->need].offset_bytes;
+	numbers = xasprintf("*(uint64 *)((uint64)%s + %u), *(uint64 *)((uint64)%s + %u)", q->base, at, q->base, at + 8);
+	format = strstr(line, q->expression) ? replaced(line, BYTES_MARK, QUICK_FORMAT) : NULL;
+	return format ? replaced(format, q->expression, numbers) : NULL;
+}
+
 /* Does the line belong to a choice by vendor, or is it left out by one? Puts in the text that is chosen. */
 static bool take_choice(struct renderer *r, const char *p, size_t n)
 {
@@ -289,8 +317,11 @@ static void write_clause_line(struct renderer *r, const char *p, size_t n)
 		read_event_line(p + indent, &name);
 		r->event_bit = event_bit(name.event);
 		r->n_waits++;
-		if (prints_events(r))
-			write_event_line(r, p, n);
+		if (prints_events(r)) {
+			CLEANUP_FREE char *quick = quick_line(r->v, p, n);
+
+			write_event_line(r, quick ? quick : p, quick ? strlen(quick) : n);
+		}
 		return;
 	}
 	fwrite(p, 1, n, r->out);

@@ -287,6 +287,20 @@ static int parse_claim(struct script *s, enum fidelity fidelity, const char *wha
 	return err;
 }
 
+/* "quick EXPRESSION: BASE NEED" */
+static int parse_quick(struct script *s, const char *expression, const char *value)
+{
+	size_t n = strcspn(value, " ");
+	const struct need *need = value[n] ? find_need(s, value + n + 1) : NULL;
+
+	if (!*expression || !n || s->quick.expression || (need && need->kind != NEED_MEMBER))
+		return -EINVAL;
+	if (!need)
+		return -ENOENT;
+	s->quick = (struct quick){ .expression = xstrdup(expression), .base = xstrndup(value, n), .need = (size_t)(need - s->needs) };
+	return 0;
+}
+
 /* One line of the header: "key: value" or "key what: value". */
 static int parse_line(struct script *s, char *line)
 {
@@ -305,6 +319,8 @@ static int parse_line(struct script *s, char *line)
 			return parse_need(s, what, value);
 		if (!strcmp(line, "vendor"))
 			return parse_vendor(s, what, value);
+		if (!strcmp(line, "quick"))
+			return parse_quick(s, what, value);
 		if (!strcmp(line, "exact"))
 			return parse_claim(s, FIDELITY_EXACT, what, value);
 		if (!strcmp(line, "inferred"))
@@ -439,6 +455,8 @@ void script_done(struct script *s)
 		strings_done(&s->claims[i].sources);
 	}
 	free(s->vendors);
+	free(s->quick.expression);
+	free(s->quick.base);
 	free(s->needs);
 	free(s->claims);
 	free(s->name);

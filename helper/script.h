@@ -58,6 +58,12 @@ struct vendor {
 	char *module;
 };
 
+/* An expression of bytes that are costly to print as such, and where they lie. */
+struct quick {
+	char *expression, *base;
+	size_t need; /* index of a need for a member: its offset from the base */
+};
+
 struct script {
 	char *name; /* x86-5.17.bt */
 	char *text;
@@ -80,6 +86,7 @@ struct script {
 	size_t n_needs;
 	struct claim *claims;
 	size_t n_claims;
+	struct quick quick; /* expression NULL: none */
 };
 
 /*

@@ -179,7 +179,7 @@ static void resolve_need(const struct kernel *k, const struct script *s, const s
 			r->state = NEED_MET;
 		return;
 	case NEED_MEMBER:
-		if (!kernel_member(k, s->module, object, &why))
+		if (!kernel_member(k, s->module, object, &r->offset_bytes, &why))
 			r->state = NEED_MET;
 		break;
 	case NEED_TRACEPOINT:

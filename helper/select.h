@@ -17,6 +17,7 @@ enum need_state {
 struct need_result {
 	enum need_state state;
 	struct strings functions; /* what it was resolved to */
+	unsigned int offset_bytes; /* of a member in its struct */
 	char *why;		  /* why not, or what is to be known about it; may be NULL */
 };
 

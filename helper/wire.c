@@ -97,9 +97,38 @@ static bool take_comm_spaced(const char *p, char *ret)
 	return bad >= 0;
 }
 
-/* COMM_BYTES bytes in hex, with or without a space between them; nothing may follow. */
+/* A number of 64 bits in hex up to `end`: eight bytes as they lie in memory of little-endian machines. */
+static bool take_comm_number(const char *p, const char *end, char *ret)
+{
+	uint64_t value = 0;
+	int bad = 0;
+
+	if (p == end || end - p > 16)
+		return false;
+	for (; p < end; p++) {
+		bad |= hex_value(*p);
+		value = value << 4 | ((unsigned int)hex_value(*p) & 15);
+	}
+	for (size_t i = 0; i < 8; i++)
+		ret[i] = (char)(value >> 8 * i);
+	return bad >= 0;
+}
+
+/* Does the line end with a comm as numbers? Then a dot shows that no digit is missing. */
+static bool ends_with_numbers(const struct cursor *c)
+{
+	return c->p < c->end && c->end[-1] == '.';
+}
+
+/* COMM_BYTES bytes as two numbers, "HEX:HEX.", or in hex, with or without a space between them; nothing may follow. */
 static bool take_comm(struct cursor *c, char *ret)
 {
+	const char *colon = ends_with_numbers(c) ? memchr(c->p, ':', (size_t)(c->end - c->p)) : NULL;
+
+	if (colon) {
+		ret[COMM_BYTES] = '\0';
+		return take_comm_number(c->p, colon, ret) && take_comm_number(colon + 1, c->end - 1, ret + 8);
+	}
 	if (c->end - c->p == 3 * COMM_BYTES - 1)
 		return take_comm_spaced(c->p, ret);
 	for (size_t i = 0; i < COMM_BYTES; i++) {
@@ -137,11 +166,11 @@ static bool take_who(struct cursor *c, struct wait_event *w)
  * the text around the target is looked up among those that were read, byte for byte, before it is read once more.
  */
 #define KNOWN_MOST 4096u
-#define COMM_TEXT_BYTES (3 * COMM_BYTES - 1) /* with spaces, as bpftrace prints it */
+#define COMM_TEXT_BYTES (3 * COMM_BYTES - 1) /* with spaces, as bpftrace prints it; two numbers are shorter */
 #define WHO_TEXT_BYTES 80u		     /* PID TID VCPU EVENT SOURCE, and the space behind it */
 
 static struct known {
-	size_t n; /* of who; 0: nothing is known here */
+	size_t n, comm_n; /* of who; 0: nothing is known here; and of comm */
 	char who[WHO_TEXT_BYTES], comm[COMM_TEXT_BYTES];
 	struct wait_event wait;
 } known[KNOWN_MOST];
@@ -156,9 +185,13 @@ static bool find_parts(const struct cursor *c, struct parts *ret)
 {
 	const char *comm, *target;
 
-	if (c->end - c->p < (ptrdiff_t)COMM_TEXT_BYTES + 10)
+	if (c->end - c->p < (ends_with_numbers(c) ? 16 : (ptrdiff_t)COMM_TEXT_BYTES + 10))
 		return false;
-	comm = c->end - COMM_TEXT_BYTES;
+	comm = ends_with_numbers(c) ? c->end - 1 : c->end - COMM_TEXT_BYTES;
+	while (comm > c->p && comm[-1] != ' ')
+		comm--;
+	if (comm == c->p || c->end - comm > (ptrdiff_t)COMM_TEXT_BYTES)
+		return false;
 	for (target = comm - 1; target > c->p && target[-1] != ' ';)
 		target--;
 	ret->who = (struct cursor){ c->p, target };
@@ -189,8 +222,9 @@ static bool learn(struct known *k, const struct parts *parts)
 	if (!take_who(&who, &k->wait) || who.p != who.end || !take_comm(&comm, k->wait.comm))
 		return false;
 	k->n = (size_t)(parts->who.end - parts->who.p);
+	k->comm_n = (size_t)(parts->comm.end - parts->comm.p);
 	memcpy(k->who, parts->who.p, k->n);
-	memcpy(k->comm, parts->comm.p, COMM_TEXT_BYTES);
+	memcpy(k->comm, parts->comm.p, k->comm_n);
 	return true;
 }
 
@@ -204,7 +238,8 @@ static bool recall(struct cursor *c, struct wait_event *w)
 		return false;
 	k = known_at(&parts.who);
 	n = (size_t)(parts.who.end - parts.who.p);
-	if ((k->n != n || memcmp(k->who, parts.who.p, n) || memcmp(k->comm, parts.comm.p, COMM_TEXT_BYTES)) && !learn(k, &parts))
+	if ((k->n != n || memcmp(k->who, parts.who.p, n) || k->comm_n != (size_t)(parts.comm.end - parts.comm.p) ||
+	     memcmp(k->comm, parts.comm.p, k->comm_n)) && !learn(k, &parts))
 		return false;
 	k->wait.ts_ns = w->ts_ns;
 	k->wait.cpu = w->cpu;

@@ -78,7 +78,8 @@ static void ask(const struct kernel *k)
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 			char *why = NULL;
-			int err = kernel_member(k, modules[m], members[i], &why);
+			unsigned int offset;
+			int err = kernel_member(k, modules[m], members[i], &offset, &why);
 
 			MUST(err ? why != NULL : why == NULL);
 			fuzz_must_be_printable(why);

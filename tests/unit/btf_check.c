@@ -150,10 +150,11 @@ static void circles(void)
 	CLEANUP_FREE char *f = kernel_arguments(&k, "kvm", "f");
 	CLEANUP_FREE char *g = kernel_arguments(&k, "kvm", "g");
 	CLEANUP_FREE char *why = NULL;
+	unsigned int offset;
 
 	CHECK(starts_with(f, " * * *"));
 	CHECK_STR(g, "");
-	CHECK_INT(kernel_member(&k, "kvm", "s.none", &why), -ENOENT);
+	CHECK_INT(kernel_member(&k, "kvm", "s.none", &offset, &why), -ENOENT);
 	CHECK_STR(why, "struct s has no such member");
 	btf__free(btf);
 }

@@ -212,6 +212,7 @@ static void truncated_events(void)
 	static const char *const lines[] = {
 		"w 123456789 3 4321 4325 7 pv_yield hyperv -9223372036854775808 " COMM_HEX,
 		"w 1 2 3 4 5 hlt kvm -1 43 50 55 20 30 20 30 4b 56 4d 00 00 00 00 00 00",
+		"w 1 2 3 4 5 hlt kvm -1 564b2f3020555043:4d.",
 	};
 	struct wire_line l;
 
@@ -250,6 +251,41 @@ static void comm_bytes(void)
 }
 
 /* bpftrace writes "%rh" as "61 62" or "6162", small or capital. */
+/* As two numbers of 64 bits, each as it lies in memory: "CPU 0/KV" and "M". Whichever form a thread had before. */
+static void comm_numbers(void)
+{
+	static const struct {
+		const char *text, *comm; /* NULL: malformed */
+	} forms[] = {
+		{ "564b2f3020555043:4d.", "CPU 0/KVM" },
+		{ "564b2f3020555043:4D.", "CPU 0/KVM" },
+		{ "43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00", "CPU 0/KVM" },
+		{ "4350552030 2f4b564d 00000000000000", "CPU 0/KVM" },
+		{ "0:0.", "" },
+		{ "61:62.", "a" }, /* up to its NUL */
+		{ "6262626262626261:6464646464646463.", "abbbbbbbcddddddd" },
+		{ "ffffffffffffffff:ffffffffffffffff.", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" },
+		/* cut short, among others */
+		{ "564b2f3020555043:4d", NULL }, { "564b2f3020555043:", NULL }, { "564b2f3020555043", NULL }, { "564b2f3020555043.", NULL },
+		{ ":.", NULL }, { ".", NULL }, { "1:.", NULL }, { ":1.", NULL }, { "1:2:3.", NULL }, { "1 :2.", NULL }, { "1: 2.", NULL },
+		{ "g:1.", NULL }, { "1:x.", NULL }, { "11112222333344445:1.", NULL }, { "1:11112222333344445.", NULL }, { "-1:1.", NULL },
+		{ "0x1:1.", NULL }, { "1:1. ", NULL }, { "1:1..", NULL }, { "0000000000000000000000000000000000000000000000:1.", NULL },
+	};
+
+	for (int round = 0; round < 2; round++) { /* known, the second time */
+		for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+			CLEANUP_FREE char *text = xasprintf("w 1 0 77 78 0 pv_yield kvm -1 %s", forms[i].text);
+			struct wire_line l;
+
+			parse_n(text, strlen(text), &l);
+			if (l.kind != (forms[i].comm ? WIRE_WAIT : WIRE_MALFORMED))
+				unit_fail(__FILE__, __LINE__, "<%s> is taken for kind %d", text, l.kind);
+			if (forms[i].comm)
+				CHECK_STR(l.record.wait.comm, forms[i].comm);
+		}
+	}
+}
+
 static void comm_forms(void)
 {
 	static const char *const forms[] = {
@@ -545,6 +581,7 @@ static const struct unit_test tests[] = {
 	{ "truncated_events", truncated_events },
 	{ "comm_bytes", comm_bytes },
 	{ "comm_forms", comm_forms },
+	{ "comm_numbers", comm_numbers },
 	{ "counted", counted },
 	{ "begin", begin },
 	{ "lost", lost },
