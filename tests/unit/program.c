@@ -315,6 +315,27 @@ static void verdict_of_done(struct script *s, struct verdict *v)
 	script_done(s);
 }
 
+/* Numbers for bytes that are costly to print, where it is known at which offset they lie. */
+static void quick(void)
+{
+	struct script script;
+	struct verdict v;
+	struct program program = { .script = &v };
+	CLEANUP_FREE char *header = replaced(base_text, "//@ exact hlt", "kvm", "//@ need name: member task.name\n//@ quick buf(name, 16): here name\n//@ exact hlt kvm");
+	CLEANUP_FREE char *text = replaced(header, "$ts", ");", "$ts, buf(name, 16));");
+	CLEANUP_FREE char *plain = NULL, *quicker = NULL;
+
+	verdict_of("base.bt", text, &script, &v);
+	v.needs[script.quick.need].offset_bytes = 24;
+	quicker = program_render(&program);
+	CHECK_HAS(quicker, "hlt kvm -1 %llx:%llx.\\n\", $ts, *(uint64 *)((uint64)here + 24), *(uint64 *)((uint64)here + 32));\n");
+	CHECK_HAS(quicker, "ple svm -1 %rh\\n\", $ts);\n"); /* of something else */
+	v.needs[script.quick.need].state = NEED_UNMET;
+	plain = program_render(&program);
+	CHECK_HAS(plain, "hlt kvm -1 %rh\\n\", $ts, buf(name, 16));\n");
+	verdict_of_done(&script, &v);
+}
+
 /* Raw where a clause says that it may be, and bpftrace can. */
 static void raw_tracepoints(void)
 {
@@ -571,6 +592,7 @@ static void vcpus_random(void)
 static const struct unit_test tests[] = {
 	{ "all_resolved", all_resolved },
 	{ "vendors", vendors },
+	{ "quick", quick },
 	{ "xen_not_applicable", xen_not_applicable },
 	{ "hyperv_not_applicable", hyperv_not_applicable },
 	{ "some_events", some_events },

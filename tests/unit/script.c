@@ -230,6 +230,18 @@ static void malformed_lines(void)
 	CHECK_ERROR("//@ arch", "//@ arch:", "line 8: malformed header line: '//@ arch:'");
 }
 
+/* What is costly to print as bytes, and where it lies. */
+static void quick(void)
+{
+	CHECK_ERROR(NULL, "//@ quick buf(x, 16): ", "malformed");
+	CHECK_ERROR(NULL, "//@ quick : here lies", "malformed");
+	CHECK_ERROR(NULL, "//@ quick: here lies", "unknown header key");
+	CHECK_ERROR(NULL, "//@ quick buf(x, 16): here", "names a need that no line above declares");
+	CHECK_ERROR(NULL, "//@ quick buf(x, 16): here lies", "names a need that no line above declares");
+	CHECK_ERROR(NULL, "//@ quick buf(x, 16): here halt", "malformed"); /* no member */
+	CHECK_ERROR(NULL, "//@ need lies: member a.b\n//@ quick b: here lies\n//@ quick c: here lies", "malformed"); /* twice */
+}
+
 static void other_formats(void)
 {
 	CHECK_ERROR("//@ format", "//@ format: 2", "another kvmwait");
@@ -544,7 +556,7 @@ static void real_scripts(void)
 			}
 		}
 		for (size_t k = 0; k < s->n_needs; k++) { /* no need is declared in vain */
-			bool used = false;
+			bool used = s->quick.expression && s->quick.need == k;
 
 			for (size_t m = 0; m < s->n_claims; m++)
 				for (size_t j = 0; j < s->claims[m].n_needs; j++)
@@ -562,6 +574,7 @@ static const struct unit_test tests[] = {
 	{ "missing_keys", missing_keys },
 	{ "unknown_keys", unknown_keys },
 	{ "malformed_lines", malformed_lines },
+	{ "quick", quick },
 	{ "other_formats", other_formats },
 	{ "twice", twice },
 	{ "ranges", ranges },
