@@ -336,6 +336,30 @@ static void quick(void)
 	verdict_of_done(&script, &v);
 }
 
+/* A choice by vendor that is cut short, or not ended, does no harm beyond its clause. */
+static void odd_choices(void)
+{
+	static const char *const bodies[] = {
+		"\t//@ if", "\t//@ if ", "\t//@ if svm", "\t//@ if svm:", "\t//@ if svm:\n", "\t//@ if svm: ", "\t//@ if svm:@x = 1;\n", "\t//@ else", "\t//@ end\n",
+		"\t//@ if svm: @x = 1;\n\t//@ else\n\t@y = 1;\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		struct script script;
+		struct verdict v;
+		struct program program = { .script = &v, .vendor = "svm" };
+		CLEANUP_FREE char *whole = replaced(base_text, "\t@counted = count();\n}\n\nkprobe:spin", "spin", "\t@counted = count();\n\t//@ else\n}\n\nkprobe:spin");
+		CLEANUP_FREE char *text = xasprintf("%s\nkprobe:halt\n{\n%s", whole, bodies[i]);
+		CLEANUP_FREE char *rendered = NULL;
+
+		verdict_of("base.bt", text, &script, &v);
+		rendered = program_render(&program);
+		CHECK_HAS(rendered, "ple svm -1");
+		CHECK(!strstr(rendered, "@y"));
+		verdict_of_done(&script, &v);
+	}
+}
+
 /* Raw where a clause says that it may be, and bpftrace can. */
 static void raw_tracepoints(void)
 {
@@ -593,6 +617,7 @@ static const struct unit_test tests[] = {
 	{ "all_resolved", all_resolved },
 	{ "vendors", vendors },
 	{ "quick", quick },
+	{ "odd_choices", odd_choices },
 	{ "xen_not_applicable", xen_not_applicable },
 	{ "hyperv_not_applicable", hyperv_not_applicable },
 	{ "some_events", some_events },
