@@ -124,7 +124,7 @@ _kvmwait_words() {
 	case $1 in
 	commands) printf '%s\n' trace stat blame record report plan list check selftest convert bundle capture ;;
 	formats) printf '%s\n' table json ftrace csv perfetto ;;
-	parts) printf '%s\n' none outcome callers stat blame ;;
+	parts) printf '%s\n' none outcome callers stat count blame ;;
 	spins) printf '%s\n' ple pv_yield ;;
 	convert_formats) printf '%s\n' table json ftrace csv perfetto summary ;;
 	blame_formats) printf '%s\n' table json ;;

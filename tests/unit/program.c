@@ -98,7 +98,7 @@ static void vendors(void)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct program program = { .script = made_verdict(&m, names[i]), .vendor = "svm" };
 		const char *original = script_text(&m, names[i]);
-		CLEANUP_FREE char *svm = program_render(&program), *vmx = NULL, *neither = NULL, *expected = NULL;
+		CLEANUP_FREE char *svm = program_render(&program), *vmx = NULL, *neither = NULL;
 
 		program.vendor = "vmx";
 		vmx = program_render(&program);

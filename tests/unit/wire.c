@@ -210,7 +210,7 @@ static void nul_bytes(void)
 static void truncated_events(void)
 {
 	static const char *const lines[] = {
-		"w 123456789 3 4321 4325 7 pv_yield hyperv -9223372036854775808 " COMM_HEX,
+		("w 123456789 3 4321 4325 7 pv_yield hyperv -9223372036854775808 " COMM_HEX),
 		"w 1 2 3 4 5 hlt kvm -1 43 50 55 20 30 20 30 4b 56 4d 00 00 00 00 00 00",
 		"w 1 2 3 4 5 hlt kvm -1 564b2f3020555043:4d.",
 	};
