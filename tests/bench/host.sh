@@ -139,4 +139,5 @@ on_a_host() {
 	report_loss
 	note 'Costs on a host are of a stock 6.12 kernel with bpftrace 0.23 on one emulated CPU, whose clock counts instructions (4 ns each):'
 	note 'the tracer and the guest share that CPU. "pause", "yield" and "hlt" are round trips of loops in the guest.'
+	note 'The plan with all types and symbols is timed on the machine of the benchmark itself, and shares its load.'
 }
