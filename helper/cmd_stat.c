@@ -84,6 +84,15 @@ static int take_interval(struct settings *s, const char *text)
 	return OPTION_TAKEN;
 }
 
+/* Do the options so far go together? Whichever comes first, nothing is planned for those that do not. */
+static int check_counts(const struct settings *s)
+{
+	if (s->counts && (s->hist || (s->top && s->top->of_outcome)))
+		return fail(EXIT_USAGE, "--counts is of waits alone: there is nothing for '%s%s'", s->hist ? "--hist" : "--top ",
+			    s->hist ? "" : s->top->name);
+	return OPTION_TAKEN;
+}
+
 /* An exit code, or -1 to go on. */
 static int take_option(void *settings, int id)
 {
@@ -120,7 +129,7 @@ static int take_option(void *settings, int id)
 	default:
 		return id ? EXIT_USAGE : EXIT_OK;
 	}
-	return OPTION_TAKEN;
+	return check_counts(s);
 }
 
 static unsigned int map_keys(const struct settings *s)
@@ -409,9 +418,6 @@ static int start(void *settings, char **command, const struct plan *plan)
 	size_t n_waits;
 	int code;
 
-	if (s->counts && (s->hist || (s->top && s->top->of_outcome)))
-		return fail(EXIT_USAGE, "--counts is of waits alone: there is nothing for '%s%s'", s->hist ? "--hist" : "--top ",
-			    s->hist ? "" : s->top->name);
 	if (!s->format)
 		s->format = stat_format_find("table");
 	if (!s->interval_ns && !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO))

@@ -326,13 +326,16 @@ static int add_parts(const struct plan *plan, const char *const *parts, size_t n
 /* What would come out as an error of bpftrace's that says nothing of the reason. */
 static int check_kernel_allows(const struct program *program)
 {
-	CLEANUP_FREE char *text = program_render(program);
 	CLEANUP_FREE char *kptr_restrict = file_line("/proc/sys/kernel/kptr_restrict");
+	CLEANUP_FREE char *text = NULL;
 
 	if (attach_is_locked())
 		return fail(EXIT_LACKING, "the kernel is locked down (confidentiality), and lets no probe attach: boot it without "
 			    "lockdown=confidentiality");
-	if (kptr_restrict && !strcmp(kptr_restrict, "2") && (strstr(text, "kaddr(") || program_has_part(program, "callers")))
+	if (!kptr_restrict || strcmp(kptr_restrict, "2"))
+		return EXIT_OK;
+	text = program_render(program);
+	if (strstr(text, "kaddr(") || program_has_part(program, "callers"))
 		return fail(EXIT_LACKING, "the kernel hides its addresses from root too, and %s needs them: set it to 1 for the time of the "
 			    "trace: sysctl kernel.kptr_restrict=1", strstr(text, "kaddr(") ? program->script->script->name : "--callers");
 	return EXIT_OK;

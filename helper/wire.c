@@ -183,11 +183,12 @@ struct parts {
 /* False where the line is of another form than most. */
 static bool find_parts(const struct cursor *c, struct parts *ret)
 {
+	bool numbers = ends_with_numbers(c);
 	const char *comm, *target;
 
-	if (c->end - c->p < (ends_with_numbers(c) ? 16 : (ptrdiff_t)COMM_TEXT_BYTES + 10))
+	if (c->end - c->p < (numbers ? 16 : (ptrdiff_t)COMM_TEXT_BYTES + 10))
 		return false;
-	comm = ends_with_numbers(c) ? c->end - 1 : c->end - COMM_TEXT_BYTES;
+	comm = c->end - (numbers ? 1 : COMM_TEXT_BYTES);
 	while (comm > c->p && comm[-1] != ' ')
 		comm--;
 	if (comm == c->p || c->end - comm > (ptrdiff_t)COMM_TEXT_BYTES)

@@ -73,7 +73,7 @@ judge_disk() {
 }
 
 judge_hidden() {
-	local d=$1
+	local d=$1 n
 	for n in 1 2; do
 		ends_with "$d/kptr$n" "$2 kptr_restrict $n" 0
 		test_that "$2 kptr_restrict $n: every count is the guest's" is_equal "$d/kptr$n.json" "$d/kptr$n.ndjson"

@@ -250,7 +250,6 @@ static void comm_bytes(void)
 	}
 }
 
-/* bpftrace writes "%rh" as "61 62" or "6162", small or capital. */
 /* As two numbers of 64 bits, each as it lies in memory: "CPU 0/KV" and "M". Whichever form a thread had before. */
 static void comm_numbers(void)
 {
@@ -286,6 +285,7 @@ static void comm_numbers(void)
 	}
 }
 
+/* bpftrace writes "%rh" as "61 62" or "6162", small or capital. */
 static void comm_forms(void)
 {
 	static const char *const forms[] = {
