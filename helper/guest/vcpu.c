@@ -40,8 +40,8 @@ static enum ended run_failed(const struct vcpu *vcpu, struct result *result, int
 	return ENDED_BADLY;
 }
 
-/* The access that ended the snippet is over for KVM only with the next KVM_RUN, which this makes to do nothing else. */
-static void complete_io(struct vcpu *vcpu)
+/* A KVM_RUN without the guest. What is due before it is done: an access that ended a snippet is completed only then. */
+static void run_nothing(struct vcpu *vcpu)
 {
 	vcpu->kvm.run->immediate_exit = 1;
 	ioctl(vcpu->kvm.fd, KVM_RUN, NULL);
@@ -76,7 +76,7 @@ static enum ended run(struct vcpu *vcpu, const struct op *op, struct measure *m,
 		case VM_EXIT_AGAIN:
 			break;
 		case VM_EXIT_DONE:
-			complete_io(vcpu);
+			run_nothing(vcpu);
 			return ENDED_WELL;
 		case VM_EXIT_TO_USER:
 			return ENDED_IN_USER;
@@ -282,6 +282,7 @@ static void *vcpu_main(void *arg)
 		snprintf(comm, sizeof(comm), "CPU %u/KVM", vcpu->kvm.id);
 	prctl(PR_SET_NAME, comm);
 	slot->tids[vcpu->kvm.id] = gettid();
+	run_nothing(vcpu);	/* KVM takes note of the thread, and may wait for RCU: not at the first task */
 	do_tasks(vcpu, true);	/* the watch counts it at the barrier when it is on its way */
 	vcpu_at_barrier(vcpu);
 	while (sem_wait(&plan->gate) && errno == EINTR)

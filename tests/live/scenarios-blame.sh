@@ -15,39 +15,31 @@ blame() {
 		pid_of() { grep -l "[g]uest=$1-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
 		tid_of() { for t in /proc/$(pid_of "$1")/task/*; do ! grep -q "^CPU $2/" $t/comm 2>/dev/null || echo ${t##*/}; done; }
 		there() { [ -n "$(tid_of "$1" 0)" ] && [ -n "$(tid_of "$1" 1)" ]; }
-		# its time in user space, which that in the guest is part of, has grown by 5 ticks
-		user_time() { sed 's/.*) //' /proc/$(pid_of $1)/task/$2/stat | cut -d' ' -f12; }
-		runs() { [ "$(user_time $1 $2)" -ge $(($3 + 5)) ]; }
-		spun() { [ ! -e /proc/$a/task/$spinner ]; }
+		# five ticks of it have been in user space, which the guest is part of
+		runs() { [ "$(sed 's/.*) //' /proc/$1/task/$2/stat | cut -d' ' -f12)" -ge 5 ]; }
 		# pause-loop exits, and once yields; 5.10 never gets over a PAUSE under emulation
 		case $1:$(uname -r) in vcpu:* | *:5.10.*) spin=hv-spin busy=hv-busy ;; *) spin=pause busy=busy ;; esac
 
-		kvmwait-guest -n a --op-timeout 120 --gate go $busy=1@1 $spin=211@0 >a.json &
+		gate=/dev/shm/go
+		rm -f $gate
+		kvmwait-guest -n a --op-timeout 120 --gate $gate $busy=1@1 $spin=211@0 >a.json &
 		await there a
 		a=$(pid_of a) spinner=$(tid_of a 0) holder=$(tid_of a 1)
-		pin 1 0 $holder
-		await runs a $holder 0
+		pin 1 $holder
+		await runs $a $holder
 		case $1 in
-		hog)
-			pin 1 1 hog &
-			hog=$!
-			await test -e hog.runs
-			;;
+		hog) alone=hog ;;
 		vcpu)
 			kvmwait-guest -n b --op-timeout 120 --gate stop busy=1@1 >b.json &
 			await there b
-			b=$(tid_of b 1)
-			await runs b $b 0
-			pin 1 1 $b
-			await runs b $b "$(user_time b $b)"
+			b=$(pid_of b) alone=$(tid_of b 1)
+			await runs $b $alone
 			;;
-		self) pin 1 1 $spinner ;;
-		nobody) pin 1 1 $holder ;;
+		self) alone=$spinner ;;
+		nobody) alone=$holder ;;
 		esac
-		touch go
-		await spun
+		pin 1 $alone $gate /proc/$a/task/$spinner
 		touch stop
-		[ -z "$hog" ] || kill $hog
 		wait
 	SH
 	taskset 1 kvmwait blame -f json -o blame.json -- sh blame.sh "$1" 2>err
