@@ -423,8 +423,7 @@ static void take_switch(struct blame *b, const struct sched_event *s)
 	struct thread *prev = find(&b->threads, s->tid), *next = find(&b->threads, s->next);
 
 	had_cpu(b, s->cpu, s->tid, s->ts_ns);
-	note_task(b, s->tid, s->pid, NULL);
-	note_task(b, s->next, 0, s->comm);
+	note_task(b, s->tid, s->pid, s->comm);
 	set_now(b, s->cpu, s->next);
 	if (prev)
 		set_state(b, prev, THREAD_BLOCKED, s->cpu); /* which ends what was thought of it */

@@ -82,7 +82,7 @@ struct sched_event {
 	bool runnable;		/* SWITCH: the thread could run on */
 	bool now_known, live;	/* READY; live: the switches of that CPU have been told */
 	enum sched_kind kind;
-	char comm[COMM_BYTES + 1]; /* VCPU: of the thread; SWITCH: of the next */
+	char comm[COMM_BYTES + 1]; /* VCPU, SWITCH: of the thread */
 	const char *vm;		   /* VCPU: as in struct wait_event */
 };
 

@@ -309,20 +309,23 @@ static bool take_choice(struct renderer *r, const char *p, size_t n)
 static void write_clause_line(struct renderer *r, const char *p, size_t n)
 {
 	int indent = (int)strspn(p, "\t");
+	CLEANUP_FREE char *quick = NULL;
 
 	if (take_choice(r, p, n))
 		return;
+	quick = quick_line(r->v, p, n);
+	if (quick) {
+		p = quick;
+		n = strlen(quick);
+	}
 	if (starts_with(p + indent, EVENT_MARK)) {
 		struct wait_name name;
 
 		read_event_line(p + indent, &name);
 		r->event_bit = event_bit(name.event);
 		r->n_waits++;
-		if (prints_events(r)) {
-			CLEANUP_FREE char *quick = quick_line(r->v, p, n);
-
-			write_event_line(r, quick ? quick : p, quick ? strlen(quick) : n);
-		}
+		if (prints_events(r))
+			write_event_line(r, p, n);
 		return;
 	}
 	fwrite(p, 1, n, r->out);

@@ -322,13 +322,14 @@ static void quick(void)
 	struct verdict v;
 	struct program program = { .script = &v };
 	CLEANUP_FREE char *header = replaced(base_text, "//@ exact hlt", "kvm", "//@ need name: member task.name\n//@ quick buf(name, 16): here name\n//@ exact hlt kvm");
-	CLEANUP_FREE char *text = replaced(header, "$ts", ");", "$ts, buf(name, 16));");
+	CLEANUP_FREE char *text = replaced(header, "$ts", ");", "$ts, buf(name, 16));\n\tprintf(\"q %rh\\n\", buf(name, 16));");
 	CLEANUP_FREE char *plain = NULL, *quicker = NULL;
 
 	verdict_of("base.bt", text, &script, &v);
 	v.needs[script.quick.need].offset_bytes = 24;
 	quicker = program_render(&program);
 	CHECK_HAS(quicker, "hlt kvm -1 %llx:%llx.\\n\", $ts, *(uint64 *)((uint64)here + 24), *(uint64 *)((uint64)here + 32));\n");
+	CHECK_HAS(quicker, "\tprintf(\"q %llx:%llx.\\n\", *(uint64 *)((uint64)here + 24), *(uint64 *)((uint64)here + 32));\n"); /* no event */
 	CHECK_HAS(quicker, "ple svm -1 %rh\\n\", $ts);\n"); /* of something else */
 	v.needs[script.quick.need].state = NEED_UNMET;
 	plain = program_render(&program);
