@@ -88,6 +88,7 @@ def make(room):
             blame.append(f"u {ts} {numbered(cpu + vcpu)} {cpu + vcpu} {pid} {tid + vcpu} {vcpu} 2 {comm}")
         blame.append(f"s {ts + 1} {numbered(cpu + 1)} {cpu + 1} {pid} {tid + 1} 0 {tid + 2} {comm}")
         blame.append(f"w {ts + 2} {cpu} {pid} {tid} 0 ple svm -1 {comm}")
+        blame.append(f"s {ts + 3} {numbered(cpu + 1)} {cpu + 1} {tid + 2} {tid + 2} 128 {tid + 1} {comm}")
     stat = ["maps before", "maps end"] + [f"maps vcpu {k}" for k in stat] + ["maps after"] + [f"@s_n[{k}, 0]: 1" for k in stat] + ["maps end"]
     for what, lines, counted in ("trace", trace, len(trace)), ("stat", stat, len(STRANGERS)), ("blame", blame, len(blame)):
         with open(os.path.join(room, "tmp", what), "w", encoding="ascii") as f:
