@@ -28,6 +28,7 @@
 #define READY_LINE "kvmwait-ready"
 #define LINE_LIMIT_BYTES 65536u
 #define TAIL_LINES 12u
+#define ERROR_MARK "ERROR: "
 #define NS_PER_S UINT64_C(1000000000)
 /* bpftrace drains its buffers after the end. When nothing has come for so long it is asked by a signal, then killed. */
 #define STOP_PATIENCE_NS (60 * NS_PER_S)
@@ -75,6 +76,8 @@ struct trace {
 	char *version;
 	char *tail[TAIL_LINES]; /* what bpftrace said last */
 	size_t n_tail;
+	char *error; /* the first line that is one, and which it is */
+	size_t error_at;
 	uint64_t attach_ns; /* how long that may take */
 	uint64_t started_ns, running_ns, stopping_ns;
 	uint64_t wait_ns; /* when the last event arrived */
@@ -279,6 +282,10 @@ static void remember(struct trace *t, const char *line, size_t n)
 	free(t->tail[slot]);
 	t->tail[slot] = xcalloc(n, 4 + 1);
 	text_clean(line, n, t->tail[slot]);
+	if (!t->error && strstr(t->tail[slot], ERROR_MARK)) {
+		t->error = xstrdup(t->tail[slot]);
+		t->error_at = t->n_tail - 1;
+	}
 	if (t->options->verbose)
 		fprintf(stderr, "bpftrace: %s\n", t->tail[slot]);
 }
@@ -636,6 +643,8 @@ static char *why_not_attached(const struct trace *t)
 	else
 		fputs("bpftrace ended before it was attached", f);
 	fputs(t->n_tail ? "; it said:" : ", without a word", f);
+	if (t->error && t->error_at < first)
+		fprintf(f, "\n  %s\n  ...", t->error);
 	for (size_t i = first; i < t->n_tail; i++)
 		fprintf(f, "\n  %s", t->tail[i % TAIL_LINES]);
 	fclose(f);
@@ -801,6 +810,7 @@ static void trace_free(struct trace *t)
 {
 	for (size_t i = 0; i < TAIL_LINES; i++)
 		free(t->tail[i]);
+	free(t->error);
 	reader_done(&t->out.reader);
 	reader_done(&t->err.reader);
 	free(t->version);

@@ -32,7 +32,7 @@ middle() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 # loop_us HOW OP: microseconds of one round of a guest's loop.
 loop_us() { jq -r ".did[] | select(.op == \"$2\") | .ns / .count / 1000" "$host/cost/$1.json" | middle; }
 # bpf_us HOW OP: those that BPF programs took of it.
-bpf_us() { awk -v op="$2" '$1 == op { printf "%.3f", ($4 - $2) / 1009 / 1000 }' "$host/cost/$1.bpf"; }
+bpf_us() { awk -v op="$2" '$1 == op { printf "%.3f", ($4 - $2) / $6 / 1000 }' "$host/cost/$1.bpf"; }
 
 # compare WHAT US BESIDE US [LIMIT]
 compare() {
@@ -66,15 +66,16 @@ report_cost() {
 }
 
 # scale_us VCPUS: microseconds of BPF programs for a yield.
-scale_us() { awk -v n="$1" '$1 == n { printf "%.3f", ($4 - $2) / 131072 / 1000 }' "$host/scale/scale.bpf"; }
+scale_us() { awk -v n="$1" '$1 == n { printf "%.3f", ($4 - $2) / $6 / 1000 }' "$host/scale/scale.bpf"; }
 
 report_scale() {
-	local n one counted
+	local n one counted did
 	one=$(scale_us 1)
 	for n in 1 64 1024; do
 		counted=$(jq -s 'map(select(.type == "stat" and .total)) | last | [(.rows | length), ([.rows[].waits] | add)] | @csv' -r "$host/scale/$n.ndjson")
-		if [ "$counted" != "$n,131072" ]; then
-			echo "bench: stat counted vCPUs,yields $counted of $n,131072" >&2
+		did=$n,$(jq -s 'map(.did[].count) | add' "$host/scale/$n".*.json)
+		if [ "$counted" != "$did" ]; then
+			echo "bench: stat counted vCPUs,yields $counted of $did" >&2
 			return 1
 		fi
 		row "kvmwait stat, BPF run time of a yield, $n vCPUs" "$(scale_us $n) us" "1 vCPU: $one us" "$(calc "$(scale_us $n) / $one") times as long" \

@@ -9,12 +9,14 @@ uptime_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 
 # ---- cost ----
 
+rounds=1009 # of a loop
+
 # Rounds of the three loops in one VM, one after the other.
 loops() {
 	set -- "$1" ''
 	i=0
 	while [ $i -lt "$1" ]; do
-		set -- "$1" "$2 pause=1009 yield:1=1009 hlt=199"
+		set -- "$1" "$2 pause=$rounds yield:1=$rounds hlt=199"
 		i=$((i + 1))
 	done
 	echo "$2"
@@ -52,14 +54,14 @@ cost() {
 		traced "$how" loops.sh
 		rm -f trace.dat perf.data kvm.data
 	done
-	# What the BPF programs themselves take, by the kernel's own account.
+	# What the BPF programs themselves take, by the kernel's own account: OP NS RUNS NS RUNS, before and after, ROUNDS.
 	echo 1 >/proc/sys/kernel/bpf_stats_enabled
 	for how in count counts stat trace outcome; do
 		cat >bpf.sh <<-SH
 			for op in pause yield:1 hlt; do
 				before=\$(bpf-time)
-				kvmwait-guest -c 1 --op-timeout 120 \$op=1009 >/dev/null
-				echo \$op \$before \$(bpf-time) >>$how.bpf
+				kvmwait-guest -c 1 --op-timeout 120 \$op=$rounds >/dev/null
+				echo \$op \$before \$(bpf-time) $rounds >>$how.bpf
 			done
 		SH
 		traced "$how" bpf.sh
@@ -68,6 +70,8 @@ cost() {
 }
 
 # ---- scale ----
+
+yields=131072
 
 # As many yields by more and more vCPUs, 64 a VM: what the BPF programs of stat take for them.
 scale() {
@@ -78,13 +82,13 @@ scale() {
 			i=0
 			while [ \$i -lt \$vms ]; do
 				i=\$((i + 1))
-				kvmwait-guest -c $((vcpus < 64 ? vcpus : 64)) --gate go --op-timeout 600 yield:64=$((131072 / vcpus)) >$vcpus.\$i.json &
+				kvmwait-guest -c $((vcpus < 64 ? vcpus : 64)) --gate go --op-timeout 600 yield:64=$((yields / vcpus)) >$vcpus.\$i.json &
 			done
 			until [ "\$(cat /proc/[0-9]*/task/*/comm 2>/dev/null | grep -c '^CPU [0-9]*/KVM\$')" = $vcpus ]; do sleep 1; done
 			before=\$(bpf-time)
 			touch go
 			wait
-			echo $vcpus \$before \$(bpf-time) >>scale.bpf
+			echo $vcpus \$before \$(bpf-time) $yields >>scale.bpf
 			rm go
 		SH
 		kvmwait stat -f json -o $vcpus.ndjson -- sh scale.sh 2>$vcpus.err || echo "scale $vcpus ended with $?" >>failed

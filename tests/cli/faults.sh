@@ -49,6 +49,12 @@ printf '#!/bin/sh\n[ "$1" != --version ] || { echo bpftrace v0.23.2; exit; }\nex
 chmod +x "$room/no-exec"
 test_that 'one that ends at once: exit 1' traces no-exec 1
 test_that 'one that ends at once: what it said' said no-exec 'ended before it was attached; it said:'
+stand_in wordy <<'SH'
+echo 'stdin:1:1-2: ERROR: the cause' >&2; seq -f 'WARNING: no matter %.0f' 30 >&2; exit 1
+SH
+test_that 'one that ends with an error, and many warnings: exit 1' traces wordy 1
+wordy() { sed -n '/the cause/,$p' wordy.said | head -n 14 | diff - <(printf '  %s\n' 'stdin:1:1-2: ERROR: the cause' ...; seq -f '  WARNING: no matter %.0f' 19 30); }
+test_that 'one that ends with an error, and many warnings: the error is shown' wordy
 
 # ---- hanging ----
 
