@@ -110,7 +110,7 @@ static void put_must_not_count(FILE *f, const struct plan *plan, const char *nam
 			continue;
 		fprintf(f, "%s\n", comma);
 		put_who(f, plan, task, name);
-		fprintf(f, ",\"count\":%" PRIu64 "}", task->result.quiet);
+		fprintf(f, ",\"ns\":%" PRIu64 ",\"count\":%" PRIu64 "}", task->result.elapsed_ns, task->result.quiet);
 		comma = ",";
 	}
 	fputc(']', f);

@@ -13,7 +13,7 @@ judge_bundle() {
 	local d=$1 b=$1/bundle
 	rm -rf "$b" "$d/redacted"
 	test_that "$2 ends well" test "$(cat "$d/status")" = 0
-	test_that "$2 the guest ends well" test "$(cat "$d/guest.status")" = 0
+	test_that "$2 the guest ends well" guest_is_well "$d"
 	test_that "$2 it is read" "$kvmwait" bundle --extract "$b" "$d/b.tar.zst"
 	test_that "$2 hashes are those of sha256sum" hashes_agree "$b"
 	test_that "$2 the plan of what was captured is the live one" plan_is_the_live_one "$d"

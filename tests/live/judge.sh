@@ -15,6 +15,11 @@ compare() {
 # is_equal GUEST TRACE: they are equal, and there are some.
 is_equal() { case $(compare "$1" "$2") in equal*) ;; *) cat "$2.compared"; return 1 ;; esac; }
 
+# guest_is_well DIR: the guest did what it was to do; else what it says about it.
+guest_is_well() {
+	[ "$(cat "$1/guest.status")" = 0 ] || { echo "status $(cat "$1/guest.status")"; jq -c '.could_not[]' "$1/guest.json"; return 1; }
+}
+
 # balanced TRACE: the end record says counted = received + lost, received is the number of waits and outcomes.
 balanced() {
 	jq -e -s '(map(select(.type == "wait" or (.type == "outcome" and .end != "unseen"))) | length) as $n | .[-1] |

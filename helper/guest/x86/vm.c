@@ -86,16 +86,8 @@ static void fill_tables(struct vm *vm)
 static int make_xen(struct vm *vm)
 {
 	struct kvm_xen_hvm_config config = { .flags = flavours[vm->flavour].xen_flags, .msr = MSR_XEN_HYPERCALL };
-	struct kvm_xen_hvm_attr mode = { .type = KVM_XEN_ATTR_TYPE_LONG_MODE, .u.long_mode = 1 };
-	struct kvm_xen_hvm_attr info = {
-		.type = KVM_XEN_ATTR_TYPE_SHARED_INFO, .u.shared_info.gfn = VM_XEN_PAGE / VM_PAGE,
-	};
-	int err = VM_CALL(vm, vm->fd, KVM_XEN_HVM_CONFIG, &config);
 
-	if (err || !flavours[vm->flavour].xen_shared_info)
-		return err;
-	err = VM_CALL(vm, vm->fd, KVM_XEN_HVM_SET_ATTR, &mode);
-	return err ? err : VM_CALL(vm, vm->fd, KVM_XEN_HVM_SET_ATTR, &info);
+	return VM_CALL(vm, vm->fd, KVM_XEN_HVM_CONFIG, &config);
 }
 
 int vm_init(struct vm *vm, const struct host *host, enum flavour flavour, unsigned int vcpus)
@@ -244,11 +236,23 @@ int vm_vcpu_init(struct vm *vm, unsigned int id, struct vm_vcpu *vcpu)
 	return err;
 }
 
+/*
+ * The page of event channels comes after the vCPUs: a new memory slot, as VMX makes one with a vCPU, puts what KVM has
+ * cached of the page out of date, and a poll does not block then.
+ */
 int vm_complete(struct vm *vm, const struct vm_vcpu *const vcpus[])
 {
-	(void)vm;
+	struct kvm_xen_hvm_attr mode = { .type = KVM_XEN_ATTR_TYPE_LONG_MODE, .u.long_mode = 1 };
+	struct kvm_xen_hvm_attr info = {
+		.type = KVM_XEN_ATTR_TYPE_SHARED_INFO, .u.shared_info.gfn = VM_XEN_PAGE / VM_PAGE,
+	};
+	int err;
+
 	(void)vcpus;
-	return 0;
+	if (!flavours[vm->flavour].xen_shared_info)
+		return 0;
+	err = VM_CALL(vm, vm->fd, KVM_XEN_HVM_SET_ATTR, &mode);
+	return err ? err : VM_CALL(vm, vm->fd, KVM_XEN_HVM_SET_ATTR, &info);
 }
 
 /* VMX checks at entry that each segment's DPL, its selector's RPL and the CPL agree. */
