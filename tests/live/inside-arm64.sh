@@ -89,6 +89,9 @@ check() {
 	kvmwait plan --json --root root >plan.root
 }
 
+# shellcheck source=tests/live/scenarios-stat.sh
+. /scenarios-stat.sh
+
 for s; do
 	dir=/out/$(echo "$s" | tr : -)
 	mkdir -p "$dir"

@@ -49,6 +49,17 @@ selftest() {
 	echo $? >status
 }
 
+# shellcheck source=tests/live/scenarios-stat.sh
+. /scenarios-stat.sh
+plan=''
+
+# With the VM exits that KVM's own tracepoint saw.
+counted() {
+	exits_begin
+	totals
+	exits_end exits
+}
+
 for s; do
 	dir=/out/$(echo "$s" | tr : -)
 	mkdir -p "$dir"

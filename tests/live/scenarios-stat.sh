@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2154
-# Counts of kvmwait stat, beside what the guests did. Sourced by inside.sh.
+# Counts of kvmwait stat, beside what the guests did. Sourced by inside.sh and its like.
 
 # Each event, with the maps read all the time; then the same as openmetrics.
 counts() {
@@ -33,4 +33,15 @@ rates() {
 	echo $? >status
 	kvmwait stat -o table -- kvmwait-guest -n web --stay 1 hlt=17 >/dev/null 2>>err
 	echo $? >table.status
+}
+
+# What is asked of the guest in $plan, or all it can, under stat and under stat --counts.
+totals() {
+	for how in stat counts; do
+		echo "kvmwait-guest --stay 2 $plan >$how.did.json" >guest.sh
+		set --
+		[ $how = stat ] || set -- --counts
+		kvmwait stat "$@" -f json --by vm,vcpu,event,source -o $how.ndjson -- sh guest.sh 2>>err
+		echo $? >>status
+	done
 }
