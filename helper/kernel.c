@@ -17,6 +17,7 @@
 #define FACT_LIMIT_BYTES (64u << 20)
 #define SYMBOLS_LIMIT_BYTES (256u << 20)
 #define LINE_LIMIT_BYTES 4096u
+#define LOAD_TRIES 8u
 #define FORMAT_LIMIT_BYTES (256u << 10)
 
 /* ---- files ---- */
@@ -121,17 +122,25 @@ static int load_identity(struct kernel *k, char **ret_error)
 	return 0;
 }
 
+/* "NAME SIZE USERS USED-BY STATE ADDRESS": those that are neither on their way in nor out. */
+static void add_modules(const char *text, struct strings *ret)
+{
+	for (const char *p = text; *p;) {
+		size_t n = strcspn(p, "\n");
+
+		if (!memmem(p, n, " Loading ", 9) && !memmem(p, n, " Unloading ", 11))
+			strings_add_n(ret, p, strcspn(p, " \n"));
+		p += n + (p[n] == '\n');
+	}
+}
+
 static int load_modules(struct kernel *k, char **ret_error)
 {
 	CLEANUP_FREE char *text = NULL;
 	int err = read_fact(k, "/proc/modules", FACT_LIMIT_BYTES, &text, NULL, ret_error);
 
-	for (const char *p = text ? text : ""; *p;) {
-		size_t n = strcspn(p, "\n");
-
-		strings_add_n(&k->modules, p, strcspn(p, " \n"));
-		p += n + (p[n] == '\n');
-	}
+	if (text)
+		add_modules(text, &k->modules);
 	return err;
 }
 
@@ -287,13 +296,12 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 	return 0;
 }
 
-int kernel_load(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error)
+static int load_once(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error)
 {
 	struct kernel k = { 0 };
 	size_t n = strlen(root);
 	int err;
 
-	libbpf_set_print(silent); /* its errors come back as codes, and are told with the file's name */
 	while (n && root[n - 1] == '/')
 		n--;
 	k.root = xstrndup(root, n);
@@ -313,6 +321,45 @@ int kernel_load(const char *root, const struct script *scripts, size_t n_scripts
 	}
 	*ret = k;
 	return 0;
+}
+
+/* Those of the running system by now. */
+static struct strings live_modules(void)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct strings modules = { 0 };
+
+	if (!file_read("/proc/modules", FACT_LIMIT_BYTES, &text, NULL))
+		add_modules(text, &modules);
+	return modules;
+}
+
+/* Has a module that a script names come or gone since? Then the facts are in part of before, in part of after. */
+static bool modules_changed(const struct kernel *k, const struct script *scripts, size_t n_scripts)
+{
+	struct strings now = live_modules();
+	bool changed = false;
+
+	for (size_t i = 0; i < n_scripts; i++) {
+		changed |= kernel_has_module(k, scripts[i].module) != strings_have(&now, scripts[i].module);
+		for (size_t j = 0; j < scripts[i].n_vendors; j++)
+			changed |= kernel_has_module(k, scripts[i].vendors[j].module) != strings_have(&now, scripts[i].vendors[j].module);
+	}
+	strings_done(&now);
+	return changed;
+}
+
+int kernel_load(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error)
+{
+	int err;
+
+	libbpf_set_print(silent); /* its errors come back as codes, and are told with the file's name */
+	for (unsigned int tries = 1;; tries++) {
+		err = load_once(root, scripts, n_scripts, ret, ret_error);
+		if (err || *ret->root || tries == LOAD_TRIES || !modules_changed(ret, scripts, n_scripts))
+			return err;
+		kernel_done(ret);
+	}
 }
 
 void kernel_done(struct kernel *k)
@@ -340,18 +387,11 @@ bool kernel_has_module(const struct kernel *k, const char *module)
 
 bool kernel_module_is_live(const char *module)
 {
-	CLEANUP_FREE char *text = NULL;
-	size_t n = strlen(module);
+	struct strings modules = live_modules();
+	bool is_live = strings_have(&modules, module);
 
-	/* "NAME SIZE USERS USED-BY STATE ADDRESS" */
-	for (const char *p = file_read("/proc/modules", FACT_LIMIT_BYTES, &text, NULL) ? "" : text; *p;) {
-		size_t length = strcspn(p, "\n");
-
-		if (!strncmp(p, module, n) && p[n] == ' ')
-			return !memmem(p, length, " Loading ", 9);
-		p += length + (p[length] == '\n');
-	}
-	return false;
+	strings_done(&modules);
+	return is_live;
 }
 
 /* ---- BTF ---- */

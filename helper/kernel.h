@@ -20,7 +20,7 @@ struct kernel {
 	char *release;
 	char *arch;
 	struct version version;
-	struct strings modules; /* loaded */
+	struct strings modules; /* loaded, and done with their start */
 	bool have_kprobes;
 	char *tracefs; /* where its files are, below root; NULL where not mounted */
 	bool tracefs_readable;
@@ -31,7 +31,8 @@ struct kernel {
 
 /*
  * Reads what the scripts may ask for. A part that is missing (no BTF, no tracefs) is a fact, not an error;
- * a part that is there and cannot be read is: -errno, with ret_error (the caller frees).
+ * a part that is there and cannot be read is: -errno, with ret_error (the caller frees). On the running system it is
+ * read anew where a module that a script names came or went meanwhile.
  */
 int kernel_load(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error);
 void kernel_done(struct kernel *k);

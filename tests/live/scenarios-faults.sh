@@ -62,22 +62,41 @@ guests() {
 
 # KVM is not there, comes, loses its vendor's module, goes and comes again.
 modules() {
-	kvm_goes() { rmmod kvm_amd && { [ -n "$1" ] || rmmod kvm; }; }
+	# a VM whose process has ended may hold its modules for a moment more
+	is_removed() { rmmod "$1" 2>rmmod.err; }
+	kvm_goes() { await is_removed kvm_amd && { [ -n "$1" ] || await is_removed kvm; } || { cat rmmod.err >&2; return 1; }; }
 	kvm_comes() { [ -e /sys/module/kvm ] || insmod /modules/kvm.ko; insmod /modules/kvm-amd.ko; }
 	kvm_goes
 	kvmwait trace -d 1 >without.ndjson 2>without.err
 	echo $? >without.status
+	# KVM comes while the symbols are read, after the list of modules
+	kvmwait trace --wait >amid.ndjson 2>amid.err &
+	trace=$!
+	reads_symbols() { ls -l /proc/[0-9]*/fd 2>/dev/null | grep -qE '/kallsyms|/available_filter_functions'; }
+	i=0
+	until reads_symbols || [ $i -ge 2000 ]; do i=$((i + 1)); done
+	killall -STOP kvmwait
+	reads_symbols
+	echo $? >amid.read
+	kvm_comes
+	killall -CONT kvmwait
+	await has_meta amid.ndjson
+	kvmwait-guest -c 1 hlt-user=5 >amid.json
+	kill -INT $trace
+	status_of $trace amid
+	kvm_goes
 	kvmwait trace --wait >wait.ndjson 2>wait.err &
 	trace=$!
-	sleep 2
+	await grep -q 'waiting for it' wait.err
 	kvm_comes
 	await has_meta wait.ndjson
 	kvmwait-guest -c 1 hlt-user=19 >1.json
 	kvm_goes vendor
+	lsmod >vendorless
 	kvm_comes
 	kvmwait-guest -c 1 hlt-user=7 >2.json
 	sleep 1
-	kvm_goes && kvm_comes
+	kvm_goes && kvm_comes || kill $trace
 	lsmod >loaded
 	status_of $trace wait
 	gone wait

@@ -683,6 +683,10 @@ static void bad_roots(void)
 	CHECK_INT(k.version.minor, 12);
 	CHECK(kernel_has_module(&k, "kvm_amd") && !kernel_has_module(&k, "kvm_am") && !kernel_has_module(&k, "kvm_intel"));
 	kernel_done(&k);
+	unit_write_text(root, "proc/modules", "kvm_amd 1 0 - Loading 0x0\nkvm 2 1 kvm_amd, Live 0x0\nkvm_intel 3 0 - Unloading 0x0\n");
+	CHECK_INT(kernel_load(root, NULL, 0, &k, &error), 0);
+	CHECK(kernel_has_module(&k, "kvm") && !kernel_has_module(&k, "kvm_amd") && !kernel_has_module(&k, "kvm_intel"));
+	kernel_done(&k);
 	unit_write_text(root, "sys/kernel/btf/vmlinux", "no BTF at all");
 	CHECK(kernel_load(root, NULL, 0, &k, &error) < 0);
 	CHECK_HAS(error, "btf/vmlinux");
