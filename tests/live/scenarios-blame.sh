@@ -4,9 +4,12 @@
 
 # blame WHO: VM a spins on its vCPU 0 while vCPU 1, the holder, is kept off CPU 1 by WHO: a thread of the host (hog), a
 # vCPU of VM b (vcpu), the spinning vCPU (self), or nobody. All else stays on CPU 0, and whoever has CPU 1 has it
-# until the spinning is over: real-time priority, with neither throttling nor a server for the other threads.
+# until the spinning is over: real-time priority, with neither throttling nor a server for the other threads, nor the
+# watchdog, which has a thread of the highest class (migration/1) run for an instant every few seconds: long enough for a
+# spin where CPUs are emulated in turn.
 blame() {
 	echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+	echo 0 >/proc/sys/kernel/watchdog
 	for f in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do
 		[ ! -e "$f" ] || echo 0 >"$f"
 	done
