@@ -20,7 +20,8 @@ killed() {
 	probes before
 	begin mid trace
 	kvmwait-guest -c 1 hlt-user=23 >guest.json
-	sleep 1
+	has_all() { [ "$(grep -c '"type":"wait"' mid.ndjson)" = 23 ]; }
+	await has_all
 	kill -KILL $(pidof bpftrace)
 	status_of $trace mid
 	gone mid
@@ -171,7 +172,7 @@ threads() {
 		n=0
 		while [ $n -lt 16 ]; do
 			n=$((n + 1))
-			kvmwait-guest -n vm$n -c 64 --gate go --op-timeout 600 --stay 4 yield:$n=3 >$n.json 2>>guest.err &
+			kvmwait-guest -n vm$n -c 64 --gate go --op-timeout 600 --stay 4 yield:$n=3 >$1.$n.json 2>>guest.err &
 		done
 		all_there() { [ "$(cat /proc/[0-9]*/task/*/comm 2>/dev/null | grep -c '^CPU [0-9]*/KVM$')" = 1024 ]; }
 		i=0
@@ -179,9 +180,9 @@ threads() {
 		touch go
 		wait
 	SH
-	kvmwait trace -o trace.ndjson -- sh guest.sh 2>err
+	kvmwait trace -o trace.ndjson -- sh guest.sh trace 2>err
 	echo $? >status
 	rm go
-	kvmwait stat -f json -o stat.ndjson -- sh guest.sh 2>>err
+	kvmwait stat -f json -o stat.ndjson -- sh guest.sh stat 2>>err
 	echo $? >stat.status
 }

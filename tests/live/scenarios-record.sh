@@ -18,7 +18,8 @@ recorded() {
 	pid=$!
 	await test -s killed.ndjson.zst
 	kvmwait-guest -n web hlt=29 >/dev/null
-	sleep 2 # what is buffered goes into the file every second
+	has_all() { kvmwait report --by event --json killed.ndjson.zst 2>/dev/null | grep -qE '"waits": *58\b'; }
+	await has_all # what is buffered goes into the file every second
 	kill -KILL $pid
 	wait $pid
 	kvmwait record -z -o int.rec 2>>err &
