@@ -47,17 +47,19 @@ static const struct mix *choose(unsigned int vm)
 	return m;
 }
 
-/* Names of threads as bpftrace prints them, by vCPU: a space before each byte. */
-static char comms[MOST_CPUS][16 * 3 + 1];
+/* Names of threads as they cross where kvmwait runs the script, by vCPU: two numbers of a little-endian machine. */
+static char comms[MOST_CPUS][2 * 16 + 3];
 
 static void make_comms(void)
 {
 	for (unsigned int vcpu = 0; vcpu < MOST_CPUS; vcpu++) {
 		char comm[20] = { 0 }; /* of which a thread has the first 15 */
+		uint64_t halves[2] = { 0 };
 
 		snprintf(comm, sizeof(comm), "CPU %u/KVM", vcpu);
-		for (size_t i = 0; i < 16; i++)
-			sprintf(comms[vcpu] + 3 * i, " %02x", (unsigned char)comm[i]);
+		for (unsigned int i = 0; i < 16; i++)
+			halves[i / 8] |= (uint64_t)(unsigned char)comm[i] << (8 * (i % 8));
+		snprintf(comms[vcpu], sizeof(comms[vcpu]), "%" PRIx64 ":%" PRIx64 ".", halves[0], halves[1]);
 	}
 }
 
@@ -70,9 +72,9 @@ static void put_event(uint64_t ts_ns, unsigned int cpu)
 
 	printf("w %" PRIu64 " %u %u %u %u %s %s ", ts_ns, cpu, pid, pid + 5 + vcpu, vcpu, m->event, m->source);
 	if (m->has_target)
-		printf("%u", (unsigned int)random_below(cpus / vms));
+		printf("%u ", (unsigned int)random_below(cpus / vms));
 	else
-		printf("-1");
+		printf("-1 ");
 	puts(comms[vcpu]);
 }
 

@@ -4,13 +4,17 @@ BEGIN {
 	for (i = 0; i < 256; i++)
 		byte[sprintf("%02x", i)] = i ? sprintf("%c", i) : ""
 }
+# Bytes of a number, the lowest first.
+function bytes(hex,   text) {
+	if (length(hex) % 2)
+		hex = "0" hex
+	for (text = ""; hex != ""; hex = substr(hex, 1, length(hex) - 2))
+		text = text byte[substr(hex, length(hex) - 1)]
+	return text
+}
 $1 == "w" {
-	key = substr($0, length($0) - 46)
-	if (!(key in comm)) {
-		text = ""
-		for (i = 10; i <= 25; i++)
-			text = text byte[$i]
-		comm[key] = text
-	}
+	key = $10
+	if (!(key in comm))
+		comm[key] = bytes(substr(key, 1, index(key, ":") - 1)) bytes(substr(key, index(key, ":") + 1, length(key) - index(key, ":") - 1))
 	print "{\"type\":\"wait\",\"ts\":" $2 ",\"cpu\":" $3 ",\"pid\":" $4 ",\"tid\":" $5 ",\"comm\":\"" comm[key] "\",\"vm\":\"" $4 "\",\"vcpu\":" $6 ",\"event\":\"" $7 "\",\"source\":\"" $8 "\",\"target\":" $9 "}"
 }
