@@ -14,7 +14,9 @@ function bytes(hex,   text) {
 }
 $1 == "w" {
 	key = $10
-	if (!(key in comm))
-		comm[key] = bytes(substr(key, 1, index(key, ":") - 1)) bytes(substr(key, index(key, ":") + 1, length(key) - index(key, ":") - 1))
+	if (!(key in comm)) {
+		split(key, number, /[:.]/)
+		comm[key] = bytes(number[1]) bytes(number[2])
+	}
 	print "{\"type\":\"wait\",\"ts\":" $2 ",\"cpu\":" $3 ",\"pid\":" $4 ",\"tid\":" $5 ",\"comm\":\"" comm[key] "\",\"vm\":\"" $4 "\",\"vcpu\":" $6 ",\"event\":\"" $7 "\",\"source\":\"" $8 "\",\"target\":" $9 "}"
 }

@@ -14,14 +14,15 @@ begin() {
 	trace=$!
 	await has_meta $name.ndjson
 }
+# has_waits FILE N: so many have come so far.
+has_waits() { [ "$(grep -c '"type":"wait"' "$1")" = "$2" ]; }
 
 # bpftrace or kvmwait is killed, or stopped.
 killed() {
 	probes before
 	begin mid trace
 	kvmwait-guest -c 1 hlt-user=23 >guest.json
-	has_all() { [ "$(grep -c '"type":"wait"' mid.ndjson)" = 23 ]; }
-	await has_all
+	await has_waits mid.ndjson 23
 	kill -KILL $(pidof bpftrace)
 	status_of $trace mid
 	gone mid
@@ -96,7 +97,7 @@ modules() {
 	lsmod >vendorless
 	kvm_comes
 	kvmwait-guest -c 1 hlt-user=7 >2.json
-	sleep 1
+	await has_waits wait.ndjson 26
 	kvm_goes && kvm_comes || kill $trace
 	lsmod >loaded
 	status_of $trace wait
