@@ -16,11 +16,14 @@ CPPFLAGS += -D_GNU_SOURCE -DKVMWAIT_VERSION='"$(VERSION)"' -DKVMWAIT_DATADIR='"$
 LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -pthread
 BASE_CFLAGS := -std=c11 $(WARNINGS)
 
-HELPER_SRC := $(wildcard helper/*.c)
-HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/perfetto.pb-c.o
-LIB_OBJ := $(filter-out $(BUILD)/helper/main.o $(BUILD)/helper/cmd_%.o $(BUILD)/helper/planning.o $(BUILD)/helper/tracing.o,$(HELPER_OBJ))
+# The rooms of helper/ are folders; helper/guest is a program of its own.
+HELPER_SRC := $(sort $(shell find helper -name guest -prune -o -name '*.c' -print))
+PROTO_GEN := $(patsubst helper/%.proto,$(BUILD)/gen/%.pb-c,$(sort $(shell find helper -name '*.proto')))
+HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o) $(PROTO_GEN:=.o)
+# What the tests link: everything but the commands.
+LIB_OBJ := $(filter-out $(BUILD)/helper/cmd/%,$(HELPER_OBJ))
 GUEST_ARCH := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
-GUEST_SRC := $(wildcard helper/guest/*.c helper/guest/$(GUEST_ARCH)/*.c)
+GUEST_SRC := $(sort $(wildcard helper/guest/*.c helper/guest/$(GUEST_ARCH)/*.c))
 GUEST_OBJ := $(GUEST_SRC:%.c=$(BUILD)/%.o)
 $(GUEST_OBJ): CPPFLAGS := -Ihelper/guest/$(GUEST_ARCH) -Ihelper/guest $(CPPFLAGS)
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -50,23 +53,24 @@ $(BUILD)/kvmwait-guest: $(GUEST_OBJ)
 
 # What knows where it will be installed is compiled anew when that changes.
 $(shell mkdir -p $(BUILD); [ "$$(cat $(BUILD)/prefix 2>/dev/null)" = '$(PREFIX)' ] || printf '%s\n' '$(PREFIX)' >$(BUILD)/prefix)
-$(patsubst %.c,$(BUILD)/%.o,$(shell grep -l 'KVMWAIT_DATADIR\|KVMWAIT_BINDIR' helper/*.c)): $(BUILD)/prefix
+$(patsubst %.c,$(BUILD)/%.o,$(shell grep -l 'KVMWAIT_DATADIR\|KVMWAIT_BINDIR' $(HELPER_SRC))): $(BUILD)/prefix
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/helper/html.o: share/report/style.css share/report/page.js
+# What an object takes in with .incbin.
+$(patsubst %.c,$(BUILD)/%.o,$(shell grep -l 'incbin' $(HELPER_SRC))): share/report/style.css share/report/page.js
 
 # What protoc-c makes of a .proto file stays out of the tree.
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: helper/%.proto Makefile
 	@mkdir -p $(@D)
-	$(call quiet,PROTOC,$<)protoc-c --proto_path=helper --c_out=$(@D) $<
+	$(call quiet,PROTOC,$<)protoc-c --proto_path=helper --c_out=$(BUILD)/gen $<
 
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(patsubst %.c,$(BUILD)/%.o,$(wildcard helper/perfetto*.c)) $(BUILD)/fuzz/perfetto: $(BUILD)/gen/perfetto.pb-c.h
+$(patsubst %.c,$(BUILD)/%.o,$(shell grep -l 'perfetto_packet\.h\|pb-c\.h' $(HELPER_SRC))) $(BUILD)/fuzz/perfetto: $(PROTO_GEN:=.h)
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIB_OBJ) Makefile
 	@mkdir -p $(@D)
@@ -76,9 +80,9 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB_OBJ) Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIB_OBJ) $(LDLIBS)
 
-$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/helper/util.o Makefile
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/helper/base/util.o Makefile
 	@mkdir -p $(@D)
-	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/helper/util.o
+	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/helper/base/util.o
 
 -include $(HELPER_OBJ:.o=.d) $(GUEST_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d) $(FUZZ_BIN:=.d)
 

@@ -3,7 +3,7 @@
 #ifndef KVMWAIT_FUZZ_H
 #define KVMWAIT_FUZZ_H
 
-#include "output.h"
+#include "show/stream.h"
 
 #include <stdlib.h>
 #include <string.h>

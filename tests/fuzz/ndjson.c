@@ -2,7 +2,7 @@
 // A line of NDJSON. What is read, written and read again comes to the same text; the forms for people and
 // spreadsheets stay one line of printable text, whatever a stranger's record holds.
 #include "fuzz.h"
-#include "ndjson.h"
+#include "record/ndjson.h"
 
 /* Reads a line and writes it; NULL where it is no record. The caller frees. */
 static char *rewritten(const char *line, size_t n, size_t *ret_size, bool forms)

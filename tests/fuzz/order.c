@@ -2,8 +2,8 @@
 // Any sequence of waits and outcomes: none is lost, they leave in order unless they came late, and every wait is
 // followed by one outcome, seen or not.
 #include "fuzz.h"
-#include "order.h"
-#include "outcome.h"
+#include "record/order.h"
+#include "record/outcome_join.h"
 
 #define MAX_RECORDS 4096
 

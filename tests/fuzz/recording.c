@@ -2,8 +2,8 @@
 // A whole recording of a stranger's, plain or compressed: reading comes to an end, every byte of the file is read, and a
 // report of it has no more in its rows than there were records. The first byte chooses intervals.
 #include "fuzz.h"
-#include "recording.h"
-#include "report.h"
+#include "record/recording_read.h"
+#include "ledger/account.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names are replaced in any text: none is left, JSON stays JSON, and whatever numbers it holds.
 #include "fuzz.h"
-#include "redact.h"
+#include "bundle/redact.h"
 
 #define NAMES_MAX 6
 #define NAME_MAX_BYTES 24

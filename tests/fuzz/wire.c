@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A line of a script. One that is an event is the same after it was written as JSON and read back.
 #include "fuzz.h"
-#include "ndjson.h"
-#include "wire.h"
+#include "record/ndjson.h"
+#include "record/wire.h"
 
 static void check_wait(const struct wait_event *a, const struct wait_event *b)
 {

@@ -3,7 +3,7 @@
 # Reads a trace of Perfetto by itself and holds it against the NDJSON it was made from.
 #   tests/perfetto/judge.py TRACE NDJSON     a line a check, "ok NAME" or "FAIL NAME: why"; NDJSON as kvmwait wrote it
 #   tests/perfetto/judge.py TRACE            what a viewer shows, by time: ts, duration, VM, track, name, flows
-# The numbers below are those of Perfetto's published schema (perfetto_trace.proto), not read from helper/perfetto.proto;
+# The numbers below are those of Perfetto's published schema (perfetto_trace.proto), not read from helper/show/perfetto.proto;
 # the wire form of protobuf is decoded here, so that neither protoc-c nor libprotobuf-c judges itself.
 import json
 import sys

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/blame.c on streams as blame.part prints them: whom it blames, for how long, and what it leaves open.
+// Tests of helper/ledger/blame.c on streams as blame.part prints them: whom it blames, for how long, and what it leaves open.
 #include "unit.h"
 
-#include "blame.h"
-#include "order.h"
-#include "wire.h"
+#include "ledger/blame.h"
+#include "record/order.h"
+#include "record/wire.h"
 
 #define HEX(a, b, c) #a " " #b " " #c " 00 00 00 00 00 00 00 00 00 00 00 00 00"
 #define COMM_CPU HEX(43, 50, 55) /* CPU */

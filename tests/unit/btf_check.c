@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/btf_check.c, and that what passes it and is strange nevertheless does no harm in helper/kernel.c.
+// Tests of helper/plan/btf_check.c, and that what passes it and is strange nevertheless does no harm in helper/plan/kernel.c.
 #include "unit.h"
 
-#include "btf_check.h"
-#include "kernel.h"
+#include "plan/btf_check.h"
+#include "plan/kernel.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/bundle_list.c, helper/bundle.c and helper/bundle_read.c: the list, the way into an archive and out of it.
-#include "bundle_read.h"
+// Tests of helper/bundle/list.c, helper/bundle/bundle.c and helper/bundle/read.c: the list, the way into an archive and out of it.
+#include "bundle/read.h"
 #include "unit.h"
 
 #include <fcntl.h>

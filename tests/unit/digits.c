@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/digits.c: every length of number, both ways, held against printf() and the edges of 64 bits.
+// Tests of helper/base/digits.c: every length of number, both ways, held against printf() and the edges of 64 bits.
 #include "unit.h"
 
-#include "digits.h"
+#include "base/digits.h"
 
 static void check_put(uint64_t value)
 {

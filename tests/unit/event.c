@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/event.c: text made fit to print and back, the table of events, the JSON Schema.
+// Tests of helper/record/event.c: text made fit to print and back, the table of events, the JSON Schema.
 #include "unit.h"
 
-#include "event.h"
+#include "record/event.h"
 
 /* Cleans bytes that nothing stands behind, into a buffer of exactly the promised size; the caller frees. */
 static char *clean(const void *text, size_t n)

@@ -5,8 +5,8 @@
 
 #include "unit.h"
 
-#include "kernel.h"
-#include "select.h"
+#include "plan/kernel.h"
+#include "plan/select.h"
 
 #include <bpf/btf.h>
 

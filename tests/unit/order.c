@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/order.c: what leaves is in time order, in time, and bounded.
+// Tests of helper/record/order.c: what leaves is in time order, in time, and bounded.
 #include "unit.h"
 
-#include "order.h"
+#include "record/order.h"
 
 #define MAX_EVENTS 65536u
 

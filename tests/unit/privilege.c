@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/privilege.c, keeper.c and the children of child.c: what each process has left, on this kernel. As
+// Tests of helper/base/privilege.c, keeper.c and the children of child.c: what each process has left, on this kernel. As
 // another user than root most of it has nothing to give up, and that is tested then.
 #include "unit.h"
 
-#include "child.h"
-#include "keeper.h"
-#include "privilege.h"
+#include "live/child.h"
+#include "live/root_helper.h"
+#include "base/privilege.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

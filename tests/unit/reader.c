@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/reader.c: the same lines however the bytes come, and never more than the limit.
+// Tests of helper/base/reader.c: the same lines however the bytes come, and never more than the limit.
 #include "unit.h"
 
-#include "reader.h"
+#include "base/reader.h"
 
 /* All that comes out of a text that is written to a pipe in pieces: "=LINE" whole, "+" too long, "-" cut short. */
 static char *read_in_pieces(const char *text, size_t n, size_t piece, size_t room, size_t limit)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of helper/redact*.c: names and addresses in every dress, and what has to stay.
-#include "redact_host.h"
+#include "bundle/redact_host.h"
 #include "unit.h"
 
 static struct redact *some_names(void)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/script.c: headers of scripts, and each way in which one can be wrong.
+// Tests of helper/plan/script.c: headers of scripts, and each way in which one can be wrong.
 #include "unit.h"
 
-#include "event.h"
-#include "script.h"
+#include "record/event.h"
+#include "plan/script.h"
 
 /* A whole header, one key a line. Tests take it as it is, or with a line set otherwise. */
 static const char *const header[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/select.c and helper/kernel.c: what made-up kernels can give, and the reasons.
+// Tests of helper/plan/select.c and helper/plan/kernel.c: what made-up kernels can give, and the reasons.
 #include "fake.h"
 
 /* ---- checks ---- */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/symbols.c: functions and their clones from kallsyms, and which of them can be probed.
+// Tests of helper/plan/symbols.c: functions and their clones from kallsyms, and which of them can be probed.
 #include "unit.h"
 
-#include "symbols.h"
+#include "plan/symbols.h"
 
 static const char kallsyms[] = "ffffffff81000000 T _stext\n"
 			       "ffffffff81000010 t kvm_halt\n"

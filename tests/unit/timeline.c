@@ -2,8 +2,8 @@
 // The timeline: what waits and outcomes come to, by hand.
 #include "unit.h"
 
-#include "ndjson.h"
-#include "timeline.h"
+#include "record/ndjson.h"
+#include "ledger/timeline.h"
 
 #define S UINT64_C(1000000000)
 #define MS UINT64_C(1000000)

@@ -3,7 +3,7 @@
 #ifndef KVMWAIT_UNIT_H
 #define KVMWAIT_UNIT_H
 
-#include "util.h"
+#include "base/util.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/util.c: numbers, lists, files.
+// Tests of helper/base/util.c: numbers, lists, files.
 #include "unit.h"
 
 #include <sys/stat.h>

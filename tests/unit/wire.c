@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/wire.c: what is an event, and that nothing else is.
+// Tests of helper/record/wire.c: what is an event, and that nothing else is.
 #include "unit.h"
 
-#include "wire.h"
+#include "record/wire.h"
 
 /* "CPU 0/KVM" and NULs to the 16 bytes of a comm. */
 #define COMM_HEX "43505520302f4b564d00000000000000"

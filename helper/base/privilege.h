@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gives up what a process does not need: capabilities, the user root, files it inherited. For others than root all of
+// this does nothing; they have nothing to give up.
+#ifndef KVMWAIT_BASE_PRIVILEGE_H
+#define KVMWAIT_BASE_PRIVILEGE_H
+
+#include "base/util.h"
+
+#include <linux/capability.h>
+#include <sys/types.h>
+
+#define PRIVILEGE(capability) (UINT64_C(1) << (capability))
+
+/* What this process has in effect, a bit for each capability. */
+uint64_t privilege_effective(void);
+/* May it load programs and attach them? */
+bool privilege_can_trace(void);
+/* Has it all that a bpftrace takes which does not ask for root? */
+bool privilege_suffices(void);
+
+/* What bpftrace has: no more than it takes to load and attach on this kernel; tried, since versions do not tell. */
+uint64_t privilege_of_bpftrace(void);
+
+/*
+ * Root without any capability but these, also after an exec; nothing can be gained again. 0 or -errno.
+ */
+int privilege_limit(uint64_t keep);
+/* The same, and no longer root: the user and group "nobody", whoever has that number. 0 or -errno. */
+int privilege_drop(uint64_t keep);
+/* What a command keeps that reads files by name, and whatever is in them can write none. */
+#define PRIVILEGE_TO_READ PRIVILEGE(CAP_DAC_READ_SEARCH)
+
+/* Closes every descriptor from 3 on but those from first to last. */
+void privilege_close_files(int first, int last);
+
+#endif

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// kvmwait convert: the raw lines of a script that was run by hand, or saved NDJSON, into any form.
+#include "cmd/command.h"
+
+#include "base/input.h"
+#include "record/ndjson.h"
+#include "record/order.h"
+#include "record/outcome_join.h"
+#include "show/stream.h"
+#include "base/safe_open.h"
+#include "base/progress.h"
+#include "ledger/summary.h"
+#include "record/wire.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const struct option_help convert_options[] = {
+	{ 'f', "format", "FORMAT", "table, json, ftrace, csv, perfetto or summary; table on a terminal, else json", 'f' },
+	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
+	{ 0 },
+};
+
+#define MAX_COMPLAINTS 10
+#define LINE_LIMIT_BYTES 4194304u /* counts of thousands of vCPUs are one record */
+
+struct convert {
+	const char *name; /* of the input */
+	struct output output;
+	struct summary *summary; /* instead of the records; NULL: not asked for */
+	json_t *end; /* of the summary */
+	struct order order;
+	struct outcomes *outcomes; /* NULL where the lines hold none */
+	struct ndjson ndjson;
+	uint64_t number; /* of the line */
+	bool of_counts; /* records of counts, not of events */
+	bool json; /* the lines are records, not those of a script */
+	bool have_stream; /* anything of a script or of NDJSON was seen */
+	struct balance balance;
+	int error; /* of the output */
+};
+
+static void complain(struct convert *c, const char *why)
+{
+	if (++c->balance.malformed <= MAX_COMPLAINTS)
+		fail(EXIT_FAILED, "a line cannot be read and is left out: '%s' line %lu: %s", c->name, (unsigned long)c->number, why);
+}
+
+static void put(struct convert *c, const struct record *r)
+{
+	if (!c->summary) {
+		output_write(&c->output, r);
+		return;
+	}
+	summary_take(c->summary, r);
+	if (r->type == RECORD_END && !c->end)
+		c->end = json_incref(r->object);
+}
+
+/* At the end of it all; a record that was cut short has no balance. */
+static void put_summary(struct convert *c)
+{
+	summary_write(c->summary, c->output.file);
+	if (c->end)
+		output_balance(c->output.file, c->end);
+}
+
+static void put_outcome(struct convert *c, const struct outcome_event *e)
+{
+	put(c, &(struct record){ .type = RECORD_OUTCOME, .outcome = *e });
+}
+
+static void release(struct convert *c, uint64_t before_ns)
+{
+	struct outcome_event unseen;
+	struct record r;
+
+	while (order_pop(&c->order, before_ns, &r)) {
+		if (c->outcomes && outcomes_take(c->outcomes, &r, &unseen))
+			put_outcome(c, &unseen);
+		put(c, &r);
+	}
+	while (before_ns == UINT64_MAX && c->outcomes && outcomes_take_rest(c->outcomes, c->order.newest_ns, &unseen))
+		put_outcome(c, &unseen);
+}
+
+/* A summary does not ask for order. */
+static void take_record(struct convert *c, const struct record *r)
+{
+	if (c->summary) {
+		summary_take(c->summary, r);
+		return;
+	}
+	order_push(&c->order, r);
+	release(c, 0);
+}
+
+static void take_wire(struct convert *c, const char *line, size_t n)
+{
+	struct wire_line wire;
+
+	wire_parse(line, n, &wire);
+	switch (wire.kind) {
+	case WIRE_WAIT:
+	case WIRE_OUTCOME:
+		c->balance.received++;
+		c->balance.outcomes += wire.kind == WIRE_OUTCOME;
+		take_record(c, &wire.record);
+		break;
+	case WIRE_COUNTED:
+		c->balance.have_counted = true;
+		c->balance.counted = wire.number;
+		break;
+	case WIRE_LOST:
+		c->balance.lost += wire.number;
+		break;
+	case WIRE_MALFORMED:
+		complain(c, "no whole line of a script");
+		break;
+	case WIRE_NOTHING:
+	case WIRE_FRAME: /* an address of a kernel that may be gone: nothing can be said of it */
+		return;
+	case WIRE_SCHED: /* counted, but nothing that any form has */
+		c->balance.received++;
+		break;
+	case WIRE_PART:
+		if (!strcmp(wire.name, "outcome") && !c->outcomes)
+			c->outcomes = outcomes_new();
+		break;
+	case WIRE_BEGIN:
+		break;
+	}
+	c->have_stream = true;
+}
+
+/* The counts of an end record, to be held against what is there. */
+static void take_end(struct convert *c, json_t *end)
+{
+	json_t *counted = json_object_get(end, "counted");
+
+	c->balance.have_counted = json_is_integer(counted);
+	c->balance.counted = (uint64_t)json_integer_value(counted);
+	c->balance.lost = (uint64_t)json_integer_value(json_object_get(end, "lost"));
+	c->balance.unreported = (uint64_t)json_integer_value(json_object_get(end, "unreported"));
+	if (c->of_counts) /* no record for each event: what the rows had stands in the end record */
+		c->balance.received = (uint64_t)json_integer_value(json_object_get(end, "received"));
+	else /* told by a blame record instead */
+		c->balance.received += (uint64_t)json_integer_value(json_object_get(end, "sched"));
+}
+
+/* A saved stream is in order already: it passes straight on. */
+static void take_json(struct convert *c, const char *line, size_t n)
+{
+	CLEANUP_FREE char *why = NULL;
+	struct record r = { 0 };
+
+	if (ndjson_parse(&c->ndjson, line, n, &r, &why)) {
+		complain(c, why);
+		return;
+	}
+	c->have_stream = true;
+	c->of_counts |= r.type == RECORD_STAT;
+	c->balance.received += r.type == RECORD_WAIT || (r.type == RECORD_OUTCOME && r.outcome.end != OUTCOME_UNSEEN);
+	if (r.type == RECORD_END)
+		take_end(c, r.object);
+	put(c, &r);
+	json_decref(r.object);
+}
+
+static void take_line(struct convert *c, const char *line, size_t n)
+{
+	c->json |= c->number == 1 && n && *line == '{';
+	if (c->json)
+		take_json(c, line, n);
+	else
+		take_wire(c, line, n);
+}
+
+static void put_end(struct convert *c)
+{
+	struct record end = { .type = RECORD_END };
+
+	balance_settle(&c->balance);
+	end.object = balance_json(&c->balance, "the lines ended");
+	put(c, &end);
+	json_decref(end.object);
+}
+
+/* Lines that are there; what came of them goes out before more are waited for. */
+static int take_lines(struct convert *c, struct input *in)
+{
+	const struct input_state *state = input_state(in);
+	struct progress progress;
+	char *line;
+	size_t n;
+	int found = INPUT_END;
+
+	progress_start(&progress);
+	while (!c->error && (found = input_line(in, &line, &n)) > 0) {
+		c->number++;
+		if (found == INPUT_LINE)
+			take_line(c, line, n);
+		else
+			complain(c, found == INPUT_CUT ? "it is cut short" : "it is too long");
+		if (input_has_line(in))
+			continue;
+		c->error = output_flush(&c->output);
+		if (!isatty(fileno(c->output.file))) /* no progress among the records */
+			progress_share(&progress, "converting", state->read_bytes, state->size_bytes);
+	}
+	progress_end(&progress);
+	return c->error ? 0 : found;
+}
+
+static int read_all(struct convert *c, struct input *in)
+{
+	int found = take_lines(c, in);
+
+	if (!found && (input_state(in)->damages || input_state(in)->frame_cut))
+		complain(c, "what follows cannot be decompressed");
+	if (!c->error)
+		release(c, UINT64_MAX);
+	if (found < 0 && !c->error)
+		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, strerror(-found));
+	c->balance.late = c->order.late;
+	if (!c->json)
+		put_end(c);
+	if (c->summary)
+		put_summary(c);
+	return EXIT_OK;
+}
+
+static int say_balance(const struct convert *c)
+{
+	const struct balance *b = &c->balance;
+
+	if (b->malformed > MAX_COMPLAINTS)
+		fail(EXIT_FAILED, "and %" PRIu64 " more", b->malformed - MAX_COMPLAINTS);
+	if (b->late)
+		fail(EXIT_FAILED, "%" PRIu64 " events came too late to be put in order", b->late);
+	if (!c->have_stream)
+		return fail(EXIT_FAILED, "'%s' holds neither the lines of a script nor NDJSON of kvmwait", c->name);
+	if (b->malformed)
+		return EXIT_FAILED;
+	if (!b->have_counted)
+		return fail(EXIT_UNBALANCED, "'%s' ends without the kernel's count: whether events are missing cannot be said", c->name);
+	if (balance_off(b))
+		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64, b->received, b->lost,
+			    b->counted);
+	return EXIT_OK;
+}
+
+static int convert(const char *input, const struct output_format *format, FILE *out, const char *out_name)
+{
+	struct convert c = { .name = input, .summary = format ? NULL : summary_new() };
+	struct input *in;
+	int code, balance, err = input_open(input, LINE_LIMIT_BYTES, &in);
+
+	if (err) {
+		summary_free(c.summary);
+		return fail(EXIT_FAILED, "the input cannot be opened: '%s': %s", input, strerror(-err));
+	}
+	code = drop_root(0); /* both are open */
+	if (code) {
+		summary_free(c.summary);
+		return code;
+	}
+	output_init(&c.output, format, out);
+	output_buffer(out);
+	if (format)
+		output_begin(&c.output);
+	order_init(&c.order);
+	code = read_all(&c, in);
+	input_close(in);
+	output_end(&c.output);
+	if (!c.error)
+		c.error = output_flush(&c.output);
+	balance = c.error ? EXIT_OK : say_balance(&c);
+	order_done(&c.order);
+	summary_free(c.summary);
+	json_decref(c.end);
+	outcomes_free(c.outcomes);
+	ndjson_done(&c.ndjson);
+	if (c.error && c.error != -EPIPE)
+		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s", out_name, strerror(-c.error));
+	return code ? code : balance;
+}
+
+int cmd_convert(int argc, char **argv)
+{
+	const struct output_format *format = NULL; /* NULL in the end: the summary */
+	bool summary = false;
+	const char *output = NULL;
+	CLEANUP_FILE FILE *opened = NULL;
+	int id;
+
+	while ((id = next_option(argc, argv, "convert")) != -1) {
+		if (id == 'f') {
+			format = output_format_find(optarg);
+			summary = !strcmp(optarg, "summary");
+			if (!format && !summary)
+				return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv, perfetto, summary", optarg);
+		} else if (id == 'o') {
+			output = optarg;
+		} else {
+			return id ? EXIT_USAGE : EXIT_OK;
+		}
+	}
+	if (optind + 1 != argc)
+		return fail(EXIT_USAGE, "convert takes one file, or - for standard input");
+	if (!format && !summary)
+		format = output_format_find(!output && isatty(STDOUT_FILENO) ? "table" : "json");
+	if (format && format->binary && !output && isatty(STDOUT_FILENO))
+		return fail(EXIT_USAGE, "%s is nothing for a terminal: write it to a file with -o", format->name);
+	if (output && file_is_same(argv[optind], output))
+		return fail(EXIT_USAGE, "the output is the input: '%s'", output);
+	if (output) {
+		CLEANUP_FREE char *why = NULL;
+
+		if (output_open(output, &opened, &why))
+			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
+	}
+	return convert(argv[optind], format, opened ? opened : stdout, output ? output : "standard output");
+}

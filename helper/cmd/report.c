@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: Apache-2.0
+// kvmwait report: the tables of kvmwait stat from recordings, each file for itself, and how each is accounted for; or
+// all of them on one page of HTML.
+#include "cmd/live_command.h"
+
+#include "show/blame_show.h"
+#include "bundle/read.h"
+#include "show/stream.h"
+#include "base/privilege.h"
+#include "base/progress.h"
+#include "record/recording_read.h"
+#include "ledger/account.h"
+#include "show/counts_show.h"
+#include "show/html_page.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+#define MIN_INTERVAL_NS UINT64_C(100000000)
+
+enum {
+	OPT_BY = OPT_FIRST,
+	OPT_TOP,
+	OPT_HIST,
+	OPT_JSON,
+	OPT_HTML,
+	OPT_FROM,
+	OPT_TO,
+};
+
+const struct option_help report_options[] = {
+	{ 'i', "interval", "SEC", "a table for every so many seconds as well (fractions too)", 'i' },
+	OPTION_BY,
+	OPTION_TOP,
+	OPTION_HIST,
+	{ 0, "from", "SEC", "leave out what came before, in seconds since the recording began", OPT_FROM },
+	{ 0, "to", "SEC", "leave out what came after", OPT_TO },
+	{ 'f', "format", "FORMAT", "table, json or csv", 'f' },
+	{ 0, "json", NULL, "the same as -f json", OPT_JSON },
+	{ 0, "html", NULL, "one page with pictures and tables, for a browser; needs nothing but itself", OPT_HTML },
+	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
+	{ 0 },
+};
+
+struct settings {
+	struct report_settings report;
+	const struct stat_format *format;
+	const struct stat_column *top;
+	const char *output;
+	unsigned int by;
+	bool hist, html;
+};
+
+/* One recording: of a file, or where several stand in one file one of these. */
+struct run {
+	const struct settings *s;
+	FILE *out;
+	const char *path;
+	char *name; /* the path, fit to print */
+	unsigned int part; /* from 1 */
+	struct recording *recording;
+	struct report *report;
+	struct report_html *page; /* NULL: none was asked for */
+	struct progress progress;
+	bool begun;	/* csv has its heading, json its first file */
+	size_t n_intervals;
+	uint64_t of_counts; /* records of kvmwait stat */
+	uint64_t runs;	    /* that were told */
+	int error;	    /* of the output */
+	int code;
+};
+
+/* ---- options ---- */
+
+static int take_seconds(const char *text, uint64_t least_ns, uint64_t *ret_ns)
+{
+	if (!strcmp(text, "0") && !least_ns)
+		*ret_ns = 0;
+	else if (parse_seconds(text, ret_ns) || *ret_ns < least_ns)
+		return fail(EXIT_USAGE, least_ns ? "no interval in seconds, 0.1 at least: '%s'" : "no time in seconds: '%s'", text);
+	return OPTION_TAKEN;
+}
+
+static int take_format(struct settings *s, const char *name)
+{
+	s->format = stat_format_find(name);
+	if (!s->format || s->format->counters)
+		return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, csv", name);
+	return OPTION_TAKEN;
+}
+
+/* An exit code, or OPTION_TAKEN to go on. */
+static int take_option(struct settings *s, int id)
+{
+	int code;
+
+	switch (id) {
+	case 'i':
+		return take_seconds(optarg, MIN_INTERVAL_NS, &s->report.interval_ns);
+	case OPT_BY:
+		code = take_by(optarg, &s->by);
+		return code ? code : OPTION_TAKEN;
+	case OPT_TOP:
+		s->top = stat_column_find(optarg);
+		if (!s->top)
+			return fail(EXIT_USAGE, "no such column: '%s'; there are waits, ple, hlt, yield, boosted, halted, ready", optarg);
+		return OPTION_TAKEN;
+	case OPT_HIST:
+		s->hist = true;
+		return OPTION_TAKEN;
+	case OPT_FROM:
+		return take_seconds(optarg, 0, &s->report.from_ns);
+	case OPT_TO:
+		return take_seconds(optarg, 0, &s->report.to_ns);
+	case 'f':
+		return take_format(s, optarg);
+	case OPT_JSON:
+		return take_format(s, "json");
+	case OPT_HTML:
+		s->html = true;
+		return OPTION_TAKEN;
+	case 'o':
+		s->output = optarg;
+		return OPTION_TAKEN;
+	default:
+		return id ? EXIT_USAGE : EXIT_OK;
+	}
+}
+
+static bool is_format(const struct run *r, const char *name)
+{
+	return !strcmp(r->s->format->name, name);
+}
+
+/* ---- what is wrong with a recording ---- */
+
+__attribute__((format(printf, 2, 3))) static void add_problem(struct strings *problems, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		abort();
+	va_end(args);
+	strings_add(problems, text);
+	free(text);
+}
+
+/* "12.345" */
+static char *seconds_text(uint64_t ns)
+{
+	return xasprintf("%" PRIu64 ".%03" PRIu64, ns / NS_PER_S, ns / 1000000 % 1000);
+}
+
+static void find_cut(const struct run *r, bool at_end, struct strings *problems)
+{
+	const struct recording_state *state = recording_state(r->recording);
+	const struct input_state *in = state->input;
+	CLEANUP_FREE char *until = seconds_text(report_until_ns(r->report) - report_began_ns(r->report));
+
+	if (!report_balance(r->report)->have_end)
+		add_problem(problems, "cut short after %s s: the end record is missing, so that events after that are missing, and what was "
+			    "lost before is not known to the event", until);
+	if (at_end && state->tail_bytes)
+		add_problem(problems, "the last %" PRIu64 " bytes are no whole record", state->tail_bytes);
+	if (at_end && in->frame_cut)
+		add_problem(problems, "the last frame of the compressed file is not whole");
+	if (in->damages)
+		add_problem(problems, "damaged at byte %" PRIu64 "%s: what could not be decompressed is missing", in->damage_bytes,
+			    in->damages > 1 ? ", and later" : "");
+	if (state->malformed)
+		add_problem(problems, "%" PRIu64 " lines are no records; %s", state->malformed, state->first_error);
+}
+
+static void find_imbalance(const struct run *r, struct strings *problems)
+{
+	const struct report_balance *b = report_balance(r->report);
+	uint64_t seen = b->waits + b->outcomes + (uint64_t)b->sched;
+
+	if (!b->have_end)
+		return;
+	if (seen != (uint64_t)b->received)
+		add_problem(problems, "the end record speaks of %" PRId64 " records received, %" PRIu64 " are here", b->received, seen);
+	if (!b->have_counted)
+		add_problem(problems, "the kernel's count is not known: whether events were lost cannot be said");
+	else if ((uint64_t)b->received + (uint64_t)b->lost != (uint64_t)b->counted)
+		add_problem(problems, "received %" PRId64 " + lost %" PRId64 " is not counted %" PRId64, b->received, b->lost, b->counted);
+	if (b->malformed)
+		add_problem(problems, "%" PRId64 " lines of bpftrace were malformed when it was recorded", b->malformed);
+}
+
+static void find_problems(const struct run *r, bool at_end, struct strings *problems)
+{
+	find_cut(r, at_end, problems);
+	find_imbalance(r, problems);
+	if (report_overflow(r->report))
+		add_problem(problems, "%" PRIu64 " waits are in no row: there are more vCPUs or sources than there is room for",
+			    report_overflow(r->report));
+}
+
+/* ---- table ---- */
+
+/* "2026-11-22 21:50:38 UTC", or nothing where it is not known; the caller frees. */
+static char *time_text(const struct run *r, uint64_t boottime_ns)
+{
+	time_t seconds = (time_t)(report_realtime_ns(r->report, boottime_ns) / NS_PER_S);
+	char text[40];
+	struct tm tm;
+
+	if (!seconds || !gmtime_r(&seconds, &tm) || !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm))
+		return xstrdup("");
+	return xstrdup(text);
+}
+
+static const char *host_of(const struct run *r)
+{
+	const char *host = report_host(r->report);
+
+	return host && *host ? host : r->name;
+}
+
+static void put_head(const struct run *r)
+{
+	CLEANUP_FREE char *began = time_text(r, report_began_ns(r->report));
+
+	if (r->part == 1)
+		fprintf(r->out, "== %s: %s  %s\n", host_of(r), r->name, began);
+	else
+		fprintf(r->out, "== %s: %s (%u)  %s\n", host_of(r), r->name, r->part, began);
+}
+
+static void put_balance(const struct run *r, const struct strings *problems)
+{
+	const struct report_balance *b = report_balance(r->report);
+
+	if (b->have_end && b->have_counted && !problems->n)
+		fprintf(r->out, "received %" PRId64 " + lost %" PRId64 " = counted %" PRId64 "; it ended: %s\n", b->received, b->lost, b->counted,
+			report_why(r->report) ? report_why(r->report) : "?");
+	else if (b->have_end)
+		fprintf(r->out, "received %" PRId64 ", lost %" PRId64 "; it ended: %s\n", b->received, b->lost,
+			report_why(r->report) ? report_why(r->report) : "?");
+	else
+		fprintf(r->out, "received %" PRIu64 ", lost %" PRIu64 " at least\n", b->waits + b->outcomes, b->lost_records);
+	if (b->unwritten)
+		fprintf(r->out, "of the lost, %" PRId64 " found the file full\n", b->unwritten);
+	if (b->unseen)
+		fprintf(r->out, "of %" PRIu64 " waits the end is not in it\n", b->unseen);
+	for (size_t i = 0; i < problems->n; i++)
+		fprintf(r->out, "WARNING: %s\n", problems->items[i]);
+}
+
+/* ---- rows ---- */
+
+static void flush_output(struct run *r)
+{
+	errno = 0;
+	if (!r->error && (fflush(r->out) || ferror(r->out)))
+		r->error = errno ? -errno : -EIO;
+}
+
+static void write_rows(struct run *r, struct stat_rows *rows, bool total)
+{
+	struct stat_report report = {
+		.origin = report_origin(r->report),
+		.rows = rows,
+		.by = r->s->by,
+		.total = total,
+		.hist = r->s->hist,
+		.recorded = true,
+		.no_outcomes = !report_has_outcomes(r->report),
+		.file = r->name,
+		.host = host_of(r),
+		.lost_known = total && report_balance(r->report)->have_end,
+		.lost = (uint64_t)report_balance(r->report)->lost,
+	};
+
+	if (r->s->top)
+		stat_rows_sort(rows, r->s->top);
+	if (r->s->format->begin && !r->begun)
+		r->s->format->begin(r->out, &report);
+	r->begun = true;
+	r->s->format->write(r->out, &report);
+	stat_rows_done(rows);
+}
+
+/* The members of a file's object before its intervals. */
+static void open_json(struct run *r)
+{
+	fprintf(r->out, "%s\n{\"file\":", r->runs ? "," : "");
+	output_quoted(r->out, r->name);
+	if (r->part > 1)
+		fprintf(r->out, ",\"part\":%u", r->part);
+	fputs(",\"host\":", r->out);
+	output_quoted(r->out, host_of(r));
+	fputs(",\"meta\":", r->out);
+	if (report_meta(r->report))
+		json_dumpf(report_meta(r->report), r->out, JSON_COMPACT);
+	else
+		fputs("null", r->out);
+	fputs(",\"intervals\":[", r->out);
+}
+
+static void write_interval(struct run *r, struct stat_rows *rows)
+{
+	if (is_format(r, "json")) {
+		if (!r->n_intervals)
+			open_json(r);
+		else
+			putc(',', r->out);
+	} else if (is_format(r, "table")) {
+		CLEANUP_FREE char *at = time_text(r, rows->from_ns);
+		CLEANUP_FREE char *since = seconds_text(rows->from_ns - report_began_ns(r->report));
+
+		if (!r->n_intervals)
+			put_head(r);
+		fprintf(r->out, "\nfrom %s s  %s\n", since, at);
+	}
+	r->n_intervals++;
+	write_rows(r, rows, false);
+	flush_output(r);
+}
+
+static void close_json(struct run *r, const struct strings *problems)
+{
+	const struct report_balance *b = report_balance(r->report);
+	json_t *balance = json_pack("{s:I, s:I, s:I, s:b, s:b, s:o}", "waits", (json_int_t)b->waits, "outcomes", (json_int_t)b->outcomes,
+				    "unseen", (json_int_t)b->unseen, "cut_short", !b->have_end, "balances", !problems->n, "problems",
+				    strings_json(problems));
+
+	if (b->have_counted)
+		json_object_set_new(balance, "counted", json_integer(b->counted));
+	if (b->have_end) {
+		json_object_set_new(balance, "received", json_integer(b->received));
+		json_object_set_new(balance, "lost", json_integer(b->lost));
+		json_object_set_new(balance, "unwritten", json_integer(b->unwritten));
+		json_object_set_new(balance, "late", json_integer(b->late));
+		json_object_set_new(balance, "why", json_string(report_why(r->report) ? report_why(r->report) : ""));
+	}
+	fputs(",\"balance\":", r->out);
+	json_dumpf(balance, r->out, JSON_COMPACT);
+	json_decref(balance);
+	if (report_blame(r->report)) {
+		fputs(",\"blame\":", r->out);
+		json_dumpf(report_blame(r->report), r->out, JSON_COMPACT);
+	}
+	putc('}', r->out);
+}
+
+/* ---- one recording ---- */
+
+static void say_problems(struct run *r, const struct strings *problems)
+{
+	for (size_t i = 0; i < problems->n; i++)
+		fail(EXIT_UNBALANCED, "'%s': %s", r->name, problems->items[i]);
+	if (problems->n)
+		r->code = EXIT_UNBALANCED;
+}
+
+/* The page holds all of the recordings, and is written when the last has been read. */
+static void end_page(struct run *r, const struct strings *problems)
+{
+	report_html_name(r->page, r->runs, r->path);
+	for (size_t i = 0; i < problems->n; i++)
+		report_html_damage(r->page, r->runs, problems->items[i]);
+	say_problems(r, problems);
+}
+
+static void write_tables(struct run *r, const struct strings *problems)
+{
+	struct stat_rows rows;
+
+	if (is_format(r, "table")) {
+		if (!r->n_intervals)
+			put_head(r);
+		else
+			putc('\n', r->out);
+		put_balance(r, problems);
+	} else if (is_format(r, "json")) {
+		if (!r->n_intervals)
+			open_json(r);
+		fputs("],\"total\":", r->out);
+	}
+	report_total(r->report, r->s->by, &rows);
+	write_rows(r, &rows, true);
+	if (is_format(r, "json"))
+		close_json(r, problems);
+	if (is_format(r, "table")) {
+		putc('\n', r->out);
+		if (report_blame(r->report)) {
+			fputs("who had the CPU of a vCPU that was spun for:\n", r->out);
+			blame_print(r->out, report_blame(r->report));
+			putc('\n', r->out);
+		}
+	}
+	flush_output(r);
+	say_problems(r, problems);
+}
+
+static void end_run(struct run *r, bool at_end)
+{
+	struct strings problems = { 0 };
+	struct stat_rows rows;
+
+	progress_end(&r->progress);
+	while (report_last_interval(r->report, r->s->by, &rows))
+		write_interval(r, &rows);
+	find_problems(r, at_end, &problems);
+	if (r->page)
+		end_page(r, &problems);
+	else
+		write_tables(r, &problems);
+	strings_done(&problems);
+	r->runs++;
+	r->n_intervals = 0;
+}
+
+static void take_record(struct run *r, const struct record *record)
+{
+	struct stat_rows rows;
+
+	if (record->type == RECORD_META && r->report && report_meta(r->report)) { /* another one stands behind the first */
+		end_run(r, false);
+		report_free(r->report);
+		r->report = NULL;
+		r->part++;
+	}
+	if (!r->report)
+		r->report = report_new(&r->s->report);
+	r->of_counts += record->type == RECORD_STAT;
+	while (report_interval(r->report, record, r->s->by, &rows))
+		write_interval(r, &rows);
+	if (r->page)
+		report_html_take(r->page, r->runs, record);
+	report_take(r->report, record);
+}
+
+static int read_all(struct run *r)
+{
+	const struct input_state *in = recording_state(r->recording)->input;
+	struct record record;
+	uint64_t n = 0;
+	int more;
+
+	while ((more = recording_next(r->recording, &record)) > 0) {
+		take_record(r, &record);
+		if (++n % 16384)
+			continue;
+		progress_share(&r->progress, r->name, in->read_bytes, in->size_bytes);
+		if (r->error)
+			return EXIT_OK;
+	}
+	progress_end(&r->progress);
+	if (more)
+		return fail(EXIT_FAILED, "the recording cannot be read: '%s': %s", r->name, strerror(-more));
+	return EXIT_OK;
+}
+
+/* Is there something to tell of it? */
+static int check_content(const struct run *r)
+{
+	const struct report_balance *b = r->report ? report_balance(r->report) : NULL;
+	const struct input_state *in = recording_state(r->recording)->input;
+
+	if (!b && (in->frame_cut || in->damages))
+		return fail(EXIT_FAILED, "nothing of it can be read: '%s': the compressed file is %s", r->name, in->damages ? "damaged" : "cut short");
+	if (r->of_counts && (!b || !b->waits))
+		return fail(EXIT_FAILED, "'%s' holds counts of 'kvmwait stat', and no events: it is a report already", r->name);
+	if (!b)
+		return fail(EXIT_FAILED, "'%s' is no recording: it holds no NDJSON of kvmwait", r->name);
+	return EXIT_OK;
+}
+
+/* Opens the file, or the recording in it where it is a bundle. -EBADMSG: it has been said why not. */
+static int open_recording(struct run *r)
+{
+	CLEANUP_FREE char *why = NULL;
+	CLEANUP_FREE char *inside = NULL;
+	CLEANUP_FD int fd = -1;
+
+	if (!strcmp(r->path, "-") || !bundle_is_one(r->path))
+		return recording_open(r->path, &r->recording);
+	if (bundle_open_member(r->path, BUNDLE_RECORD, &fd, &why)) {
+		fail(EXIT_FAILED, "'%s': %s", r->name, why);
+		return -EBADMSG;
+	}
+	inside = xasprintf("/proc/self/fd/%d", fd);
+	return recording_open(inside, &r->recording);
+}
+
+static int report_file(struct run *r)
+{
+	size_t n = strlen(r->path);
+	int code, err;
+
+	r->name = xcalloc(4 * n + 1, 1);
+	text_clean(r->path, n, r->name);
+	r->part = 1;
+	r->code = EXIT_OK;
+	r->of_counts = 0;
+	r->recording = NULL;
+	r->report = NULL;
+	progress_start(&r->progress);
+	err = open_recording(r);
+	if (err == -EBADMSG) {
+		code = EXIT_FAILED; /* said */
+	} else if (err) {
+		code = fail(EXIT_FAILED, "the recording cannot be opened: '%s': %s", r->name, strerror(-err));
+	} else {
+		code = read_all(r);
+		if (!code)
+			code = check_content(r);
+		if (!code && !r->error)
+			end_run(r, true);
+	}
+	report_free(r->report);
+	recording_close(r->recording);
+	free(r->name);
+	return code ? code : r->code;
+}
+
+/* ---- all of them ---- */
+
+/* The graver of two exit codes. */
+static int graver(int a, int b)
+{
+	return a == EXIT_FAILED || b == EXIT_FAILED ? EXIT_FAILED : a ? a : b;
+}
+
+static int report_all(const struct settings *s, FILE *out, char **paths, int n)
+{
+	struct run r = { .s = s, .out = out, .page = s->html ? report_html_new() : NULL };
+	int code = EXIT_OK;
+
+	if (is_format(&r, "json"))
+		fprintf(out, "{\"kvmwait_report\":1,\"files\":[");
+	for (int i = 0; i < n && !r.error; i++) {
+		r.path = paths[i];
+		code = graver(code, report_file(&r));
+	}
+	if (is_format(&r, "table") && r.runs)
+		fputs("* only within waits: of other times a recording does not know; - not recorded, or nothing to tell\n", out);
+	if (is_format(&r, "json"))
+		fputs("]}\n", out);
+	if (r.page && r.runs)
+		r.error = report_html_write(r.page, out);
+	report_html_free(r.page);
+	flush_output(&r);
+	if (!r.error)
+		return code;
+	if (r.error == -EPIPE)
+		return EXIT_OK; /* whoever read has seen enough */
+	return fail(EXIT_FAILED, "the output cannot be written: '%s': %s", s->output ? s->output : "standard output", strerror(-r.error));
+}
+
+int cmd_report(int argc, char **argv)
+{
+	struct settings s = { 0 };
+	CLEANUP_FILE FILE *opened = NULL;
+	int id, code;
+
+	while ((id = next_option(argc, argv, "report")) != -1) {
+		code = take_option(&s, id);
+		if (code >= 0)
+			return code;
+	}
+	if (optind == argc)
+		return fail(EXIT_USAGE, "report needs a recording: a file, or - for standard input");
+	if (s.report.to_ns && s.report.to_ns <= s.report.from_ns)
+		return fail(EXIT_USAGE, "--to is not after --from");
+	if (s.html && (s.format || s.by || s.top || s.hist || s.report.interval_ns || s.report.from_ns || s.report.to_ns))
+		return fail(EXIT_USAGE, "--html shows all of a recording: no -f, --json, -i, --by, --top, --hist, --from, --to goes with it");
+	if (!s.by)
+		s.by = STAT_BY_VM | STAT_BY_VCPU;
+	if (!s.format)
+		s.format = stat_format_find(s.html ? "csv" : "table"); /* csv has nothing before and behind its rows */
+	for (int i = optind; i < argc && s.output; i++)
+		if (file_is_same(argv[i], s.output))
+			return fail(EXIT_USAGE, "the output is the input: '%s'", s.output);
+	code = tracing_open(s.output, &opened);
+	if (!code) /* a recording may come from anybody */
+		code = drop_root(PRIVILEGE_TO_READ);
+	return code ? code : report_all(&s, opened ? opened : stdout, &argv[optind], argc - optind);
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// kvmwait selftest: a guest of known behaviour runs on this host, and what was seen has to equal what it did.
+#include "cmd/command.h"
+
+#include "live/child.h"
+#include "show/stream.h"
+#include "ledger/selftest_count.h"
+#include "live/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+	OPT_GUEST = 256,
+	OPT_SKIP,
+	OPT_BPFTRACE,
+	OPT_SHOW,
+	OPT_WHERE,
+};
+
+const struct option_help selftest_options[] = {
+	{ 'j', "json", NULL, "print the result as JSON", 'j' },
+	{ 0, "show", "N", "print N events as they come, no two alike in a row (default 20)", OPT_SHOW },
+	{ 0, "skip", "LIST", "leave operations of the guest out ('kvmwait-guest --list' names them)", OPT_SKIP },
+	{ 0, "guest", "PATH", "the kvmwait-guest to use", OPT_GUEST },
+	{ 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE },
+	{ 0, "where", "TEXT", "a remark for the first line", OPT_WHERE },
+	{ 'v', "verbose", NULL, "let bpftrace's own words through to standard error", 'v' },
+	{ 0 },
+};
+
+struct settings {
+	const char *guest, *skip, *bpftrace, *where;
+	uint64_t show;
+	bool json, verbose;
+};
+
+struct run {
+	struct tally tally;
+	struct output output;
+	uint64_t left_to_show;
+	struct wait_event shown;
+};
+
+static bool is_alike(const struct wait_event *a, const struct wait_event *b)
+{
+	return a->pid == b->pid && a->vcpu == b->vcpu && !strcmp(a->event, b->event) && !strcmp(a->source, b->source) &&
+	       a->target == b->target;
+}
+
+static int take_record(void *context, const struct record *r)
+{
+	struct run *run = context;
+
+	if (r->type == RECORD_META)
+		output_write(&run->output, r);
+	if (r->type != RECORD_WAIT)
+		return 0;
+	tally_see(&run->tally, &r->wait);
+	if (run->left_to_show && !is_alike(&r->wait, &run->shown)) {
+		run->left_to_show--;
+		run->shown = r->wait;
+		output_write(&run->output, r);
+	}
+	return 0;
+}
+
+static int flush_record(void *context)
+{
+	return output_flush(&((struct run *)context)->output);
+}
+
+/* The guest program: given, beside this program, or where programs are installed. */
+static char *find_guest(const char *given)
+{
+	static const char *const places[] = { KVMWAIT_BINDIR "/kvmwait-guest", "/usr/bin/kvmwait-guest" };
+	char exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (given)
+		return access(given, X_OK) ? NULL : xstrdup(given);
+	if (n > 0) {
+		CLEANUP_FREE char *beside = NULL;
+
+		exe[n] = '\0';
+		*strrchr(exe, '/') = '\0';
+		beside = xasprintf("%s/kvmwait-guest", exe);
+		if (!access(beside, X_OK))
+			return xstrdup(beside);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (!access(places[i], X_OK))
+			return xstrdup(places[i]);
+	return NULL;
+}
+
+/* What the guest wrote into the file in memory. */
+static json_t *read_report(int fd)
+{
+	CLEANUP_FREE char *path = xasprintf("/proc/self/fd/%d", fd);
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+
+	if (file_read(path, 16u << 20, &text, &size))
+		return NULL;
+	return json_loadb(text, size, 0, NULL);
+}
+
+/* ---- the table ---- */
+
+struct sum {
+	const char *event, *source;
+	uint64_t did, seen;
+	bool open, differs;
+};
+
+static size_t sum_rows(const struct tally *t, struct sum *sums, size_t max)
+{
+	size_t n = 0, j;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct tally_row *row = &t->rows[i];
+
+		for (j = 0; j < n; j++)
+			if (!strcmp(sums[j].event, row->key.event) && !strcmp(sums[j].source, row->key.source))
+				break;
+		if (j == max)
+			continue;
+		if (j == n)
+			sums[n++] = (struct sum){ .event = row->key.event, .source = row->key.source };
+		sums[j].did += row->did;
+		sums[j].seen += row->seen;
+		sums[j].open |= row->open;
+		sums[j].differs |= tally_row_differs(row);
+	}
+	return n;
+}
+
+static enum fidelity fidelity_of(const struct verdict *v, const char *event, const char *source)
+{
+	for (size_t i = 0; i < v->n_sources; i++)
+		if (!strcmp(v->sources[i].event, event) && !strcmp(v->sources[i].source, source))
+			return v->sources[i].fidelity;
+	return FIDELITY_ABSENT;
+}
+
+static const char *judge(const struct verdict *v, const struct sum *s)
+{
+	if (s->open)
+		return "not compared: the CPU decides which PAUSE exits";
+	if (!s->differs)
+		return "ok";
+	return fidelity_of(v, s->event, s->source) == FIDELITY_EXACT ? "FAILED" : fidelity_name(fidelity_of(v, s->event, s->source));
+}
+
+/* Is anything off that is claimed to be exact? */
+static bool has_failed(const struct verdict *v, const struct tally *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (tally_row_differs(&t->rows[i]) &&
+		    (fidelity_of(v, t->rows[i].key.event, t->rows[i].key.source) == FIDELITY_EXACT || !t->rows[i].did))
+			return true;
+	return false;
+}
+
+static void print_could_not(json_t *report)
+{
+	json_t *list = json_object_get(report, "could_not"), *item;
+	const char *last = "";
+	size_t index;
+
+	json_array_foreach(list, index, item) {
+		const char *op = json_string_value(json_object_get(item, "op"));
+		const char *why = json_string_value(json_object_get(item, "why"));
+
+		if (!op || !why || !strcmp(op, last))
+			continue;
+		printf("not exercised here: %s: %s\n", op, why);
+		last = op;
+	}
+}
+
+static uint64_t must_not_count(json_t *report)
+{
+	json_t *list = json_object_get(report, "must_not_count"), *item;
+	uint64_t n = 0;
+	size_t index;
+
+	json_array_foreach(list, index, item)
+		n += (uint64_t)json_integer_value(json_object_get(item, "count"));
+	return n;
+}
+
+static void print_result(const struct plan *plan, const struct run *run, json_t *report, const struct trace_result *r)
+{
+	struct sum sums[32];
+	size_t n = sum_rows(&run->tally, sums, ARRAY_SIZE(sums));
+	const struct balance *b = &r->balance;
+
+	printf(" ...\n\n%-10s %-7s %11s %8s\n", "event", "source", "guest did", "seen");
+	for (size_t i = 0; i < n; i++)
+		printf("%-10s %-7s %11" PRIu64 " %8" PRIu64 "  %s\n", sums[i].event, sums[i].source, sums[i].did, sums[i].seen,
+		       judge(plan->chosen, &sums[i]));
+	for (size_t i = 0; i < run->tally.n; i++) {
+		const struct tally_row *row = &run->tally.rows[i];
+
+		if (tally_row_differs(row))
+			printf("differs: pid %" PRIu32 " vCPU %" PRId64 " %s %s target %" PRId64 ": guest did %" PRIu64 ", seen %" PRIu64
+			       "\n",
+			       row->key.pid, row->key.vcpu, row->key.event, row->key.source, row->key.target, row->did, row->seen);
+	}
+	printf("and %" PRIu64 " things that must not count did not\n", must_not_count(report));
+	print_could_not(report);
+	if (run->tally.others)
+		printf("other VMs on this host: %" PRIu64 " events\n", run->tally.others);
+	if (b->have_counted)
+		printf("received %" PRIu64 " + lost %" PRIu64 " %s counted %" PRIu64 "\n", b->received, b->lost,
+		       balance_off(b) ? "is not" : "=", b->counted);
+	else
+		puts("the kernel's count is not known");
+}
+
+static void print_json(const struct plan *plan, const struct run *run, json_t *report, const struct trace_result *r, bool failed)
+{
+	struct sum sums[32];
+	size_t n = sum_rows(&run->tally, sums, ARRAY_SIZE(sums));
+	json_t *rows = json_array(), *result;
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", sums[i].event, "source", sums[i].source,
+						      "did", (json_int_t)sums[i].did, "seen", (json_int_t)sums[i].seen, "verdict",
+						      judge(plan->chosen, &sums[i])));
+	result = json_pack("{s:b, s:s, s:s, s:o, s:O, s:I, s:I, s:I}", "passed", !failed, "kernel", plan->kernel->release, "script",
+			   plan->chosen->script->name, "rows", rows, "could_not", json_object_get(report, "could_not"), "counted",
+			   (json_int_t)r->balance.counted, "received", (json_int_t)r->balance.received, "lost", (json_int_t)r->balance.lost);
+	json_dumpf(result, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(result);
+}
+
+/* ---- the run ---- */
+
+static int conclude(const struct settings *s, const struct plan *plan, struct run *run, const struct trace_result *r, int report_fd)
+{
+	json_t *report = read_report(report_fd);
+	bool failed;
+
+	if (!report || tally_report(&run->tally, report)) {
+		json_decref(report);
+		return fail(EXIT_FAILED, "the guest gave no report (it ended with %d); see its message above", r->command_status);
+	}
+	failed = has_failed(plan->chosen, &run->tally) || r->command_status;
+	if (s->json)
+		print_json(plan, run, report, r, failed || !trace_balances(r));
+	else
+		print_result(plan, run, report, r);
+	json_decref(report);
+	if (r->command_status)
+		return fail(EXIT_FAILED, "the guest failed: it ended with %d", r->command_status);
+	if (failed)
+		return fail(EXIT_FAILED, "what was seen is not what the guest did: do not trust this kernel with this script");
+	if (!trace_balances(r))
+		return fail(EXIT_UNBALANCED, "received + lost is not what the kernel counted");
+	return EXIT_OK;
+}
+
+static int run_guest(const struct settings *s, const struct plan *plan, char *bpftrace, char *guest)
+{
+	char *command[] = { guest, (char *)"-n", (char *)"test", s->skip ? (char *)"--skip" : NULL, (char *)s->skip, NULL };
+	CLEANUP_FD int report_fd = memfd_create("report", MFD_CLOEXEC);
+	CLEANUP_FILE FILE *nowhere = s->json ? fopen("/dev/null", "we") : NULL;
+	struct run run = { .left_to_show = s->show };
+	struct trace_options options = {
+		.plan = plan,
+		.program.script = plan->chosen,
+		.bpftrace = bpftrace,
+		.command = command,
+		.command_stdout = report_fd,
+		.verbose = s->verbose,
+		.progress = !s->verbose,
+		.take = take_record,
+		.flush = flush_record,
+		.context = &run,
+	};
+	struct trace_result result;
+	CLEANUP_FREE char *why = NULL;
+	int code;
+
+	output_init(&run.output, output_format_find("table"), nowhere ? nowhere : stdout);
+	if (!s->json) {
+		print_plan_lines(stdout, plan, s->where);
+		putchar('\n');
+		fflush(stdout);
+	}
+	if (trace_run(&options, &result, &why))
+		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
+	code = conclude(s, plan, &run, &result, report_fd);
+	tally_done(&run.tally);
+	return code;
+}
+
+static int start(const struct settings *s, const struct plan *plan)
+{
+	CLEANUP_FREE char *bpftrace = bpftrace_find(s->bpftrace);
+	CLEANUP_FREE char *guest = find_guest(s->guest);
+
+	if (!plan->chosen) {
+		say_no_script(plan);
+		return EXIT_NO_SCRIPT;
+	}
+	if (!bpftrace)
+		return fail(EXIT_LACKING, "bpftrace is missing: install the package bpftrace");
+	if (!guest)
+		return fail(EXIT_LACKING, "kvmwait-guest is missing: 'make' builds it beside kvmwait, or say where it is with --guest");
+	if (geteuid())
+		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo");
+	if (access("/dev/kvm", R_OK | W_OK))
+		return fail(EXIT_LACKING, "'/dev/kvm': %s: this host runs no KVM guests", strerror(errno));
+	return run_guest(s, plan, bpftrace, guest);
+}
+
+/* An exit code, or -1 to go on. */
+static int take_option(struct settings *s, int id)
+{
+	switch (id) {
+	case 'j':
+		s->json = true;
+		break;
+	case 'v':
+		s->verbose = true;
+		break;
+	case OPT_SHOW:
+		if (parse_u64(optarg, &s->show))
+			return fail(EXIT_USAGE, "no number: '%s'", optarg);
+		break;
+	case OPT_SKIP:
+		s->skip = optarg;
+		break;
+	case OPT_GUEST:
+		s->guest = optarg;
+		break;
+	case OPT_BPFTRACE:
+		s->bpftrace = optarg;
+		break;
+	case OPT_WHERE:
+		s->where = optarg;
+		break;
+	default:
+		return id ? EXIT_USAGE : EXIT_OK;
+	}
+	return -1;
+}
+
+int cmd_selftest(int argc, char **argv)
+{
+	struct settings s = { .show = 20 };
+	struct planning planning;
+	int id, code;
+
+	while ((id = next_option(argc, argv, "selftest")) != -1) {
+		code = take_option(&s, id);
+		if (code >= 0)
+			return code;
+	}
+	if (optind < argc)
+		return fail(EXIT_USAGE, "selftest takes no argument: '%s'", argv[optind]);
+	code = planning_make("", &planning);
+	if (code)
+		return code;
+	code = start(&s, &planning.plan);
+	planning_done(&planning);
+	return code;
+}

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+// kvmwait stat: counts from the kernel's maps, refreshed on a terminal, in plain lines elsewhere.
+#include "cmd/live_command.h"
+
+#include "live/root_helper.h"
+#include "show/counts_show.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/*
+ * For 1,024 vCPUs: one has 28 keys at most in the map of its HLTs' durations and as many as the script has event lines
+ * in that of its waits. Memory for all keys is taken at once, some 2 to 3 MB a map.
+ */
+#define MAP_KEYS 32768u
+/* The same for eight event lines, where each CPU has a copy: 64 kB of values each. */
+#define COUNTS_MAP_KEYS 8192u
+#define MIN_INTERVAL_NS UINT64_C(100000000)
+#define DEFAULT_INTERVAL_NS UINT64_C(1000000000)
+
+enum {
+	OPT_BY = OPT_FIRST,
+	OPT_TOP,
+	OPT_HIST,
+	OPT_COUNTS,
+};
+
+const struct option_help stat_options[] = {
+	{ 'i', "interval", "SEC", "report every so many seconds (fractions too); without it on a terminal: 1", 'i' },
+	OPTION_DURATION,
+	OPTION_BY,
+	OPTION_TOP,
+	OPTION_HIST,
+	{ 0, "counts", NULL, "counts alone, at a third of the cost: nothing of what followed", OPT_COUNTS },
+	OPTION_PID,
+	OPTION_VM,
+	OPTION_VCPU,
+	OPTION_EVENT,
+	{ 'f', "format", "FORMAT", "table, json, csv or openmetrics", 'f' },
+	{ 'o', "output", "FILE", "write there instead of standard output; openmetrics: anew each time", 'o' },
+	OPTION_WAIT,
+	OPTION_ATTACH_TIMEOUT,
+	OPTION_BPFTRACE,
+	OPTION_VERBOSE,
+	{ 0 },
+};
+
+struct settings {
+	struct tracing tracing;
+	const struct stat_format *format;
+	const struct stat_column *top;
+	const char *output;
+	uint64_t interval_ns;
+	unsigned int by;
+	bool hist;
+	bool counts;
+};
+
+struct run {
+	const struct settings *s;
+	const struct plan *plan;
+	const struct verdict *part;
+	struct vmnames *names;
+	struct stat *stat;
+	FILE *file;	/* NULL: the output is replaced each time */
+	struct place place; /* of that */
+	bool live;	/* what was drawn is drawn over */
+	bool begun;	/* csv has its heading */
+	size_t n_drawn; /* lines on the terminal */
+	uint64_t running_ns;
+	int error;
+};
+
+/* ---- options ---- */
+
+static int take_interval(struct settings *s, const char *text)
+{
+	if (parse_seconds(text, &s->interval_ns) || s->interval_ns < MIN_INTERVAL_NS || s->interval_ns / 1000000 > INT32_MAX)
+		return fail(EXIT_USAGE, "no interval in seconds, 0.1 at least: '%s'", text);
+	return OPTION_TAKEN;
+}
+
+/* Do the options so far go together? Whichever comes first, nothing is planned for those that do not. */
+static int check_counts(const struct settings *s)
+{
+	if (s->counts && (s->hist || (s->top && s->top->of_outcome)))
+		return fail(EXIT_USAGE, "--counts is of waits alone: there is nothing for '%s%s'", s->hist ? "--hist" : "--top ",
+			    s->hist ? "" : s->top->name);
+	return OPTION_TAKEN;
+}
+
+/* An exit code, or -1 to go on. */
+static int take_option(void *settings, int id)
+{
+	struct settings *s = settings;
+	int code = tracing_take_option(&s->tracing, id);
+
+	if (code != OPTION_OTHER)
+		return code;
+	switch (id) {
+	case 'i':
+		return take_interval(s, optarg);
+	case OPT_BY:
+		code = take_by(optarg, &s->by);
+		return code ? code : OPTION_TAKEN;
+	case OPT_TOP:
+		s->top = stat_column_find(optarg);
+		if (!s->top)
+			return fail(EXIT_USAGE, "no such column: '%s'; there are waits, ple, hlt, yield, boosted, halted, ready", optarg);
+		break;
+	case OPT_HIST:
+		s->hist = true;
+		break;
+	case OPT_COUNTS:
+		s->counts = true;
+		break;
+	case 'f':
+		s->format = stat_format_find(optarg);
+		if (!s->format)
+			return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, csv, openmetrics", optarg);
+		break;
+	case 'o':
+		s->output = optarg;
+		break;
+	default:
+		return id ? EXIT_USAGE : EXIT_OK;
+	}
+	return check_counts(s);
+}
+
+static unsigned int map_keys(const struct settings *s)
+{
+	return s->counts ? COUNTS_MAP_KEYS : MAP_KEYS;
+}
+
+/* ---- reports ---- */
+
+static void make_rows(const struct run *r, bool total, unsigned int by, struct stat_rows *ret)
+{
+	if (r->s->format->counters)
+		stat_counters(r->stat, by, ret);
+	else if (total)
+		stat_total(r->stat, by, r->running_ns, ret);
+	else
+		stat_interval(r->stat, by, ret);
+	if (r->s->top)
+		stat_rows_sort(ret, r->s->top);
+}
+
+static void write_rows(struct run *r, FILE *f, struct stat_report *report, bool total, unsigned int by)
+{
+	struct stat_rows rows;
+
+	make_rows(r, total, by, &rows);
+	report->rows = &rows;
+	report->by = by;
+	if (r->s->format->begin && !r->begun)
+		r->s->format->begin(f, report);
+	r->begun = true;
+	r->s->format->write(f, report);
+	stat_rows_done(&rows);
+}
+
+static void write_report(struct run *r, FILE *f, struct stat_report *report, bool total)
+{
+	unsigned int by = r->s->by;
+
+	report->plan = r->plan;
+	report->part = r->part;
+	report->names = r->names;
+	report->total = total;
+	report->hist = r->s->hist;
+	report->no_outcomes = r->s->counts;
+	report->full = stat_keys(r->stat) >= map_keys(r->s);
+	if (r->s->format->counters) { /* by event and source first, then what is told of vCPUs */
+		write_rows(r, f, report, total, by | STAT_BY_EVENT | STAT_BY_SOURCE);
+		by &= STAT_BY_VM | STAT_BY_VCPU;
+	}
+	write_rows(r, f, report, total, by);
+}
+
+/* The file has the old text or the new one, never a part. 0 or -errno. */
+static int replace_file(struct run *r, struct stat_report *report, bool total)
+{
+	int fd = keeper_place_create(&r->place), err = 0;
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (!f)
+		return fd < 0 ? fd : -errno;
+	write_report(r, f, report, total);
+	if (fflush(f) || ferror(f) || fsync(fileno(f)))
+		err = errno ? -errno : -EIO;
+	if (fclose(f) && !err)
+		err = -errno;
+	if (!err)
+		return keeper_place_put(&r->place);
+	keeper_place_drop(&r->place);
+	return err;
+}
+
+/* On a terminal: goes back over what was drawn, and no further. */
+static void undraw(struct run *r)
+{
+	if (r->n_drawn)
+		fprintf(r->file, "\033[%zuF\033[J", r->n_drawn);
+	r->n_drawn = 0;
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void draw(struct run *r, struct stat_report *report)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct winsize window = { 0 };
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		abort();
+	if (ioctl(fileno(r->file), TIOCGWINSZ, &window) || window.ws_row < 6 || window.ws_col < 20)
+		window = (struct winsize){ .ws_row = 24, .ws_col = 80 };
+	report->max_lines = window.ws_row;
+	report->max_columns = window.ws_col;
+	write_report(r, f, report, false);
+	fclose(f);
+	undraw(r);
+	fputs(text, r->file);
+	r->n_drawn = count_lines(text);
+}
+
+static int flush_file(FILE *f)
+{
+	errno = 0;
+	if (!fflush(f) && !ferror(f))
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
+static void report_interval(struct run *r)
+{
+	struct stat_report report = { 0 };
+
+	if (!r->file)
+		r->error = replace_file(r, &report, false);
+	else if (r->live)
+		draw(r, &report);
+	else
+		write_report(r, r->file, &report, false);
+	if (r->file && !r->error)
+		r->error = flush_file(r->file);
+}
+
+/* ---- what comes from the trace ---- */
+
+static bool take_line(void *context, const char *line, size_t n)
+{
+	struct run *r = context;
+	enum stat_line taken = stat_take_line(r->stat, line, n);
+
+	if (taken == STAT_SNAPSHOT && r->s->interval_ns && !r->error && (stat_has_interval(r->stat) || r->s->format->counters))
+		report_interval(r);
+	if (taken == STAT_VCPU) /* the process may be gone when its name is to be shown */
+		vmnames_get(r->names, stat_newest_pid(r->stat));
+	return taken != STAT_OTHER && taken != STAT_MALFORMED;
+}
+
+static uint64_t boottime_of(const struct record *r)
+{
+	return (uint64_t)json_integer_value(json_object_get(json_object_get(r->object, "clock"), "boottime"));
+}
+
+static bool is_json(const struct run *r)
+{
+	return !strcmp(r->s->format->name, "json");
+}
+
+/* What the kernel counted and no map holds. */
+static bool lost_of(const struct run *r, json_t *end, uint64_t *ret)
+{
+	json_t *counted = json_object_get(end, "counted");
+	uint64_t attributed = stat_attributed(r->stat);
+
+	if (!counted || (uint64_t)json_integer_value(counted) < attributed)
+		return false;
+	*ret = (uint64_t)json_integer_value(counted) - attributed;
+	return true;
+}
+
+static void report_total(struct run *r, const struct record *end)
+{
+	struct stat_report report = { 0 };
+
+	stat_finish(r->stat, boottime_of(end));
+	report.lost_known = lost_of(r, end->object, &report.lost);
+	if (!r->file) {
+		r->error = replace_file(r, &report, true);
+		return;
+	}
+	undraw(r);
+	write_report(r, r->file, &report, true);
+}
+
+/* The end record speaks of what is in the rows, where that of a stream speaks of what was received. */
+static void write_end(struct run *r, json_t *end)
+{
+	json_t *copy = json_copy(end);
+	uint64_t lost = 0;
+	bool known = lost_of(r, end, &lost);
+
+	json_object_set_new(copy, "received", json_integer((json_int_t)stat_attributed(r->stat)));
+	json_object_set_new(copy, "lost", json_integer((json_int_t)lost));
+	json_object_set_new(copy, "unreported", json_integer((json_int_t)lost));
+	json_object_set_new(copy, "malformed", json_integer((json_int_t)stat_malformed(r->stat)));
+	if (known)
+		json_object_set_new(copy, "unbalanced", json_integer(0));
+	json_dumpf(copy, r->file, JSON_COMPACT);
+	putc('\n', r->file);
+	json_decref(copy);
+}
+
+static int take_record(void *context, const struct record *record)
+{
+	struct run *r = context;
+
+	if (r->error)
+		return r->error;
+	if (record->type == RECORD_META)
+		r->running_ns = boottime_of(record);
+	if (record->type == RECORD_META && is_json(r)) {
+		json_dumpf(record->object, r->file, JSON_COMPACT);
+		putc('\n', r->file);
+	}
+	if (record->type != RECORD_END)
+		return 0;
+	report_total(r, record);
+	if (is_json(r))
+		write_end(r, record->object);
+	return r->error;
+}
+
+static int flush_output(void *context)
+{
+	struct run *r = context;
+
+	if (!r->error && r->file)
+		r->error = flush_file(r->file);
+	return r->error;
+}
+
+/* ---- from start to end ---- */
+
+static int end_code(const struct run *r, const struct trace_result *result)
+{
+	uint64_t attributed = stat_attributed(r->stat);
+	struct trace_result of_counts = *result;
+	int code;
+
+	/* no line per event comes, and a snapshot that is lost loses no count */
+	of_counts.balance.received = of_counts.balance.counted;
+	of_counts.balance.lost = of_counts.balance.unreported = 0;
+	code = tracing_end_code(&of_counts, r->s->output);
+	if (code || result->take_error)
+		return code;
+	if (result->missed)
+		return fail(EXIT_UNBALANCED, "the kernel left out %" PRIu64 " runs of probes while maps were read: so many waits at most are not "
+			    "counted%s%s; a longer interval, or none, makes that less likely", result->missed,
+			    result->priority_error ? ", as bpftrace could not go first: " : "",
+			    result->priority_error ? strerror(-result->priority_error) : "");
+	if (stat_malformed(r->stat))
+		return fail(EXIT_UNBALANCED, "%" PRIu64 " lines of bpftrace could not be read: counts are missing", stat_malformed(r->stat));
+	if (attributed > result->balance.counted)
+		return fail(EXIT_UNBALANCED, "the maps hold %" PRIu64 " waits, and %" PRIu64 " were counted", attributed,
+			    result->balance.counted);
+	if (attributed < result->balance.counted)
+		fail(EXIT_OK, "%" PRIu64 " waits are in no row: more vCPUs than the maps have room for", result->balance.counted - attributed);
+	return EXIT_OK;
+}
+
+static int run(struct run *r, struct trace_options *options)
+{
+	struct trace_result result;
+	int code;
+
+	options->take = take_record;
+	options->take_line = take_line;
+	options->flush = flush_output;
+	options->context = r;
+	options->map_keys = map_keys(r->s);
+	options->reads_maps = true;
+	options->place = r->file ? NULL : &r->place;
+	options->program.interval_ms = (unsigned int)(r->s->interval_ns / 1000000);
+	if (r->s->output)
+		options->command_stdout = STDOUT_FILENO;
+	code = tracing_run(options, &result);
+	return code ? code : end_code(r, &result);
+}
+
+static int start(void *settings, char **command, const struct plan *plan)
+{
+	struct settings *s = settings;
+	const char *const parts[] = { s->counts ? "count" : "stat" };
+	struct trace_options options;
+	CLEANUP_FREE char *bpftrace = NULL;
+	CLEANUP_FREE struct wait_name *waits = NULL;
+	CLEANUP_FILE FILE *opened = NULL;
+	struct run r = { .s = s, .plan = plan, .place.directory_fd = -1 };
+	size_t n_waits;
+	int code;
+
+	if (!s->format)
+		s->format = stat_format_find("table");
+	if (!s->interval_ns && !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO))
+		s->interval_ns = DEFAULT_INTERVAL_NS;
+	code = tracing_prepare(&s->tracing, plan, parts, ARRAY_SIZE(parts), &options);
+	if (code)
+		return code;
+	bpftrace = options.bpftrace;
+	options.command = command;
+	code = s->format->counters && s->output ? tracing_open_place(s->output, &r.place) : tracing_open(s->output, &opened);
+	if (code)
+		return code;
+	r.file = opened ? opened : s->output ? NULL : stdout;
+	r.live = !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO);
+	r.part = options.program.parts[0];
+	r.names = vmnames_new("");
+	n_waits = program_waits(plan->chosen->script, &waits);
+	r.stat = stat_new(waits, n_waits);
+	code = run(&r, &options);
+	stat_free(r.stat);
+	vmnames_free(r.names);
+	place_done(&r.place);
+	return code;
+}
+
+int cmd_stat(int argc, char **argv)
+{
+	struct settings s = { .by = STAT_BY_VM | STAT_BY_VCPU };
+
+	return tracing_command(argc, argv, "stat", take_option, start, &s);
+}

@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a recording comes to: its records become rows as kvmwait stat has them, of intervals and of all the time.
+#include "ledger/account.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SEATS 65536u
+#define RECENT_SEATS 4096u
+#define MAX_KINDS 32u
+#define MAX_GAP 86400u /* intervals with nothing in them, one after the other */
+
+/* What is known of one vCPU over some time. */
+struct sums {
+	uint64_t n[MAX_KINDS], boosted[MAX_KINDS];
+	struct stat_halts halts;
+	uint64_t ready_ns;
+};
+
+struct window {
+	uint64_t from_ns, until_ns;
+};
+
+/* A VM is its TGID and its name: a TGID can be given to another. */
+struct vm {
+	uint32_t pid;
+	char *name;
+};
+
+struct seat {
+	const struct vm *vm;
+	int64_t vcpu;
+	uint64_t open_ns; /* since when it is halted; 0: it is not, as far as is known */
+	struct sums *interval, total;
+};
+
+struct report {
+	struct report_settings settings;
+	void *vms, *tree; /* of struct vm, of struct seat */
+	struct seat **seats;
+	size_t n_seats;
+	struct seat *recent[RECENT_SEATS];
+	struct wait_name kinds[MAX_KINDS];
+	size_t n_kinds;
+	json_t *meta, *blame;
+	char *host, *kernel, *vendor, *script, *why;
+	struct stat_origin origin;
+	bool has_outcomes;
+	uint64_t began_ns, until_ns;
+	struct window now, all;
+	bool interval_open;
+	struct report_balance balance;
+	uint64_t overflow;
+};
+
+struct report *report_new(const struct report_settings *settings)
+{
+	struct report *r = xcalloc(1, sizeof(*r));
+
+	r->settings = *settings;
+	r->origin = (struct stat_origin){ .kernel = "?", .vendor = "?", .script = "?" };
+	return r;
+}
+
+static void vm_free(void *p)
+{
+	struct vm *vm = p;
+
+	free(vm->name);
+	free(vm);
+}
+
+static void free_nothing(void *node)
+{
+	(void)node;
+}
+
+void report_free(struct report *r)
+{
+	if (!r)
+		return;
+	tdestroy(r->tree, free_nothing);
+	tdestroy(r->vms, vm_free);
+	for (size_t i = 0; i < r->n_seats; i++) {
+		free(r->seats[i]->interval);
+		free(r->seats[i]);
+	}
+	free(r->seats);
+	json_decref(r->meta);
+	json_decref(r->blame);
+	free(r->host);
+	free(r->kernel);
+	free(r->vendor);
+	free(r->script);
+	free(r->why);
+	free(r);
+}
+
+/* ---- vCPUs ---- */
+
+static int compare_vms(const void *a, const void *b)
+{
+	const struct vm *x = a, *y = b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static int compare_seats(const void *a, const void *b)
+{
+	const struct seat *x = a, *y = b;
+
+	if (x->vcpu != y->vcpu)
+		return x->vcpu < y->vcpu ? -1 : 1;
+	return (x->vm > y->vm) - (x->vm < y->vm);
+}
+
+/* Where the tree need not be asked: what was found last for this hash. */
+static struct seat **recent_seat(struct report *r, uint32_t pid, int64_t vcpu)
+{
+	uint64_t h = ((uint64_t)pid << 32 ^ (uint64_t)vcpu) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &r->recent[(h >> 32) % RECENT_SEATS];
+}
+
+/* NULL where there are too many. */
+static struct seat *find_seat(struct report *r, uint32_t pid, const char *name, int64_t vcpu)
+{
+	struct vm key = { .pid = pid, .name = (char *)(uintptr_t)(name ? name : "") }, *vm, **vm_found;
+	struct seat wanted = { .vcpu = vcpu }, *seat, **found;
+
+	vm_found = tfind(&key, &r->vms, compare_vms);
+	wanted.vm = vm_found ? *vm_found : NULL;
+	found = vm_found ? tfind(&wanted, &r->tree, compare_seats) : NULL;
+	if (found)
+		return *found;
+	if (r->n_seats == MAX_SEATS)
+		return NULL;
+	if (!vm_found) {
+		vm = xcalloc(1, sizeof(*vm));
+		*vm = (struct vm){ .pid = pid, .name = xstrdup(key.name) };
+		tsearch(vm, &r->vms, compare_vms);
+		wanted.vm = vm;
+	}
+	seat = xcalloc(1, sizeof(*seat));
+	*seat = wanted;
+	if (r->settings.interval_ns)
+		seat->interval = xcalloc(1, sizeof(*seat->interval));
+	tsearch(seat, &r->tree, compare_seats);
+	r->seats = xgrow(r->seats, r->n_seats, sizeof(struct seat *));
+	r->seats[r->n_seats++] = seat;
+	return seat;
+}
+
+static struct seat *get_seat(struct report *r, uint32_t pid, const char *name, int64_t vcpu)
+{
+	struct seat **recent = recent_seat(r, pid, vcpu), *seat = *recent;
+
+	if (seat && seat->vcpu == vcpu && seat->vm->pid == pid && !strcmp(seat->vm->name, name ? name : ""))
+		return seat;
+	seat = find_seat(r, pid, name, vcpu);
+	if (seat)
+		*recent = seat;
+	return seat;
+}
+
+/* MAX_KINDS where there are too many. */
+static size_t get_kind(struct report *r, const char *event, const char *source)
+{
+	for (size_t i = 0; i < r->n_kinds; i++)
+		if (!strcmp(r->kinds[i].event, event) && !strcmp(r->kinds[i].source, source))
+			return i;
+	if (r->n_kinds == MAX_KINDS)
+		return MAX_KINDS;
+	memcpy(r->kinds[r->n_kinds].event, event, NAME_BYTES);
+	memcpy(r->kinds[r->n_kinds].source, source, NAME_BYTES);
+	return r->n_kinds++;
+}
+
+/* ---- times ---- */
+
+static bool is_within(const struct window *w, uint64_t ts_ns)
+{
+	return ts_ns >= w->from_ns && ts_ns < w->until_ns;
+}
+
+/* So much of a span lies within. */
+static uint64_t overlap(const struct window *w, uint64_t from_ns, uint64_t until_ns)
+{
+	from_ns = from_ns > w->from_ns ? from_ns : w->from_ns;
+	until_ns = until_ns < w->until_ns ? until_ns : w->until_ns;
+	return until_ns > from_ns ? until_ns - from_ns : 0;
+}
+
+static uint64_t add_saturated(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX : a + b;
+}
+
+static void begin(struct report *r, uint64_t ns)
+{
+	r->began_ns = r->until_ns = ns;
+	r->all.from_ns = r->settings.from_ns ? add_saturated(ns, r->settings.from_ns) : 0; /* what comes late counts as well */
+	r->all.until_ns = r->settings.to_ns ? add_saturated(ns, r->settings.to_ns) : UINT64_MAX;
+	r->now.from_ns = add_saturated(ns, r->settings.from_ns);
+	r->now.until_ns = add_saturated(r->now.from_ns, r->settings.interval_ns);
+	r->interval_open = r->settings.interval_ns != 0;
+}
+
+static uint64_t clock_of(json_t *object, const char *name)
+{
+	json_int_t ns = json_integer_value(json_object_get(json_object_get(object, "clock"), name));
+
+	return ns > 0 ? (uint64_t)ns : 0;
+}
+
+/* When a record was made; 0 where it does not say. */
+static uint64_t time_of(const struct record *record)
+{
+	if (record->type == RECORD_WAIT || record->type == RECORD_OUTCOME)
+		return record->ts_ns;
+	return record->type == RECORD_META || record->type == RECORD_END ? clock_of(record->object, "boottime") : 0;
+}
+
+/* ---- rows ---- */
+
+static void add_rows(const struct report *r, const struct seat *seat, const struct sums *s, unsigned int by, struct stat_rows *rows)
+{
+	bool by_event = by & (STAT_BY_EVENT | STAT_BY_SOURCE);
+	const char *name = *seat->vm->name ? seat->vm->name : NULL;
+	struct stat_row *row = by_event ? NULL : stat_rows_add(rows, by, seat->vm->pid, name, seat->vcpu);
+
+	for (size_t i = 0; i < r->n_kinds; i++) {
+		if (!s->n[i] && !s->boosted[i])
+			continue;
+		if (by_event) {
+			row = stat_rows_add(rows, by, seat->vm->pid, name, seat->vcpu);
+			row->event = by & STAT_BY_EVENT ? r->kinds[i].event : "";
+			row->source = by & STAT_BY_SOURCE ? r->kinds[i].source : "";
+		}
+		stat_row_count(row, r->kinds[i].event, s->n[i], s->boosted[i]);
+	}
+	if (!by_event) {
+		row->halts = s->halts;
+		row->ready_ns = s->ready_ns;
+	}
+}
+
+static void make_interval(struct report *r, unsigned int by, struct stat_rows *ret)
+{
+	*ret = (struct stat_rows){ .from_ns = r->now.from_ns, .until_ns = r->now.until_ns };
+	for (size_t i = 0; i < r->n_seats; i++) {
+		struct seat *seat = r->seats[i];
+
+		if (seat->open_ns)
+			seat->interval->halts.halted_ns += overlap(&r->now, seat->open_ns, r->now.until_ns);
+		seat->interval->halts.max_ns = seat->total.halts.max_ns;
+		add_rows(r, seat, seat->interval, by, ret);
+		*seat->interval = (struct sums){ 0 };
+	}
+	stat_rows_finish(ret, by, false);
+}
+
+bool report_interval(struct report *r, const struct record *record, unsigned int by, struct stat_rows *ret)
+{
+	uint64_t ts_ns = time_of(record), gap;
+
+	if (!r->interval_open || ts_ns < r->now.until_ns || r->now.until_ns > r->all.until_ns)
+		return false;
+	make_interval(r, by, ret);
+	gap = (ts_ns - r->now.until_ns) / r->settings.interval_ns;
+	r->now.from_ns = r->now.until_ns + (gap > MAX_GAP ? gap * r->settings.interval_ns : 0);
+	r->now.until_ns = add_saturated(r->now.from_ns, r->settings.interval_ns);
+	r->interval_open = r->now.from_ns < r->all.until_ns && r->now.until_ns != UINT64_MAX;
+	return true;
+}
+
+bool report_last_interval(struct report *r, unsigned int by, struct stat_rows *ret)
+{
+	if (!r->interval_open)
+		return false;
+	r->interval_open = false;
+	if (r->now.until_ns > r->until_ns)
+		r->now.until_ns = r->until_ns;
+	if (r->now.until_ns > r->all.until_ns)
+		r->now.until_ns = r->all.until_ns;
+	if (r->now.until_ns <= r->now.from_ns)
+		return false;
+	make_interval(r, by, ret);
+	return true;
+}
+
+/* What is halted at the end counts, unless it is open only because its end was lost. */
+static void close_halts(struct report *r)
+{
+	bool lossless = !r->balance.have_end || !r->balance.lost;
+
+	for (size_t i = 0; i < r->n_seats; i++) {
+		struct seat *seat = r->seats[i];
+
+		if (seat->open_ns && lossless)
+			seat->total.halts.halted_ns += overlap(&r->all, seat->open_ns, r->until_ns);
+		seat->open_ns = 0;
+	}
+}
+
+void report_total(struct report *r, unsigned int by, struct stat_rows *ret)
+{
+	uint64_t until_ns = r->until_ns < r->all.until_ns ? r->until_ns : r->all.until_ns;
+	uint64_t from_ns = r->all.from_ns ? r->all.from_ns : r->began_ns;
+
+	close_halts(r);
+	*ret = (struct stat_rows){ .from_ns = from_ns, .until_ns = until_ns > from_ns ? until_ns : from_ns };
+	for (size_t i = 0; i < r->n_seats; i++)
+		add_rows(r, r->seats[i], &r->seats[i]->total, by, ret);
+	stat_rows_finish(ret, by, false);
+}
+
+/* ---- waits and outcomes ---- */
+
+static bool is_halt(const char *event)
+{
+	return event_bit(event) == event_bit("hlt");
+}
+
+static void take_wait(struct report *r, const struct wait_event *w)
+{
+	size_t kind = get_kind(r, w->event, w->source);
+	struct seat *seat = kind < MAX_KINDS ? get_seat(r, w->pid, w->vm, w->vcpu) : NULL;
+
+	r->balance.waits++;
+	if (!seat) {
+		r->overflow++;
+		return;
+	}
+	seat->open_ns = r->has_outcomes && is_halt(w->event) ? w->ts_ns : 0;
+	if (!is_within(&r->all, w->ts_ns))
+		return;
+	seat->total.n[kind]++;
+	if (seat->interval)
+		seat->interval->n[kind]++;
+}
+
+static void add_end(struct stat_halts *h, const struct outcome_event *o)
+{
+	static const enum stat_end ends[HALT_KINDS] = { STAT_UNWAITED, STAT_POLLED, STAT_BLOCKED };
+	uint64_t ns = o->ts_ns - o->wait_ns;
+
+	if (o->end == OUTCOME_GONE) {
+		h->ends[STAT_GONE]++;
+		return;
+	}
+	h->ends[ends[o->halt]]++;
+	h->buckets[stat_bucket(ns)]++;
+	if (ns > h->max_ns)
+		h->max_ns = ns;
+}
+
+static void add_outcome(const struct report *r, struct sums *s, const struct window *w, const struct outcome_event *o, size_t kind)
+{
+	/* where the wait was lost, what KVM told of it says that it was a HLT */
+	bool halt = *o->event ? is_halt(o->event) : o->halt != HALT_NONE;
+
+	if (halt)
+		s->halts.halted_ns += overlap(w, o->wait_ns, o->ts_ns);
+	if (!is_within(&r->all, o->ts_ns))
+		return;
+	s->ready_ns += o->ready_ns < o->ts_ns - o->wait_ns ? o->ready_ns : o->ts_ns - o->wait_ns;
+	if (halt)
+		add_end(&s->halts, o);
+	else if (kind < MAX_KINDS)
+		s->boosted[kind] += o->boosted_tid || o->boosted >= 0;
+}
+
+static void take_outcome(struct report *r, const struct outcome_event *o)
+{
+	size_t kind = *o->event ? get_kind(r, o->event, o->source) : MAX_KINDS;
+	struct seat *seat = get_seat(r, o->pid, o->vm, o->vcpu);
+
+	r->has_outcomes = true;
+	if (o->end == OUTCOME_UNSEEN) {
+		r->balance.unseen++; /* it is halted until something else is heard of it */
+		return;
+	}
+	r->balance.outcomes++;
+	if (!seat)
+		return;
+	add_outcome(r, &seat->total, &r->all, o, kind);
+	if (seat->interval)
+		add_outcome(r, seat->interval, &r->now, o, kind);
+	if (seat->open_ns <= o->wait_ns)
+		seat->open_ns = 0;
+}
+
+/* ---- the others ---- */
+
+/* A text of the recording, fit to print; the caller frees. NULL where there is none. */
+static char *clean_text(json_t *object, const char *field)
+{
+	json_t *value = json_object_get(object, field);
+	size_t n = json_string_length(value);
+	char *clean = json_is_string(value) ? xcalloc(4 * n + 1, 1) : NULL;
+
+	if (clean)
+		text_clean(json_string_value(value), n, clean);
+	return clean;
+}
+
+/* A text that kvmwait has cleaned, and maybe somebody else has not. */
+static char *clean_again(json_t *object, const char *field)
+{
+	json_t *value = json_object_get(object, field);
+	size_t n = json_string_length(value);
+	CLEANUP_FREE char *raw = json_is_string(value) ? xcalloc(n + 1, 1) : NULL;
+	int length = raw ? text_restore(json_string_value(value), raw, n + 1) : -1;
+	char *clean;
+
+	if (length < 0)
+		return clean_text(object, field);
+	clean = xcalloc(4 * (size_t)length + 1, 1);
+	text_clean(raw, (size_t)length, clean);
+	return clean;
+}
+
+static void replace(char **text, char *by)
+{
+	free(*text);
+	*text = by;
+}
+
+static enum fidelity fidelity_of(json_t *value)
+{
+	for (int f = FIDELITY_ABSENT; f <= FIDELITY_EXACT; f++)
+		if (json_is_string(value) && !strcmp(json_string_value(value), fidelity_name((enum fidelity)f)))
+			return (enum fidelity)f;
+	return FIDELITY_ABSENT;
+}
+
+/* As plan_event_fidelity() has it. */
+static enum fidelity event_fidelity(json_t *probes, const char *event)
+{
+	enum fidelity worst = FIDELITY_EXACT;
+	bool any = false;
+	json_t *probe;
+	size_t i;
+
+	json_array_foreach(probes, i, probe) {
+		const char *of = json_string_value(json_object_get(probe, "event"));
+		enum fidelity f = fidelity_of(json_object_get(probe, "fidelity"));
+
+		if (!of || strcmp(of, event) || json_is_true(json_object_get(probe, "not_applicable")))
+			continue;
+		any = true;
+		worst = f < worst ? f : worst;
+	}
+	return any ? worst : FIDELITY_ABSENT;
+}
+
+static bool has_part(json_t *meta, const char *name)
+{
+	json_t *part;
+	size_t i;
+
+	json_array_foreach(json_object_get(meta, "parts"), i, part) {
+		const char *script = json_string_value(json_object_get(part, "script"));
+
+		if (script && starts_with(script, name))
+			return true;
+	}
+	return false;
+}
+
+static void take_meta(struct report *r, json_t *meta)
+{
+	uint64_t boottime_ns = clock_of(meta, "boottime");
+
+	if (r->meta)
+		return;
+	r->meta = json_incref(meta);
+	replace(&r->host, clean_again(meta, "host"));
+	replace(&r->kernel, clean_text(meta, "kernel"));
+	replace(&r->script, clean_text(meta, "script"));
+	replace(&r->vendor, clean_text(meta, json_object_get(meta, "vendor") ? "vendor" : "arch"));
+	r->origin.kernel = r->kernel ? r->kernel : "?";
+	r->origin.script = r->script ? r->script : "?";
+	r->origin.vendor = r->vendor ? r->vendor : "?";
+	r->origin.fidelity_known = true;
+	for (size_t i = 0; i < n_event_kinds && i < ARRAY_SIZE(r->origin.fidelity); i++)
+		r->origin.fidelity[i] = event_fidelity(json_object_get(meta, "probes"), event_kinds[i].name);
+	r->has_outcomes = has_part(meta, "outcome");
+	if (!r->began_ns && boottime_ns)
+		begin(r, boottime_ns);
+}
+
+static int64_t number_of(json_t *object, const char *field)
+{
+	return json_integer_value(json_object_get(object, field));
+}
+
+static void take_end(struct report *r, json_t *end)
+{
+	struct report_balance *b = &r->balance;
+
+	b->have_end = true;
+	b->have_counted = json_is_integer(json_object_get(end, "counted"));
+	b->counted = number_of(end, "counted");
+	b->received = number_of(end, "received");
+	b->sched = number_of(end, "sched");
+	b->lost = number_of(end, "lost");
+	b->unwritten = number_of(end, "unwritten");
+	b->malformed = number_of(end, "malformed");
+	b->late = number_of(end, "late");
+	b->missed = number_of(end, "missed");
+	replace(&r->why, clean_text(end, "why"));
+}
+
+void report_take(struct report *r, const struct record *record)
+{
+	uint64_t ts_ns = time_of(record);
+
+	if (record->type == RECORD_META)
+		take_meta(r, record->object);
+	/* events can come before all is attached, and the clocks are read */
+	if (ts_ns && (!r->began_ns || (ts_ns < r->began_ns && !r->n_seats)))
+		begin(r, ts_ns);
+	if (ts_ns > r->until_ns)
+		r->until_ns = ts_ns;
+	switch ((int)record->type) {
+	case RECORD_WAIT:
+		take_wait(r, &record->wait);
+		break;
+	case RECORD_OUTCOME:
+		take_outcome(r, &record->outcome);
+		break;
+	case RECORD_LOST:
+		if (number_of(record->object, "lost") > 0)
+			r->balance.lost_records += (uint64_t)number_of(record->object, "lost");
+		break;
+	case RECORD_END:
+		take_end(r, record->object);
+		break;
+	case RECORD_BLAME:
+		json_decref(r->blame);
+		r->blame = json_incref(record->object);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- what there is to know ---- */
+
+const struct stat_origin *report_origin(const struct report *r)
+{
+	return &r->origin;
+}
+
+const char *report_host(const struct report *r)
+{
+	return r->host;
+}
+
+json_t *report_meta(const struct report *r)
+{
+	return r->meta;
+}
+
+json_t *report_blame(const struct report *r)
+{
+	return r->blame;
+}
+
+const char *report_why(const struct report *r)
+{
+	return r->why;
+}
+
+bool report_has_outcomes(const struct report *r)
+{
+	return r->has_outcomes;
+}
+
+uint64_t report_began_ns(const struct report *r)
+{
+	return r->began_ns;
+}
+
+uint64_t report_until_ns(const struct report *r)
+{
+	return r->until_ns;
+}
+
+uint64_t report_realtime_ns(const struct report *r, uint64_t boottime_ns)
+{
+	uint64_t realtime_ns = clock_of(r->meta, "realtime"), at_ns = clock_of(r->meta, "boottime");
+
+	if (!realtime_ns || !at_ns)
+		return 0;
+	return realtime_ns + (boottime_ns - at_ns);
+}
+
+const struct report_balance *report_balance(const struct report *r)
+{
+	return &r->balance;
+}
+
+bool report_balances(const struct report *r)
+{
+	const struct report_balance *b = &r->balance;
+	uint64_t seen = b->waits + b->outcomes + (uint64_t)b->sched;
+
+	return b->have_end && b->have_counted && seen == (uint64_t)b->received && !b->malformed &&
+	       (uint64_t)b->counted == seen + (uint64_t)b->lost;
+}
+
+uint64_t report_overflow(const struct report *r)
+{
+	return r->overflow;
+}

@@ -1,0 +1,647 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who had the CPU of a vCPU that could have run while a sibling of it spun: lock-holder preemption, counted.
+#include "ledger/blame.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CPUS 65536u
+
+const char *const culprit_names[CULPRIT_KINDS] = { "self", "sibling", "vcpu", "host", "idle", "unknown" };
+
+enum thread_state {
+	THREAD_UNKNOWN,
+	THREAD_RUNNING,
+	THREAD_READY, /* runnable, off its CPU */
+	THREAD_BLOCKED,
+};
+
+/* Who had a CPU; the identity of a row is this and the vCPU that is waited for. */
+struct culprit {
+	enum culprit_kind kind; /* SELF is told from SIBLING by who spins */
+	uint32_t tid;
+	struct vm *vm; /* where it is a vCPU */
+	int64_t vcpu;
+};
+
+/* Time after the last spin, which counts if there is another one within the span. */
+struct pending {
+	struct culprit culprit;
+	uint64_t ns;
+};
+
+/* The thread of a vCPU. */
+struct thread {
+	uint32_t tid; /* the key; first, so that a key alone can be looked up */
+	struct vm *vm;
+	int64_t vcpu;
+	enum thread_state state;
+	uint32_t cpu;
+	struct thread *next_ready; /* on this CPU */
+	bool spun;		   /* since it is ready there was a spin */
+	uint64_t charged_ns;	   /* up to here its time off the CPU is in rows or pending */
+	struct pending *pending;
+	size_t n_pending, room;
+};
+
+struct vm {
+	struct blame_vm v; /* first: the key is its TGID */
+	/* Each vCPU that was seen, with its thread or NULL where that has ended. */
+	struct seat {
+		int64_t vcpu;
+		struct thread *thread;
+	} *seats;
+	size_t n_seats;
+};
+
+struct cpu {
+	bool known;
+	uint32_t now;
+	struct thread *ready;
+};
+
+/* What the records tell of any thread. */
+struct task {
+	uint32_t tid; /* the key */
+	uint32_t tgid;
+	char comm[COMM_BYTES + 1];
+};
+
+struct row {
+	struct blame_row r;
+	struct culprit culprit;
+	struct vm *vm;
+};
+
+struct blame {
+	void *threads, *vms, *tasks, *rows; /* trees */
+	struct cpu *cpus;
+	size_t n_cpus;
+	unsigned int blind; /* CPUs of which lines are missing now */
+	uint64_t now_ns;
+	blame_look look;
+	void *context;
+};
+
+struct blame *blame_new(blame_look look, void *context)
+{
+	struct blame *b = xcalloc(1, sizeof(*b));
+
+	b->look = look;
+	b->context = context;
+	return b;
+}
+
+static void thread_free(void *p)
+{
+	struct thread *t = p;
+
+	free(t->pending);
+	free(t);
+}
+
+static void vm_free(void *p)
+{
+	struct vm *vm = p;
+
+	free(vm->v.name);
+	free(vm->seats);
+	free(vm);
+}
+
+void blame_free(struct blame *b)
+{
+	if (!b)
+		return;
+	tdestroy(b->rows, free);
+	tdestroy(b->threads, thread_free);
+	tdestroy(b->vms, vm_free);
+	tdestroy(b->tasks, free);
+	free(b->cpus);
+	free(b);
+}
+
+/* ---- what is known ---- */
+
+static int compare_ids(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void *find(void *const *tree, uint32_t id)
+{
+	void *const *found = tfind(&id, tree, compare_ids);
+
+	return found ? *found : NULL;
+}
+
+/* The entry of that id, which begins with it; made where there is none. */
+static void *get(void **tree, uint32_t id, size_t size)
+{
+	void *entry = find(tree, id);
+
+	if (!entry) {
+		entry = xcalloc(1, size);
+		memcpy(entry, &id, sizeof(id));
+		tsearch(entry, tree, compare_ids);
+	}
+	return entry;
+}
+
+static struct vm *get_vm(struct blame *b, uint32_t tgid, const char *name)
+{
+	struct vm *vm = get(&b->vms, tgid, sizeof(*vm));
+
+	if (name && (!vm->v.name || strcmp(vm->v.name, name))) {
+		free(vm->v.name);
+		vm->v.name = xstrdup(name);
+	}
+	return vm;
+}
+
+static struct seat *get_seat(struct vm *vm, int64_t vcpu)
+{
+	for (size_t i = 0; i < vm->n_seats; i++)
+		if (vm->seats[i].vcpu == vcpu)
+			return &vm->seats[i];
+	vm->seats = xrealloc(vm->seats, vm->n_seats + 1, sizeof(*vm->seats));
+	vm->seats[vm->n_seats] = (struct seat){ .vcpu = vcpu };
+	return &vm->seats[vm->n_seats++];
+}
+
+/* NULL where no such CPU can be. */
+static struct cpu *get_cpu(struct blame *b, uint32_t cpu)
+{
+	if (cpu >= MAX_CPUS)
+		return NULL;
+	if (cpu >= b->n_cpus) {
+		b->cpus = xrealloc(b->cpus, cpu + 1, sizeof(*b->cpus));
+		memset(b->cpus + b->n_cpus, 0, (cpu + 1 - b->n_cpus) * sizeof(*b->cpus));
+		b->n_cpus = cpu + 1;
+	}
+	return &b->cpus[cpu];
+}
+
+static void set_now(struct blame *b, uint32_t cpu, uint32_t tid)
+{
+	struct cpu *c = get_cpu(b, cpu);
+
+	if (!c)
+		return;
+	c->known = true;
+	c->now = tid;
+}
+
+static void note_task(struct blame *b, uint32_t tid, uint32_t tgid, const char *comm)
+{
+	struct task *task = get(&b->tasks, tid, sizeof(*task));
+
+	if (tgid)
+		task->tgid = tgid;
+	if (comm)
+		memcpy(task->comm, comm, sizeof(task->comm));
+}
+
+/* ---- rows ---- */
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+#define BY(member)                                      \
+	do {                                            \
+		if (x->member != y->member)             \
+			return x->member < y->member ? -1 : 1; \
+	} while (0)
+	BY(vm->v.tgid);
+	BY(r.vcpu);
+	BY(culprit.kind);
+	BY(culprit.tid);
+	BY(culprit.vcpu);
+#undef BY
+	return 0;
+}
+
+/* The name of a culprit that is no vCPU is looked up once, when it is met: it may be gone soon. */
+static void name_culprit(struct blame *b, uint32_t tid)
+{
+	struct task *task = find(&b->tasks, tid);
+	uint32_t tgid = 0;
+	char comm[COMM_BYTES + 1] = "";
+
+	if (task && task->tgid && *task->comm)
+		return;
+	if (!b->look || !b->look(b->context, tid, &tgid, comm))
+		return;
+	note_task(b, tid, tgid, task && *task->comm ? NULL : comm);
+}
+
+static struct row *get_row(struct blame *b, const struct thread *waited_for, const struct culprit *culprit)
+{
+	struct row key = { .r.vcpu = waited_for->vcpu, .culprit = *culprit, .vm = waited_for->vm }, **found, *row;
+
+	found = tfind(&key, &b->rows, compare_rows);
+	if (found)
+		return *found;
+	row = xcalloc(1, sizeof(*row));
+	*row = key;
+	row->r = (struct blame_row){
+		.vm = &key.vm->v,
+		.vcpu = key.r.vcpu,
+		.kind = culprit->kind,
+		.tid = culprit->tid,
+		.culprit_vm = culprit->vm ? &culprit->vm->v : NULL,
+		.culprit_vcpu = culprit->vcpu,
+	};
+	if (culprit->kind == CULPRIT_HOST)
+		name_culprit(b, culprit->tid);
+	tsearch(row, &b->rows, compare_rows);
+	return row;
+}
+
+/* Who has the CPU of a thread that is ready, whoever spins. */
+static struct culprit culprit_of(struct blame *b, const struct thread *t)
+{
+	const struct cpu *c = get_cpu(b, t->cpu);
+	struct culprit culprit = { .kind = CULPRIT_UNKNOWN, .vcpu = -1 };
+	const struct thread *other;
+
+	if (!c || !c->known || c->now == t->tid)
+		return culprit;
+	culprit.tid = c->now;
+	other = find(&b->threads, c->now);
+	if (!c->now) {
+		culprit.kind = CULPRIT_IDLE;
+	} else if (other && other->vm) {
+		culprit.kind = other->vm == t->vm ? CULPRIT_SIBLING : CULPRIT_VCPU;
+		culprit.vm = other->vm;
+		culprit.vcpu = other->vcpu;
+	} else {
+		culprit.kind = CULPRIT_HOST;
+	}
+	return culprit;
+}
+
+static struct culprit seen_by(const struct culprit *culprit, uint32_t spinner)
+{
+	struct culprit c = *culprit;
+
+	if (c.kind == CULPRIT_SIBLING && c.tid == spinner)
+		c.kind = CULPRIT_SELF;
+	return c;
+}
+
+/* ---- the time off the CPU ---- */
+
+/* Time up to now goes to whoever has the CPU, if another spin follows. */
+static void put_off(struct blame *b, struct thread *t, uint64_t ts_ns)
+{
+	struct culprit culprit;
+
+	if (!t->spun || ts_ns <= t->charged_ns)
+		return;
+	culprit = culprit_of(b, t);
+	if (t->n_pending && !memcmp(&t->pending[t->n_pending - 1].culprit, &culprit, sizeof(culprit))) {
+		t->pending[t->n_pending - 1].ns += ts_ns - t->charged_ns;
+	} else {
+		if (t->n_pending == t->room) {
+			t->room = t->room ? 2 * t->room : 8;
+			t->pending = xrealloc(t->pending, t->room, sizeof(*t->pending));
+		}
+		t->pending[t->n_pending++] = (struct pending){ .culprit = culprit, .ns = ts_ns - t->charged_ns };
+	}
+	t->charged_ns = ts_ns;
+}
+
+/* A spin: what was put off counts. */
+static void charge(struct blame *b, struct thread *t, uint64_t ts_ns, uint32_t spinner)
+{
+	put_off(b, t, ts_ns);
+	for (size_t i = 0; i < t->n_pending; i++) {
+		struct culprit culprit = seen_by(&t->pending[i].culprit, spinner);
+
+		get_row(b, t, &culprit)->r.ns += t->pending[i].ns;
+	}
+	t->n_pending = 0;
+	t->charged_ns = ts_ns;
+	t->spun = true;
+}
+
+static void put_off_all(struct blame *b, uint32_t cpu, uint64_t ts_ns)
+{
+	struct cpu *c = get_cpu(b, cpu);
+
+	for (struct thread *t = c ? c->ready : NULL; t; t = t->next_ready)
+		put_off(b, t, ts_ns);
+}
+
+/* The thread has had this CPU until now: to be called before that changes. */
+static void had_cpu(struct blame *b, uint32_t cpu, uint32_t tid, uint64_t ts_ns)
+{
+	struct cpu *c = get_cpu(b, cpu);
+
+	/* Where another one was known to have it a switch was missed, and since when is not known. */
+	if (c && c->known && c->now != tid)
+		c->known = false;
+	put_off_all(b, cpu, ts_ns);
+}
+
+/* ---- what threads do ---- */
+
+static void leave_queue(struct blame *b, struct thread *t)
+{
+	struct cpu *c = get_cpu(b, t->cpu);
+	struct thread **p = c ? &c->ready : NULL;
+
+	while (p && *p && *p != t)
+		p = &(*p)->next_ready;
+	if (p && *p)
+		*p = t->next_ready;
+	t->next_ready = NULL;
+}
+
+static void set_state(struct blame *b, struct thread *t, enum thread_state state, uint32_t cpu)
+{
+	struct cpu *c = get_cpu(b, cpu);
+
+	if (t->state == THREAD_READY)
+		leave_queue(b, t);
+	if (state != THREAD_READY) {
+		t->spun = false;
+		t->n_pending = 0;
+	}
+	t->state = c ? state : THREAD_UNKNOWN;
+	t->cpu = cpu;
+	if (t->state == THREAD_READY) {
+		t->next_ready = c->ready;
+		c->ready = t;
+	}
+}
+
+static void unseat(struct thread *t)
+{
+	for (size_t i = 0; t->vm && i < t->vm->n_seats; i++)
+		if (t->vm->seats[i].thread == t)
+			t->vm->seats[i].thread = NULL;
+}
+
+static void forget_thread(struct blame *b, struct thread *t)
+{
+	set_state(b, t, THREAD_UNKNOWN, t->cpu);
+	unseat(t);
+	tdelete(t, &b->threads, compare_ids);
+	thread_free(t);
+}
+
+/* The thread runs this vCPU, on this CPU. */
+static struct thread *seat(struct blame *b, uint32_t tid, struct vm *vm, int64_t vcpu, uint32_t cpu, uint64_t ts_ns)
+{
+	struct thread *t;
+	struct seat *s;
+
+	had_cpu(b, cpu, tid, ts_ns);
+	t = get(&b->threads, tid, sizeof(*t));
+	if (t->vm != vm || t->vcpu != vcpu)
+		unseat(t);
+	t->vm = vm;
+	t->vcpu = vcpu;
+	s = get_seat(vm, vcpu);
+	if (s->thread && s->thread != t) /* it no longer runs this one, and it is not known to run another */
+		forget_thread(b, s->thread);
+	s->thread = t;
+	if (t->state != THREAD_RUNNING || t->cpu != cpu)
+		set_state(b, t, THREAD_RUNNING, cpu);
+	set_now(b, cpu, tid);
+	return t;
+}
+
+static void take_switch(struct blame *b, const struct sched_event *s)
+{
+	struct thread *prev = find(&b->threads, s->tid), *next = find(&b->threads, s->next);
+
+	had_cpu(b, s->cpu, s->tid, s->ts_ns);
+	note_task(b, s->tid, s->pid, s->comm);
+	set_now(b, s->cpu, s->next);
+	if (prev)
+		set_state(b, prev, THREAD_BLOCKED, s->cpu); /* which ends what was thought of it */
+	if (prev && s->runnable)
+		set_state(b, prev, THREAD_READY, s->cpu);
+	if (next)
+		set_state(b, next, THREAD_RUNNING, s->cpu);
+}
+
+static void take_ready(struct blame *b, const struct sched_event *s)
+{
+	struct thread *t = find(&b->threads, s->tid);
+	struct cpu *c = get_cpu(b, s->at);
+
+	if (!t || !c)
+		return;
+	if (!s->live || !c->known) {
+		put_off_all(b, s->at, s->ts_ns);
+		c->known = s->now_known;
+		c->now = s->now;
+	}
+	if (t->state == THREAD_READY)
+		put_off(b, t, s->ts_ns);
+	set_state(b, t, THREAD_READY, s->at);
+}
+
+static void forget_state(const void *node, VISIT visit, void *closure)
+{
+	struct thread *t = *(struct thread *const *)node;
+
+	if (visit == postorder || visit == leaf)
+		set_state(closure, t, THREAD_UNKNOWN, t->cpu);
+}
+
+/* What is known of threads and CPUs no longer holds. */
+static void forget_states(struct blame *b)
+{
+	twalk_r(b->threads, forget_state, b);
+	for (size_t i = 0; i < b->n_cpus; i++)
+		b->cpus[i].known = false;
+}
+
+static void take_sched(struct blame *b, const struct sched_event *s)
+{
+	struct thread *t;
+	struct vm *vm;
+
+	switch (s->kind) {
+	case SCHED_VCPU:
+		vm = get_vm(b, s->pid, s->vm);
+		if (s->vcpus > vm->v.vcpus)
+			vm->v.vcpus = s->vcpus;
+		note_task(b, s->tid, s->pid, s->comm);
+		seat(b, s->tid, vm, s->vcpu, s->cpu, s->ts_ns);
+		break;
+	case SCHED_SWITCH:
+		take_switch(b, s);
+		break;
+	case SCHED_READY:
+		take_ready(b, s);
+		break;
+	case SCHED_GONE:
+		t = find(&b->threads, s->tid);
+		if (t)
+			forget_thread(b, t);
+		break;
+	case SCHED_BLIND:
+		b->blind++;
+		break;
+	case SCHED_SIGHT:
+		b->blind -= b->blind > 0;
+		forget_states(b);
+		break;
+	default:
+		break;
+	}
+}
+
+/* One sibling at one spin. */
+static void blame_sibling(struct blame *b, struct thread *sibling, const struct wait_event *w)
+{
+	struct culprit culprit = culprit_of(b, sibling);
+	struct row *row;
+
+	culprit = seen_by(&culprit, w->tid);
+	charge(b, sibling, w->ts_ns, w->tid);
+	row = get_row(b, sibling, &culprit);
+	row->r.spins++;
+	row->r.targeted += w->target == sibling->vcpu;
+}
+
+static void take_spin(struct blame *b, const struct wait_event *w)
+{
+	struct vm *vm = get_vm(b, w->pid, w->vm);
+	struct thread *spinner = seat(b, w->tid, vm, w->vcpu, w->cpu, w->ts_ns);
+	bool blamed = false, unknown = vm->v.vcpus > vm->n_seats;
+
+	for (size_t i = 0; i < vm->n_seats; i++) {
+		struct thread *t = vm->seats[i].thread;
+
+		if (!t || t == spinner)
+			continue;
+		unknown |= t->state == THREAD_UNKNOWN;
+		if (t->state != THREAD_READY)
+			continue;
+		blame_sibling(b, t, w);
+		blamed = true;
+	}
+	vm->v.spins++;
+	vm->v.blamed += blamed;
+	vm->v.unblamed += !blamed && !unknown;
+	vm->v.unknown += !blamed && unknown;
+}
+
+/* A spin of which nothing can be said but that it was. */
+static void take_late_spin(struct blame *b, const struct wait_event *w)
+{
+	struct vm *vm = get_vm(b, w->pid, w->vm);
+
+	vm->v.spins++;
+	vm->v.unknown++;
+}
+
+void blame_take(struct blame *b, const struct record *r)
+{
+	bool spin = r->type == RECORD_WAIT && event_bit(r->wait.event) != event_bit("hlt");
+	bool late = r->ts_ns < b->now_ns;
+
+	if (!spin && r->type != RECORD_SCHED)
+		return;
+	if (late)
+		forget_states(b);
+	else
+		b->now_ns = r->ts_ns;
+	if (spin && (late || b->blind))
+		take_late_spin(b, &r->wait);
+	else if (spin)
+		take_spin(b, &r->wait);
+	else if (!late || r->sched.kind == SCHED_BLIND || r->sched.kind == SCHED_SIGHT)
+		take_sched(b, &r->sched);
+}
+
+/* ---- what came of it ---- */
+
+struct list {
+	const void **items;
+	size_t n;
+};
+
+static void list_add(struct list *list, const void *item)
+{
+	list->items = xrealloc(list->items, list->n + 1, sizeof(*list->items));
+	list->items[list->n++] = item;
+}
+
+static void list_vm(const void *node, VISIT visit, void *closure)
+{
+	struct vm *vm = *(struct vm *const *)node;
+
+	if ((visit != postorder && visit != leaf) || !vm->v.spins)
+		return;
+	vm->v.unseen = vm->v.vcpus > vm->n_seats ? vm->v.vcpus - (uint32_t)vm->n_seats : 0;
+	list_add(closure, &vm->v);
+}
+
+static int compare_vms(const void *a, const void *b)
+{
+	const struct blame_vm *x = *(const struct blame_vm *const *)a, *y = *(const struct blame_vm *const *)b;
+
+	if (x->spins != y->spins)
+		return x->spins > y->spins ? -1 : 1;
+	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
+}
+
+size_t blame_vms(const struct blame *b, const struct blame_vm ***ret)
+{
+	struct list list = { 0 };
+
+	twalk_r(b->vms, list_vm, &list);
+	if (list.n)
+		qsort(list.items, list.n, sizeof(*list.items), compare_vms);
+	*ret = (const struct blame_vm **)list.items;
+	return list.n;
+}
+
+static void list_row(const void *node, VISIT visit, void *closure)
+{
+	if (visit == postorder || visit == leaf)
+		list_add(closure, *(struct row *const *)node);
+}
+
+static int compare_worst(const void *a, const void *b)
+{
+	const struct row *x = *(const struct row *const *)a, *y = *(const struct row *const *)b;
+
+	if (x->r.spins != y->r.spins)
+		return x->r.spins > y->r.spins ? -1 : 1;
+	if (x->r.ns != y->r.ns)
+		return x->r.ns > y->r.ns ? -1 : 1;
+	return compare_rows(x, y);
+}
+
+size_t blame_rows(struct blame *b, const struct blame_row ***ret)
+{
+	struct list list = { 0 };
+
+	twalk_r(b->rows, list_row, &list);
+	if (list.n)
+		qsort(list.items, list.n, sizeof(*list.items), compare_worst);
+	for (size_t i = 0; i < list.n; i++) {
+		struct row *row = (struct row *)(uintptr_t)list.items[i];
+		const struct task *task = find(&b->tasks, row->r.tid);
+
+		row->r.tgid = row->culprit.vm ? row->culprit.vm->v.tgid : task ? task->tgid : 0;
+		if (task && row->r.tid)
+			memcpy(row->r.comm, task->comm, sizeof(row->r.comm));
+		list.items[i] = &row->r;
+	}
+	*ret = (const struct blame_row **)list.items;
+	return list.n;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who had the CPU of a vCPU that could have run while a sibling of it spun: lock-holder preemption, counted.
+// Pure: is given waits and what the scheduler did, in time order.
+#ifndef KVMWAIT_LEDGER_BLAME_H
+#define KVMWAIT_LEDGER_BLAME_H
+
+#include "record/event.h"
+
+/*
+ * A spin is a pause-loop exit or a paravirtual yield. At each spin every sibling, that is every other vCPU of the
+ * VM, is looked at: one that is runnable but off its CPU is waited for, and the thread that has that CPU at this
+ * moment is the culprit. A spin with two such siblings counts in two rows.
+ *
+ * The time of a row: of the spans in which the sibling was runnable and off its CPU, from the first spin of its VM
+ * within a span to the last one within it, what the culprit had that CPU.
+ *
+ * Nothing is guessed. Who waits is unknown while lines of a CPU are missing (SCHED_BLIND to SCHED_SIGHT), then of each
+ * sibling until the scheduler is heard of it again, and as long as its thread was never seen. A record that comes too
+ * late for its turn is as one that was lost.
+ */
+
+enum culprit_kind {
+	CULPRIT_SELF,	 /* the vCPU that spins has the sibling's CPU */
+	CULPRIT_SIBLING, /* a third vCPU of the VM */
+	CULPRIT_VCPU,	 /* a vCPU of another VM */
+	CULPRIT_HOST,	 /* any other thread */
+	CULPRIT_IDLE,	 /* nobody: the CPU is about to take the sibling up */
+	CULPRIT_UNKNOWN,
+	CULPRIT_KINDS,
+};
+extern const char *const culprit_names[CULPRIT_KINDS];
+
+/* The spins of one VM. */
+struct blame_vm {
+	uint32_t tgid;
+	char *name; /* or NULL */
+	uint32_t vcpus; /* how many it has; 0: not known */
+	uint32_t unseen; /* of them: their threads were never seen */
+	uint64_t spins;
+	uint64_t blamed;   /* of the spins: a sibling was runnable off its CPU */
+	uint64_t unblamed; /* every sibling ran, or had nothing to do */
+	uint64_t unknown;  /* neither can be said */
+};
+
+struct blame_row {
+	const struct blame_vm *vm;
+	int64_t vcpu; /* that is waited for */
+	enum culprit_kind kind;
+	uint32_t tid, tgid;		   /* of the culprit; tgid 0: not known */
+	const struct blame_vm *culprit_vm; /* where it is a vCPU */
+	int64_t culprit_vcpu;
+	char comm[COMM_BYTES + 1]; /* empty: not known */
+	uint64_t spins;
+	uint64_t targeted; /* of the spins: the guest named this vCPU's id as the target of its yield */
+	uint64_t ns;
+};
+
+/* Finds TGID and name of a thread that is not known from the records; false: neither can be found. */
+typedef bool (*blame_look)(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm);
+
+struct blame;
+struct blame *blame_new(blame_look look, void *context);
+void blame_free(struct blame *b);
+
+/* Takes a wait or what the scheduler did; any other record is let pass. */
+void blame_take(struct blame *b, const struct record *r);
+/* The VMs that spun, those with most spins first. The array is the caller's to free, what it points to is not. */
+size_t blame_vms(const struct blame *b, const struct blame_vm ***ret);
+/* The rows, worst first. Likewise. */
+size_t blame_rows(struct blame *b, const struct blame_row ***ret);
+
+#endif

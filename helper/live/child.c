@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: Apache-2.0
+// Child processes: bpftrace with a program in memory, and the command that is traced. None outlives its parent.
+#include "live/child.h"
+
+#include "record/event.h"
+#include "base/safe_open.h"
+#include "base/privilege.h"
+#include "plan/script.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/bpf.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROGRAM_FD 3
+#define TRACEABLE_FD 4
+#define VERSION_PATIENCE_NS UINT64_C(60000000000)
+
+char *bpftrace_find(const char *given)
+{
+	static const char *const places[] = {
+		"/usr/local/sbin/bpftrace", "/usr/local/bin/bpftrace", "/usr/sbin/bpftrace",
+		"/usr/bin/bpftrace",	    "/sbin/bpftrace",	       "/bin/bpftrace",
+	};
+
+	if (given)
+		return access(given, X_OK) ? NULL : xstrdup(given);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (!access(places[i], X_OK))
+			return xstrdup(places[i]);
+	return NULL;
+}
+
+int bpftrace_check(const char *path, char **ret_why)
+{
+	CLEANUP_FREE char *why = NULL;
+	CLEANUP_FD int fd = geteuid() ? -1 : trusted_open(path, O_PATH, &why);
+
+	if (geteuid() || fd >= 0)
+		return 0;
+	*ret_why = why ? xstrdup(why) : xstrdup(strerror(-fd));
+	return fd;
+}
+
+/* What a child sees of our environment: nothing that could change what it does. Ends with NULL. */
+#define CLEAN_ENVIRONMENT (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"HOME=/", (char *)"LC_ALL=C", (char *)"TERM=dumb"
+
+void child_begin(pid_t parent, int death_signal)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, death_signal);
+	if (getppid() != parent)
+		_exit(1);
+}
+
+/* A child that is not what it should be must not go on. */
+static void must(int err)
+{
+	static const char message[] = "kvmwait: the privileges of a child cannot be limited\n";
+
+	if (err)
+		_exit(write(STDERR_FILENO, message, sizeof(message) - 1) < 0 ? 125 : 126);
+}
+
+static int make_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	/* Above the numbers that the child gives to its own ends. */
+	for (int i = 0; i < 2; i++) {
+		int high = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
+
+		if (high < 0)
+			return -errno;
+		close(fds[i]);
+		fds[i] = high;
+	}
+	return 0;
+}
+
+static void close_pair(const int fds[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* Waits for its end; returns the status as waitpid() has it. */
+static int wait_for(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+/* Reads until the other side closes or the text is full, NUL-terminated. False where that takes longer. */
+static bool read_in_time(int fd, char *text, size_t size, uint64_t patience_ns)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now_ns = monotonic_ns(), end_ns = now_ns + patience_ns;
+	size_t used = 0;
+	ssize_t n = 1;
+
+	for (; used < size - 1 && n && now_ns < end_ns; now_ns = monotonic_ns()) {
+		uint64_t left_ms = (end_ns - now_ns) / 1000000 + 1;
+
+		n = poll(&p, 1, left_ms < INT32_MAX ? (int)left_ms : INT32_MAX) > 0 ? read(fd, text + used, size - 1 - used) : -1;
+		used += n > 0 ? (size_t)n : 0;
+	}
+	text[used] = '\0';
+	return !n || used == size - 1;
+}
+
+char *bpftrace_version(const char *path, char **ret_error)
+{
+	return bpftrace_version_within(path, VERSION_PATIENCE_NS, ret_error);
+}
+
+char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret_error)
+{
+	char text[256];
+	int out[2] = { -1, -1 };
+	pid_t pid, parent = getpid();
+	bool in_time;
+	char *v;
+
+	if (bpftrace_check(path, ret_error))
+		return NULL;
+	if (make_pipe(out)) {
+		*ret_error = xstrdup(strerror(errno));
+		return NULL;
+	}
+	pid = fork();
+	if (!pid) {
+		child_begin(parent, SIGKILL);
+		setpgid(0, 0);
+		dup2(out[1], STDOUT_FILENO);
+		dup2(out[1], STDERR_FILENO);
+		privilege_close_files(INT_MAX, INT_MAX);
+		must(privilege_limit(0));
+		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CLEAN_ENVIRONMENT, NULL });
+		_exit(127);
+	}
+	close(out[1]);
+	setpgid(pid, pid);
+	in_time = pid > 0 && read_in_time(out[0], text, sizeof(text), patience_ns);
+	close(out[0]);
+	if (pid > 0) {
+		kill(-pid, SIGKILL); /* it has nothing more to say */
+		wait_for(pid);
+	}
+	v = strstr(text, "bpftrace v");
+	if (!v || v[10] < '0' || v[10] > '9') {
+		char clean[4 * 80 + 1];
+
+		text_clean(text, strcspn(text, "\n") < 80 ? strcspn(text, "\n") : 80, clean);
+		*ret_error = in_time ? xasprintf("it does not say its version, but '%s'", clean)
+				     : xasprintf("it does not answer --version within %g s", (double)patience_ns / 1e9);
+		return NULL;
+	}
+	return xstrndup(v + 10, strspn(v + 10, "0123456789."));
+}
+
+bool bpftrace_is_older(const char *version, const char *than)
+{
+	struct version v, limit;
+
+	return version_parse(version, &v) || version_parse(than, &limit) || version_compare(v, limit) < 0;
+}
+
+/* A file in memory that holds a text, for /proc/self/fd. */
+static int text_file(const char *name, const char *text)
+{
+	size_t left = strlen(text);
+	int fd = memfd_create(name, MFD_CLOEXEC), high;
+
+	while (fd >= 0 && left) {
+		ssize_t n = write(fd, text, left);
+
+		if (n <= 0) {
+			close(fd);
+			return -EIO;
+		}
+		text += n;
+		left -= (size_t)n;
+	}
+	if (fd < 0)
+		return -errno;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+	close(fd);
+	return high < 0 ? -errno : high;
+}
+
+static void exec_bpftrace(const char *path, const struct strings *params, const struct bpftrace_settings *settings,
+			  const int in[2], const int out[2], const int err[2], int program_fd, int traceable_fd)
+{
+	char *environment[] = {
+		CLEAN_ENVIRONMENT,
+		(char *)"BPFTRACE_COLOR=never",
+		xasprintf("BPFTRACE_PERF_RB_PAGES=%u", settings->buffer_pages),
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+	};
+	size_t n_environment = 0;
+	char **argv = xcalloc(params->n + 8, sizeof(*argv));
+	size_t n = 0;
+
+	while (environment[n_environment])
+		n_environment++;
+	if (settings->kernel_btf_only)
+		environment[n_environment++] = (char *)"BPFTRACE_BTF=/sys/kernel/btf/vmlinux";
+	if (settings->map_keys) { /* the name changed in 0.21 */
+		environment[n_environment++] = xasprintf("BPFTRACE_MAP_KEYS_MAX=%u", settings->map_keys);
+		environment[n_environment++] = xasprintf("BPFTRACE_MAX_MAP_KEYS=%u", settings->map_keys);
+	}
+	/* Printing the whole list takes a kernel long, and bpftrace longer to read. A test hook of old, passed over where it has gone. */
+	if (traceable_fd >= 0)
+		environment[n_environment++] = xasprintf("BPFTRACE_AVAILABLE_FUNCTIONS_TEST=/proc/self/fd/%d", TRACEABLE_FD);
+	argv[n++] = (char *)path;
+	argv[n++] = "-B";
+	argv[n++] = "line";
+	argv[n++] = "-c";
+	argv[n++] = "/bin/cat";
+	argv[n++] = "/proc/self/fd/3";
+	for (size_t i = 0; i < params->n; i++)
+		argv[n++] = params->items[i];
+	/* A group of its own: Ctrl-C on the terminal is for kvmwait, which ends the trace in order. */
+	setpgid(0, 0);
+	dup2(in[0], STDIN_FILENO);
+	dup2(out[1], STDOUT_FILENO);
+	dup2(err[1], STDERR_FILENO);
+	dup2(program_fd, PROGRAM_FD);
+	if (traceable_fd >= 0)
+		dup2(traceable_fd, TRACEABLE_FD);
+	privilege_close_files(PROGRAM_FD, traceable_fd < 0 ? PROGRAM_FD : TRACEABLE_FD);
+	if (chdir("/"))
+		_exit(126);
+	/* Maps count as locked memory before 5.11. A failure shows when they are made. */
+	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+	must(privilege_limit(privilege_of_bpftrace()));
+	execve(path, argv, environment);
+	_exit(127);
+}
+
+int bpftrace_start(const char *path, const char *program, const struct strings *params,
+		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error)
+{
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	CLEANUP_FD int program_fd = text_file("kvmwait.bt", program);
+	CLEANUP_FD int traceable_fd = settings->traceable ? text_file("traceable", settings->traceable) : -1;
+	pid_t pid = -1, parent = getpid();
+
+	if (program_fd >= 0 && !make_pipe(in) && !make_pipe(out) && !make_pipe(err))
+		pid = fork();
+	if (pid < 0) {
+		int code = -errno;
+
+		*ret_error = xasprintf("'%s' cannot be started: %s", path, strerror(errno));
+		close_pair(in);
+		close_pair(out);
+		close_pair(err);
+		return code ? code : -EIO;
+	}
+	if (!pid) {
+		child_begin(parent, SIGKILL);
+		exec_bpftrace(path, params, settings, in, out, err, program_fd, traceable_fd);
+	}
+	setpgid(pid, pid);
+	close(in[0]);
+	close(out[1]);
+	close(err[1]);
+	*ret = (struct child){ .pid = pid, .in_fd = in[1], .out_fd = out[0], .err_fd = err[0] };
+	return 0;
+}
+
+int bpftrace_go_first(pid_t pid)
+{
+	const struct sched_param param = { .sched_priority = 1 };
+
+	return sched_setscheduler(pid, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) ? -errno : 0;
+}
+
+void child_wait_turns(pid_t pid)
+{
+	if (sched_getscheduler(pid) == SCHED_OTHER)
+		sched_setscheduler(pid, SCHED_BATCH, &(const struct sched_param){ 0 });
+}
+
+/* The number behind a name in the fdinfo of a program, or 0. */
+static uint64_t fdinfo_number(const char *text, const char *name)
+{
+	const char *found = strstr(text, name);
+
+	return found ? strtoull(found + strlen(name), NULL, 10) : 0;
+}
+
+uint64_t bpftrace_missed(pid_t pid)
+{
+	CLEANUP_FREE char *directory = xasprintf("/proc/%d/fdinfo", (int)pid);
+	DIR *d = opendir(directory);
+	uint64_t missed = 0;
+
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		CLEANUP_FREE char *path = xasprintf("%s/%s", directory, entry->d_name);
+		CLEANUP_FREE char *text = NULL;
+
+		if (*entry->d_name == '.' || file_read(path, 65536, &text, NULL))
+			continue;
+		if (fdinfo_number(text, "prog_type:") == BPF_PROG_TYPE_KPROBE)
+			missed += fdinfo_number(text, "recursion_misses:");
+	}
+	if (d)
+		closedir(d);
+	return missed;
+}
+
+int stopper_start(struct child *ret)
+{
+	int in[2] = { -1, -1 };
+	pid_t pid, parent = getpid();
+	char byte;
+
+	if (make_pipe(in))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		child_begin(parent, SIGKILL);
+		setpgid(0, 0); /* Ctrl-C is for the parent */
+		privilege_close_files(in[0], in[0]);
+		must(privilege_drop(0));
+		while (read(in[0], &byte, 1) < 0 && errno == EINTR)
+			;
+		_exit(0);
+	}
+	close(in[0]);
+	if (pid < 0) {
+		close(in[1]);
+		return -errno;
+	}
+	*ret = (struct child){ .pid = pid, .in_fd = in[1], .out_fd = -1, .err_fd = -1 };
+	return 0;
+}
+
+/* The first of PATH that can be run. Root does not look where somebody else decides what lies there: below here. */
+static char *find_command(const char *name)
+{
+	const char *path = getenv("PATH");
+	struct strings directories = { 0 };
+	char *found = NULL;
+
+	if (geteuid() || strchr(name, '/'))
+		return xstrdup(name); /* execvp() does as it does everywhere */
+	strings_split(&directories, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin", ":");
+	for (size_t i = 0; i < directories.n && !found; i++) {
+		char *candidate = xasprintf("%s/%s", directories.items[i], name);
+
+		if (*candidate == '/' && !access(candidate, X_OK))
+			found = candidate;
+		else
+			free(candidate);
+	}
+	strings_done(&directories);
+	return found;
+}
+
+/* In the child. */
+static void become_command(char *const argv[], int stdout_fd, int go_fd, int status_fd)
+{
+	int code = ENOENT;
+	char *path, byte;
+	ssize_t n;
+
+	do
+		n = read(go_fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(0);
+	if (stdout_fd != STDOUT_FILENO)
+		dup2(stdout_fd, STDOUT_FILENO);
+	path = find_command(argv[0]);
+	if (path) {
+		execvp(path, argv);
+		code = errno;
+	}
+	_exit(write(status_fd, &code, sizeof(code)) < 0 ? 126 : 127);
+}
+
+int command_prepare(char *const argv[], int stdout_fd, struct child *ret)
+{
+	int go[2] = { -1, -1 }, status[2] = { -1, -1 };
+	int err = make_pipe(go);
+	pid_t pid = -1, parent = getpid();
+
+	if (!err)
+		err = make_pipe(status);
+	if (!err) {
+		pid = fork();
+		err = pid < 0 ? -errno : 0;
+	}
+	if (!pid) {
+		child_begin(parent, SIGTERM);
+		close(go[1]);
+		become_command(argv, stdout_fd, go[0], status[1]);
+	}
+	if (err) {
+		close_pair(go);
+		close_pair(status);
+		return err;
+	}
+	close(go[0]);
+	close(status[1]);
+	*ret = (struct child){ .pid = pid, .in_fd = go[1], .out_fd = status[0], .err_fd = -1 };
+	return 0;
+}
+
+int command_start(struct child *c)
+{
+	int code = 0;
+
+	if (write(c->in_fd, "", 1) != 1)
+		code = EPIPE;
+	else if (read(c->out_fd, &code, sizeof(code)) != (ssize_t)sizeof(code))
+		code = 0;
+	child_hang_up(c);
+	close(c->out_fd);
+	c->out_fd = -1;
+	if (!code)
+		return 0;
+	wait_for(c->pid);
+	c->pid = 0;
+	return -code;
+}
+
+void child_hang_up(struct child *c)
+{
+	if (c->in_fd >= 0)
+		close(c->in_fd);
+	c->in_fd = -1;
+}
+
+void child_close_outputs(struct child *c)
+{
+	int *fds[] = { &c->out_fd, &c->err_fd };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+void child_close(struct child *c)
+{
+	child_hang_up(c);
+	child_close_outputs(c);
+	c->pid = 0;
+}

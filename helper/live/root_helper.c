@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one process that stays root during a trace. It reads nothing that guests or users wrote: it opens files of /proc for
+// kvmwait, which has dropped to nobody, asks the kernel about bpftrace, and puts a finished output in its place.
+#include "live/root_helper.h"
+
+#include "live/child.h"
+#include "base/privilege.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum operation {
+	OPEN,
+	GO_FIRST,
+	WAIT_TURNS,
+	MISSED,
+	PLACE_CREATE,
+	PLACE_PUT,
+	PLACE_DROP,
+};
+
+struct request {
+	enum operation operation;
+	enum keeper_file file;
+	uint32_t pid;
+};
+
+struct reply {
+	int error; /* 0 or -errno */
+	uint64_t number;
+};
+
+/* Room for one descriptor beside a reply. */
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static const struct {
+	const char *name;
+	int flags;
+} files[] = {
+	[KEEPER_EXE] = { "exe", O_PATH },	 [KEEPER_CMDLINE] = { "cmdline", O_RDONLY }, [KEEPER_CGROUP] = { "cgroup", O_RDONLY },
+	[KEEPER_STAT] = { "stat", O_RDONLY }, [KEEPER_STATUS] = { "status", O_RDONLY }, [KEEPER_COMM] = { "comm", O_RDONLY },
+};
+
+static struct {
+	int fd; /* to the keeper */
+	pid_t pid;
+	const struct place *place; /* that it looks after */
+} keeper = { .fd = -1 };
+
+static int open_file(uint32_t pid, enum keeper_file file)
+{
+	CLEANUP_FREE char *path = xasprintf("/proc/%" PRIu32 "/%s", pid, files[file].name);
+	int fd = open(path, files[file].flags | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- the keeper's side ---- */
+
+/* Does it. Gives a descriptor, or -1 where the reply holds no more than numbers. */
+static int serve(const struct request *r, pid_t bpftrace, struct place *place, struct reply *ret)
+{
+	int fd = -1;
+
+	switch (r->operation) {
+	case OPEN:
+		fd = r->file < KEEPER_FILES ? open_file(r->pid, r->file) : -EINVAL;
+		break;
+	case GO_FIRST:
+		ret->error = bpftrace_go_first(bpftrace);
+		return -1;
+	case WAIT_TURNS:
+		child_wait_turns(bpftrace);
+		return -1;
+	case MISSED:
+		ret->number = bpftrace_missed(bpftrace);
+		return -1;
+	case PLACE_CREATE:
+		fd = place ? place_create(place) : -EINVAL;
+		break;
+	case PLACE_PUT:
+		ret->error = place ? place_put(place) : -EINVAL;
+		return -1;
+	case PLACE_DROP:
+		if (place)
+			place_drop(place);
+		return -1;
+	default:
+		fd = -EINVAL;
+	}
+	ret->error = fd < 0 ? fd : 0;
+	return fd;
+}
+
+static bool send_reply(int to, struct reply *reply, int fd)
+{
+	union control control = { .bytes = { 0 } };
+	struct iovec data = { .iov_base = reply, .iov_len = sizeof(*reply) };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+		*CMSG_FIRSTHDR(&message) =
+			(struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &fd, sizeof(fd));
+	}
+	return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*reply);
+}
+
+static void keep(int from, pid_t parent, pid_t bpftrace, struct place *place)
+{
+	static const uint64_t always = PRIVILEGE(CAP_SYS_PTRACE) | PRIVILEGE(CAP_SYS_NICE);
+	struct request request;
+	int high = place ? fcntl(place->directory_fd, F_DUPFD_CLOEXEC, from + 1) : -1;
+
+	child_begin(parent, SIGKILL);
+	setpgid(0, 0); /* Ctrl-C is for the parent */
+	if (place && (high < 0 || dup2(high, from + 1) < 0))
+		_exit(1);
+	if (place)
+		place->directory_fd = from + 1;
+	privilege_close_files(from, place ? from + 1 : from);
+	/* A directory may be another's than root's. */
+	if (privilege_limit(place ? always | PRIVILEGE(CAP_DAC_OVERRIDE) : always))
+		_exit(1);
+	while (recv(from, &request, sizeof(request), 0) == (ssize_t)sizeof(request)) {
+		struct reply reply = { 0 };
+		int fd = serve(&request, bpftrace, place, &reply);
+		bool sent = send_reply(from, &reply, fd);
+
+		if (fd >= 0)
+			close(fd);
+		if (!sent)
+			break;
+	}
+	if (place)
+		place_drop(place);
+	_exit(0);
+}
+
+int keeper_start(pid_t bpftrace, struct place *place)
+{
+	int fds[2], err;
+	pid_t pid, parent = getpid();
+
+	if (geteuid())
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	pid = fork();
+	if (!pid)
+		keep(fds[1], parent, bpftrace, place);
+	close(fds[1]);
+	if (pid < 0) {
+		err = -errno;
+		close(fds[0]);
+		return err;
+	}
+	keeper.fd = fds[0];
+	keeper.pid = pid;
+	keeper.place = place;
+	err = privilege_drop(PRIVILEGE(CAP_KILL));
+	if (err)
+		keeper_stop();
+	return err;
+}
+
+void keeper_stop(void)
+{
+	if (keeper.fd < 0)
+		return;
+	close(keeper.fd);
+	keeper.fd = -1;
+	while (waitpid(keeper.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- kvmwait's side ---- */
+
+/* 0 or -errno, with a descriptor where the reply had one, else -1. */
+static int ask(const struct request *request, struct reply *ret, int *ret_fd)
+{
+	union control control;
+	struct iovec data = { .iov_base = ret, .iov_len = sizeof(*ret) };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes) };
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	*ret_fd = -1;
+	if (send(keeper.fd, request, sizeof(*request), MSG_NOSIGNAL) != (ssize_t)sizeof(*request))
+		return -EPIPE;
+	do
+		n = recvmsg(keeper.fd, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(*ret))
+		return -EPIPE;
+	c = CMSG_FIRSTHDR(&message);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+	return ret->error;
+}
+
+static int ask_for_file(const struct request *request)
+{
+	struct reply reply;
+	int fd, err = ask(request, &reply, &fd);
+
+	if (!err && fd < 0) /* no descriptor to spare here */
+		err = -EMFILE;
+	return err ? err : fd;
+}
+
+static int ask_for_number(enum operation operation, uint64_t *ret_number)
+{
+	struct reply reply;
+	int fd, err = ask(&(struct request){ .operation = operation }, &reply, &fd);
+
+	if (!err)
+		*ret_number = reply.number;
+	return err;
+}
+
+int keeper_open(uint32_t pid, enum keeper_file file)
+{
+	return keeper.fd < 0 ? open_file(pid, file) : ask_for_file(&(struct request){ .operation = OPEN, .file = file, .pid = pid });
+}
+
+int keeper_read(uint32_t pid, enum keeper_file file, size_t limit_bytes, char **ret_text, size_t *ret_size)
+{
+	CLEANUP_FD int fd = keeper_open(pid, file);
+
+	return fd < 0 ? fd : file_read_open(fd, limit_bytes, ret_text, ret_size);
+}
+
+int keeper_go_first(pid_t bpftrace)
+{
+	uint64_t number;
+
+	return keeper.fd < 0 ? bpftrace_go_first(bpftrace) : ask_for_number(GO_FIRST, &number);
+}
+
+void keeper_wait_turns(pid_t bpftrace)
+{
+	uint64_t number;
+
+	if (keeper.fd < 0)
+		child_wait_turns(bpftrace);
+	else
+		ask_for_number(WAIT_TURNS, &number);
+}
+
+uint64_t keeper_missed(pid_t bpftrace)
+{
+	uint64_t number = 0;
+
+	if (keeper.fd < 0)
+		return bpftrace_missed(bpftrace);
+	return ask_for_number(MISSED, &number) ? 0 : number;
+}
+
+static bool is_kept(const struct place *place)
+{
+	return keeper.fd >= 0 && keeper.place == place;
+}
+
+int keeper_place_create(struct place *place)
+{
+	return is_kept(place) ? ask_for_file(&(struct request){ .operation = PLACE_CREATE }) : place_create(place);
+}
+
+int keeper_place_put(struct place *place)
+{
+	uint64_t number;
+
+	return is_kept(place) ? ask_for_number(PLACE_PUT, &number) : place_put(place);
+}
+
+void keeper_place_drop(struct place *place)
+{
+	uint64_t number;
+
+	if (is_kept(place))
+		ask_for_number(PLACE_DROP, &number);
+	else
+		place_drop(place);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names for addresses in the running kernel, by libbpfcc, which is loaded when the first is asked for.
+#include "live/symbolize.h"
+
+#include <bcc/bcc_syms.h>
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIBRARY "libbcc.so.0"
+#define KERNEL_PID (-1)
+
+/* A chain that was seen, with its names. The same few come again and again. */
+struct chain {
+	size_t n;
+	uint64_t addresses[CALLERS_MAX];
+	struct strings names;
+};
+
+struct callers {
+	void *handle, *cache;
+	void *chains; /* a tree */
+	__typeof__(bcc_symcache_resolve_no_demangle) *resolve;
+	__typeof__(bcc_free_symcache) *free_cache;
+};
+
+struct callers *callers_new(char **ret_error)
+{
+	struct callers c = { .handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL) };
+	__typeof__(bcc_symcache_new) *make;
+	struct callers *ret;
+
+	if (!c.handle) {
+		*ret_error = xasprintf("names of callers need libbpfcc (Debian's package libbpfcc): %s", dlerror());
+		return NULL;
+	}
+	make = (__typeof__(make))dlsym(c.handle, "bcc_symcache_new");
+	c.resolve = (__typeof__(c.resolve))dlsym(c.handle, "bcc_symcache_resolve_no_demangle");
+	c.free_cache = (__typeof__(c.free_cache))dlsym(c.handle, "bcc_free_symcache");
+	c.cache = make && c.resolve && c.free_cache ? make(KERNEL_PID, NULL) : NULL;
+	if (!c.cache) {
+		*ret_error = xasprintf("'%s' has no symbol cache for the kernel", LIBRARY);
+		dlclose(c.handle);
+		return NULL;
+	}
+	/* It reads all names with the first: now, while it may. */
+	c.resolve(c.cache, 0, &(struct bcc_symbol){ 0 });
+	ret = xcalloc(1, sizeof(*ret));
+	*ret = c;
+	return ret;
+}
+
+static void free_chain(void *p)
+{
+	struct chain *chain = p;
+
+	strings_done(&chain->names);
+	free(chain);
+}
+
+void callers_free(struct callers *c)
+{
+	if (!c)
+		return;
+	tdestroy(c->chains, free_chain);
+	c->free_cache(c->cache, KERNEL_PID);
+	free(c); /* the library stays: it does not bear to be unloaded */
+}
+
+static int compare_chains(const void *a, const void *b)
+{
+	const struct chain *x = a, *y = b;
+
+	if (x->n != y->n)
+		return x->n < y->n ? -1 : 1;
+	return memcmp(x->addresses, y->addresses, x->n * sizeof(*x->addresses));
+}
+
+static void add_name(struct callers *c, uint64_t address, struct strings *names)
+{
+	struct bcc_symbol symbol = { 0 };
+	CLEANUP_FREE char *hex = NULL;
+
+	if (!c->resolve(c->cache, address, &symbol) && symbol.name && *symbol.name) {
+		strings_add(names, symbol.name);
+		return;
+	}
+	hex = xasprintf("0x%" PRIx64, address);
+	strings_add(names, hex);
+}
+
+const struct strings *callers_chain(struct callers *c, const uint64_t *addresses, size_t n)
+{
+	struct chain key = { .n = n < CALLERS_MAX ? n : CALLERS_MAX }, **found, *chain;
+
+	memcpy(key.addresses, addresses, key.n * sizeof(*addresses));
+	found = tfind(&key, &c->chains, compare_chains);
+	if (found)
+		return &(*found)->names;
+	chain = xcalloc(1, sizeof(*chain));
+	*chain = key;
+	for (size_t i = 0; i < chain->n; i++)
+		add_name(c, chain->addresses[i], &chain->names);
+	tsearch(chain, &c->chains, compare_chains);
+	return &chain->names;
+}

@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of VMs, from the command line or the cgroup of their process; read in user space, never in a probe.
+#include "live/vm_name.h"
+
+#include "live/root_helper.h"
+
+#include "record/event.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CMDLINE_LIMIT_BYTES (256u << 10)
+#define CGROUP_LIMIT_BYTES (64u << 10)
+#define STAT_LIMIT_BYTES (16u << 10)
+#define NAME_LIMIT_BYTES 128u
+#define CHECK_INTERVAL_NS UINT64_C(1000000000)
+
+/* ---- bytes that others chose, with no NUL behind them ---- */
+
+struct span {
+	const char *at;
+	size_t n;
+};
+
+static bool span_is(struct span s, const char *text)
+{
+	return s.n == strlen(text) && !memcmp(s.at, text, s.n);
+}
+
+static bool span_is_any(struct span s, const char *const *texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_is(s, texts[i]))
+			return true;
+	return false;
+}
+
+static struct span span_from(struct span s, size_t skip)
+{
+	return (struct span){ s.at + skip, s.n - skip };
+}
+
+/* Takes `prefix` off where it is there. */
+static bool span_cut_start(struct span *s, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	if (s->n < length || memcmp(s->at, prefix, length))
+		return false;
+	*s = span_from(*s, length);
+	return true;
+}
+
+static bool span_cut_end(struct span *s, const char *suffix)
+{
+	size_t length = strlen(suffix);
+
+	if (s->n < length || memcmp(s->at + s->n - length, suffix, length))
+		return false;
+	s->n -= length;
+	return true;
+}
+
+/* Takes off what stands before the first `separator`, and that; all where there is none. False at the end. */
+static bool span_next(struct span *rest, char separator, struct span *ret)
+{
+	const char *end = rest->n ? memchr(rest->at, separator, rest->n) : NULL;
+
+	if (!rest->n)
+		return false;
+	*ret = (struct span){ rest->at, end ? (size_t)(end - rest->at) : rest->n };
+	*rest = span_from(*rest, ret->n + !!end);
+	return true;
+}
+
+/* Takes the last part of a path off. */
+static struct span span_last_part(struct span *path)
+{
+	const char *slash;
+	struct span part;
+
+	while (path->n && path->at[path->n - 1] == '/')
+		path->n--;
+	slash = path->n ? memrchr(path->at, '/', path->n) : NULL;
+	part = slash ? span_from(*path, (size_t)(slash - path->at) + 1) : *path;
+	path->n -= part.n;
+	return part;
+}
+
+/* The caller frees; NULL where nothing is left. */
+static char *clean_name(struct span s)
+{
+	size_t n = s.n > NAME_LIMIT_BYTES ? NAME_LIMIT_BYTES : s.n;
+	char *name;
+
+	if (!n)
+		return NULL;
+	name = xcalloc(4 * n + 1, 1);
+	text_clean(s.at, n, name);
+	return name;
+}
+
+/* ---- what an option of a VMM says ---- */
+
+/*
+ * One item of a QEMU option list: up to a comma, where a doubled comma is one of the item. Returns its length in
+ * raw (cut at its size) and how much of the text it took.
+ */
+static size_t take_item(struct span text, char *raw, size_t size, size_t *ret_taken)
+{
+	size_t length = 0, i = 0;
+
+	while (i < text.n) {
+		char c = text.at[i++];
+
+		if (c == ',' && (i == text.n || text.at[i] != ','))
+			break;
+		i += c == ',';
+		if (length < size)
+			raw[length++] = c;
+	}
+	*ret_taken = i;
+	return length;
+}
+
+/* "web", "web,debug-threads=on" or "debug-threads=on,guest=web". */
+static char *name_of_list(struct span text)
+{
+	static const char key[] = "guest=";
+	char raw[sizeof(key) - 1 + NAME_LIMIT_BYTES];
+	char *name = NULL;
+
+	for (size_t at = 0, taken; at < text.n; at += taken) {
+		struct span item = { raw, take_item(span_from(text, at), raw, sizeof(raw), &taken) };
+		bool keyed = span_cut_start(&item, key);
+
+		if (!item.n || (!keyed && (at || memchr(item.at, '=', item.n))))
+			continue;
+		free(name);
+		name = clean_name(item);
+	}
+	return name;
+}
+
+/*
+ * "path=/run/web01.sock" or the path alone: the file's name; where that says nothing, the name of the directory.
+ * libvirt calls the file NAME-socket, Kata ID/clh-api.sock.
+ */
+static char *name_of_socket(struct span text)
+{
+	static const char *const endings[] = { ".sock", ".socket", "-socket" };
+	static const char *const common[] = { "", "api", "ch", "ch-api", "clh", "clh-api", "cloud-hypervisor", "hypervisor", "vmm" };
+	static const char *const places[] = { "", "tmp", "run", "cloud-hypervisor" };
+	struct span path = text, rest = text, item, part;
+
+	while (span_next(&rest, ',', &item)) {
+		if (span_cut_start(&item, "fd="))
+			return NULL;
+		if (span_cut_start(&item, "path=")) {
+			path = item;
+			break;
+		}
+	}
+	part = span_last_part(&path);
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		if (span_cut_end(&part, endings[i]))
+			break;
+	if (!span_is_any(part, common, ARRAY_SIZE(common)))
+		return clean_name(part);
+	part = span_last_part(&path);
+	return span_is_any(part, places, ARRAY_SIZE(places)) ? NULL : clean_name(part);
+}
+
+/*
+ * The VMMs and the option of each that tells a name. A row serves a program whose file name is `program`, or begins
+ * so and goes on with other than a letter or digit, such as a version; the last row serves every other, since many
+ * programs follow QEMU and many names are given to QEMU itself.
+ */
+static const struct vmm {
+	const char *program;
+	const char *options[2];
+	bool joined; /* "--id=X" is as good as "--id X", and "--" ends the options */
+	char *(*name)(struct span value);
+} vmms[] = {
+	{ "firecracker", { "--id" }, true, clean_name }, /* the jailer hands it on */
+	{ "cloud-hypervisor", { "--api-socket" }, true, name_of_socket }, /* it knows no names */
+	{ "crosvm", { "--name" }, true, clean_name },
+	{ "lkvm", { "--name" }, true, clean_name },
+	{ "containerd-shim-kata", { "-id", "--id" }, true, clean_name }, /* with the VMM in the shim's own process */
+	{ "", { "-name", "--name" }, false, name_of_list },
+};
+
+/* NULL for a program that none of the rows but the last serves. */
+static const struct vmm *vmm_of(struct span program)
+{
+	struct span file = span_last_part(&program);
+
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(vmms); i++) {
+		struct span rest = file;
+
+		if (span_cut_start(&rest, vmms[i].program) && (!rest.n || !isalnum((unsigned char)*rest.at)))
+			return &vmms[i];
+	}
+	return NULL;
+}
+
+/* Is it that option? The value too where it is part of the argument. */
+static bool is_option(const struct vmm *vmm, struct span arg, struct span *ret_value, bool *ret_joined)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vmm->options) && vmm->options[i]; i++) {
+		struct span value = arg;
+
+		if (!span_cut_start(&value, vmm->options[i]))
+			continue;
+		*ret_joined = vmm->joined && span_cut_start(&value, "=");
+		if (*ret_joined)
+			*ret_value = value;
+		if (*ret_joined || !value.n)
+			return true;
+	}
+	return false;
+}
+
+/* The last one counts. */
+static char *name_of_command(const struct vmm *vmm, struct span cmdline)
+{
+	struct span value = { "", 0 }, arg;
+	bool joined;
+
+	while (span_next(&cmdline, '\0', &arg)) {
+		if (vmm->joined && span_is(arg, "--"))
+			break;
+		if (is_option(vmm, arg, &value, &joined) && !joined)
+			span_next(&cmdline, '\0', &value);
+	}
+	return vmm->name(value);
+}
+
+/* What the file of the program is called decides, then what it was called when it was started. */
+static char *name_from(struct span exe, struct span cmdline)
+{
+	const struct vmm *vmm = vmm_of(exe);
+	struct span rest = cmdline, first;
+
+	if (!vmm && span_next(&rest, '\0', &first))
+		vmm = vmm_of(first);
+	return name_of_command(vmm ? vmm : &vmms[ARRAY_SIZE(vmms) - 1], cmdline);
+}
+
+char *vmname_from_cmdline(const char *cmdline, size_t n)
+{
+	return name_from((struct span){ "", 0 }, (struct span){ cmdline, n });
+}
+
+/* ---- what a cgroup says ---- */
+
+/* The cgroups that are made for one VM. */
+static const struct {
+	const char *before, *behind;
+	bool escaped; /* by systemd: \xNN */
+} scopes[] = {
+	{ "machine-", ".scope", true }, /* systemd-machined: of libvirt, systemd-vmspawn and others */
+	{ "", ".libvirt-qemu", false }, /* libvirt without systemd */
+	{ "", ".libvirt-ch", false },
+};
+
+static int hex_value(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Undoes \xNN; returns the length in out. */
+static size_t unescape(struct span s, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n && n < size; i++) {
+		int high = i + 3 < s.n && s.at[i] == '\\' && s.at[i + 1] == 'x' ? hex_value(s.at[i + 2]) : -1;
+		int low = high >= 0 ? hex_value(s.at[i + 3]) : -1;
+
+		out[n++] = low >= 0 ? (char)(high << 4 | low) : s.at[i];
+		i += low >= 0 ? 3 : 0;
+	}
+	return n;
+}
+
+/* libvirt makes "DRIVER-ID-NAME" of a name, in older versions "DRIVER-NAME". A container is no VM. */
+static struct span without_driver(struct span s)
+{
+	struct span rest = s;
+	size_t digits = 0;
+
+	if (span_cut_start(&rest, "lxc-"))
+		return (struct span){ s.at, 0 };
+	if (!span_cut_start(&rest, "qemu-") && !span_cut_start(&rest, "ch-"))
+		return s;
+	while (digits < rest.n && isdigit((unsigned char)rest.at[digits]))
+		digits++;
+	if (digits && digits < rest.n && rest.at[digits] == '-')
+		rest = span_from(rest, digits + 1);
+	return rest;
+}
+
+static char *name_of_scope(struct span part)
+{
+	char raw[2 * NAME_LIMIT_BYTES]; /* with what libvirt puts before it */
+
+	for (size_t i = 0; i < ARRAY_SIZE(scopes); i++) {
+		struct span s = part;
+
+		if (!span_cut_end(&s, scopes[i].behind) || !span_cut_start(&s, scopes[i].before))
+			continue;
+		if (scopes[i].escaped)
+			s = (struct span){ raw, unescape(s, raw, sizeof(raw)) };
+		return clean_name(without_driver(s));
+	}
+	return NULL;
+}
+
+/* Lines are "ID:CONTROLLERS:PATH"; the innermost cgroup that is a VM's counts, and the first line that has one. */
+char *vmname_from_cgroup(const char *cgroup, size_t n)
+{
+	struct span rest = { cgroup, n }, line, part;
+	char *name = NULL;
+
+	while (!name && span_next(&rest, '\n', &line)) {
+		if (!span_next(&line, ':', &part) || !span_next(&line, ':', &part))
+			continue;
+		while (!name && line.n)
+			name = name_of_scope(span_last_part(&line));
+	}
+	return name;
+}
+
+/* ---- what /proc says ---- */
+
+/* A file of a process: of this system by the keeper, since most are not ours; of a captured root as it lies there. */
+static int read_of(const char *root, uint32_t tgid, enum keeper_file file, size_t limit_bytes, char **ret_text, size_t *ret_size)
+{
+	static const char *const names[] = { [KEEPER_CMDLINE] = "cmdline", [KEEPER_CGROUP] = "cgroup", [KEEPER_STAT] = "stat" };
+	CLEANUP_FREE char *path = NULL;
+
+	if (!*root)
+		return keeper_read(tgid, file, limit_bytes, ret_text, ret_size);
+	path = xasprintf("%s/proc/%" PRIu32 "/%s", root, tgid, names[file]);
+	return file_read(path, limit_bytes, ret_text, ret_size);
+}
+
+/* Where the link to the program leads. Its length, or -1. */
+static ssize_t read_exe(const char *root, uint32_t tgid, char *exe, size_t size)
+{
+	CLEANUP_FD int fd = *root ? -1 : keeper_open(tgid, KEEPER_EXE);
+	CLEANUP_FREE char *path = *root ? xasprintf("%s/proc/%" PRIu32 "/exe", root, tgid) : xasprintf("/proc/self/fd/%d", fd);
+
+	return readlink(path, exe, size);
+}
+
+char *vmname_of_process(const char *root, uint32_t tgid)
+{
+	CLEANUP_FREE char *cmdline = NULL;
+	CLEANUP_FREE char *cgroup = NULL;
+	char exe[PATH_MAX], *name = NULL;
+	ssize_t length = read_exe(root, tgid, exe, sizeof(exe));
+	size_t n;
+
+	if (!read_of(root, tgid, KEEPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
+		name = name_from((struct span){ exe, length > 0 ? (size_t)length : 0 }, (struct span){ cmdline, n });
+	if (!name && !read_of(root, tgid, KEEPER_CGROUP, CGROUP_LIMIT_BYTES, &cgroup, &n))
+		name = vmname_from_cgroup(cgroup, n);
+	return name;
+}
+
+/* Field 22 of stat, in ticks. The name of the process, field 2, may hold anything, but ends with the last ')'. */
+static int process_start(const char *root, uint32_t tgid, uint64_t *ret_ticks)
+{
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FREE char *number = NULL;
+	const char *field;
+	size_t n;
+	int err = read_of(root, tgid, KEEPER_STAT, STAT_LIMIT_BYTES, &text, &n);
+
+	if (err)
+		return err;
+	field = memrchr(text, ')', n);
+	for (int i = 2; i < 22 && field; i++)
+		field = strchr(field + 1, ' ');
+	if (!field)
+		return -EINVAL;
+	number = xstrndup(field + 1, strcspn(field + 1, " \n"));
+	return parse_u64(number, ret_ticks);
+}
+
+/* ---- names that were read before ---- */
+
+struct vm_entry {
+	uint32_t tgid;
+	bool known; /* start_ticks and name are those of one process */
+	uint64_t start_ticks, checked_ns;
+	char *name;
+};
+
+struct vmnames {
+	char *root;
+	void *tree;
+	struct vm_entry *last; /* most events come in runs of one VM */
+	struct strings gone;   /* events that are still held have them */
+};
+
+struct vmnames *vmnames_new(const char *root)
+{
+	struct vmnames *names = xcalloc(1, sizeof(*names));
+
+	names->root = xstrdup(root);
+	return names;
+}
+
+static void entry_free(void *p)
+{
+	struct vm_entry *e = p;
+
+	free(e->name);
+	free(e);
+}
+
+void vmnames_free(struct vmnames *names)
+{
+	if (!names)
+		return;
+	tdestroy(names->tree, entry_free);
+	strings_done(&names->gone);
+	free(names->root);
+	free(names);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct vm_entry *x = a, *y = b;
+
+	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
+}
+
+static void replace_name(struct vmnames *names, struct vm_entry *e, char *name)
+{
+	if (e->name && name && !strcmp(e->name, name)) {
+		free(name);
+		return;
+	}
+	if (e->name) {
+		names->gone.items = xrealloc(names->gone.items, names->gone.n + 1, sizeof(*names->gone.items));
+		names->gone.items[names->gone.n++] = e->name;
+	}
+	e->name = name;
+}
+
+static void look(struct vmnames *names, struct vm_entry *e)
+{
+	uint64_t before, after;
+	char *name;
+
+	if (process_start(names->root, e->tgid, &before) || (e->known && e->start_ticks == before))
+		return;
+	name = vmname_of_process(names->root, e->tgid);
+	e->known = !process_start(names->root, e->tgid, &after) && after == before;
+	e->start_ticks = before;
+	if (e->known)
+		replace_name(names, e, name);
+	else
+		free(name);
+}
+
+static struct vm_entry *find_entry(struct vmnames *names, uint32_t tgid)
+{
+	struct vm_entry key = { .tgid = tgid }, **found = tfind(&key, &names->tree, compare_entries), *entry;
+
+	if (found)
+		return *found;
+	entry = xcalloc(1, sizeof(*entry));
+	entry->tgid = tgid;
+	tsearch(entry, &names->tree, compare_entries);
+	return entry;
+}
+
+const char *vmnames_get(struct vmnames *names, uint32_t tgid)
+{
+	struct timespec t;
+	uint64_t now_ns;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	now_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	if (!names->last || names->last->tgid != tgid)
+		names->last = find_entry(names, tgid);
+	if (!names->last->checked_ns || now_ns - names->last->checked_ns >= CHECK_INTERVAL_NS) {
+		names->last->checked_ns = now_ns;
+		look(names, names->last);
+	}
+	return names->last->name;
+}

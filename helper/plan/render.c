@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program that bpftrace is given: a script fitted to one kernel, with the parts that were asked for, and its
+// numeric parameters.
+//
+// The form of a script that this rests on: a clause begins in the first column with its attach points, one a
+// line, and ends with a brace in the first column. "//@ only: NEED" above a clause names the one need it is
+// there for; its other attach points then only keep the clause attachable when the script is run by hand.
+// An event is a line printf("w ...") and the line "@counted = count();" below it. A part has clauses of its own;
+// what its BEGIN and END hold goes to the end of the script's, and what its WAIT holds below each event. The event
+// line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append one. In WAIT the word WAIT
+// stands for the number of the event line and EVENT for the bit of its event; the attach point interval:ms:INTERVAL
+// for a clause that runs as often as the user wants, or not at all.
+// "//@ quick EXPRESSION: BASE NEED" in the header: where %rh is for EXPRESSION, two numbers of 64 bits take its place, from
+// where the member lies. bpftrace before 0.24 takes twenty times as long to print bytes as all the rest of a line.
+// Further in, "//@ if VENDOR: TEXT" gives way to TEXT where the vendor's module is loaded; then what stands between
+// "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand.
+#include "plan/render.h"
+
+#include "record/event.h"
+
+#include <errno.h>
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ONLY_MARK "//@ only: "
+#define RAW_MARK "//@ raw: "
+#define IF_MARK "//@ if "
+#define ELSE_MARK "//@ else"
+#define END_MARK "//@ end"
+#define EVENT_MARK "printf(\"w "
+#define BYTES_MARK "%rh"
+#define QUICK_FORMAT "%llx:%llx."
+#define EVENT_TAIL "\\n\","
+#define ARGUMENTS_TAIL ");"
+#define COUNTED_MARK "@counted = count();"
+#define NUMBER_MARK "WAIT"
+#define EVENT_BIT_MARK "EVENT"
+#define INTERVAL_MARK "ms:INTERVAL"
+
+struct renderer {
+	const struct verdict *v; /* of the script or part whose clauses are being written */
+	const bool *needed;
+	const struct verdict *const *parts;
+	size_t n_parts;
+	size_t n_waits; /* event lines seen so far */
+	unsigned int event_bit; /* of the last of them */
+	unsigned int interval_ms;
+	bool raw_tracepoints;
+	const char *vendor; /* NULL: not known */
+	bool decided, skips;	/* between "if" and "end": its text was put in; what is found at else is left out */
+	FILE *out;
+};
+
+/* What stands above a clause. */
+struct marks {
+	char *only; /* the need that it is there for; NULL: all */
+	char *raw;  /* the tracepoint that may be a raw one; NULL: none */
+};
+
+static bool wants_event(const struct filter *filter, const char *event)
+{
+	return !filter->events || (filter->events & event_bit(event));
+}
+
+/* The needs that what is wanted rests on. */
+static bool *needs_in_use(const struct verdict *v, const struct filter *filter)
+{
+	bool *needed = xcalloc(v->script->n_needs, sizeof(*needed));
+
+	for (size_t i = 0; i < v->n_sources; i++) {
+		const struct claim *claim = v->sources[i].claim;
+
+		if (!claim || (!v->script->part && !wants_event(filter, claim->event)))
+			continue;
+		for (size_t j = 0; j < claim->n_needs; j++)
+			needed[claim->needs[j]] = true;
+	}
+	return needed;
+}
+
+/* The need of this kind that an attach point's name or pattern is about, or NULL. */
+static const struct need *need_of(const struct script *s, enum need_kind kind, const char *pattern)
+{
+	for (size_t i = 0; i < s->n_needs; i++) {
+		if (s->needs[i].kind != kind)
+			continue;
+		for (size_t j = 0; j < s->needs[i].names.n; j++)
+			if (!fnmatch(pattern, s->needs[i].names.items[j], 0))
+				return &s->needs[i];
+	}
+	return NULL;
+}
+
+static bool is_probed(const struct renderer *r, const struct need *need)
+{
+	size_t i = (size_t)(need - r->v->script->needs);
+
+	return r->needed[i] && (r->v->needs[i].state == NEED_MET || r->v->needs[i].state == NEED_WEAK);
+}
+
+/* "rawtracepoint:EVENT" of "CATEGORY:EVENT", or what it is otherwise; the caller frees. */
+static char *attach_point(const char *type, const char *name, bool raw)
+{
+	const char *event = strchr(name, ':');
+
+	return raw && event && !strcmp(type, "tracepoint:") ? xasprintf("raw%s%s", type, event + 1) : xasprintf("%s%s", type, name);
+}
+
+/* Adds what one attach point becomes. */
+static void fit_attach_point(const struct renderer *r, const char *point, const struct marks *marks, struct strings *fitted)
+{
+	size_t type_n = strcspn(point, ":,\n");
+	const char *rest = point + type_n + (point[type_n] == ':');
+	CLEANUP_FREE char *type = xstrndup(point, (size_t)(rest - point));
+	CLEANUP_FREE char *pattern = xstrndup(rest, strcspn(rest, ",\n"));
+	const struct need *need = need_of(r->v->script, strcmp(type, "tracepoint:") ? NEED_FUNC : NEED_TRACEPOINT, pattern);
+	const struct need_result *result;
+
+	if (rest == point + type_n) /* no attach point */
+		return;
+	if (!strcmp(type, "interval:")) {
+		CLEANUP_FREE char *whole = strcmp(pattern, INTERVAL_MARK) ? xasprintf("%s%s", type, pattern) :
+									    xasprintf("%sms:%u", type, r->interval_ms);
+
+		if (r->interval_ms || strcmp(pattern, INTERVAL_MARK))
+			strings_add(fitted, whole);
+		return;
+	}
+	if (!need || (marks->only && strcmp(need->id, marks->only)) || !is_probed(r, need))
+		return;
+	result = &r->v->needs[need - r->v->script->needs];
+	for (size_t i = 0; i < result->functions.n; i++) {
+		CLEANUP_FREE char *text = attach_point(type, result->functions.items[i], r->raw_tracepoints && marks->raw && !strcmp(need->id, marks->raw));
+
+		strings_add(fitted, text);
+	}
+}
+
+static size_t line_length(const char *p)
+{
+	size_t n = strcspn(p, "\n");
+
+	return n + (p[n] == '\n');
+}
+
+/* What stands in the clause of that name, BEGIN, END or WAIT: its text and length; 0 where there is none. */
+static size_t find_body(const char *text, const char *name, const char **ret_body)
+{
+	CLEANUP_FREE char *head = xasprintf("\n%s\n{\n", name);
+	const char *found = strstr(text, head), *end;
+
+	if (!found)
+		return 0;
+	*ret_body = found + strlen(head);
+	end = strstr(*ret_body, "\n}\n");
+	return end ? (size_t)(end + 1 - *ret_body) : 0;
+}
+
+/* Writes one line of what a part does at each event: further in, and with what stands for this event line. */
+static void write_wait_line(const struct renderer *r, const char *line, size_t n, int indent)
+{
+	static const char *const marks[] = { NUMBER_MARK, EVENT_BIT_MARK };
+	const size_t values[] = { r->n_waits - 1, r->event_bit };
+	const char *end = line + n;
+
+	for (int i = 0; i < indent; i++)
+		putc('\t', r->out);
+	while (line < end) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(marks) && strncmp(line, marks[i], strlen(marks[i])))
+			i++;
+		if (i == ARRAY_SIZE(marks)) {
+			putc(*line++, r->out);
+			continue;
+		}
+		fprintf(r->out, "%zu", values[i]);
+		line += strlen(marks[i]);
+	}
+}
+
+static void write_wait(const struct renderer *r, int indent)
+{
+	for (size_t i = 0; i < r->n_parts; i++) {
+		const char *body;
+		size_t size = find_body(r->parts[i]->script->text, "WAIT", &body);
+
+		for (const char *p = body; size && p < body + size; p += line_length(p))
+			write_wait_line(r, p, line_length(p), indent);
+	}
+}
+
+static void write_bodies(const struct renderer *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_parts; i++) {
+		const char *body;
+		size_t size = find_body(r->parts[i]->script->text, name, &body);
+
+		if (size)
+			fwrite(body, 1, size, r->out);
+	}
+}
+
+static bool prints_events(const struct renderer *r)
+{
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i]->script->lines_none)
+			return false;
+	return true;
+}
+
+/* The line of an event, with what parts append to it. */
+static void write_event_line(const struct renderer *r, const char *p, size_t n)
+{
+	const char *tail = memmem(p, n, EVENT_TAIL, strlen(EVENT_TAIL)), *end = p + n;
+	const char *close = end - strlen(ARGUMENTS_TAIL "\n");
+	bool appends = false;
+
+	for (size_t i = 0; i < r->n_parts; i++)
+		appends |= r->parts[i]->script->append != NULL;
+	if (!appends || !tail || tail > close) {
+		fwrite(p, 1, n, r->out);
+		return;
+	}
+	fwrite(p, 1, (size_t)(tail - p), r->out);
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i]->script->append)
+			fputs("%s", r->out);
+	fwrite(tail, 1, (size_t)(close - tail), r->out);
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i]->script->append)
+			fprintf(r->out, ", %s", r->parts[i]->script->append);
+	fputs(ARGUMENTS_TAIL "\n", r->out);
+}
+
+/* The word at p; returns where the next one begins. */
+static const char *take_word(const char *p, char *word)
+{
+	size_t n = strcspn(p, " ");
+
+	snprintf(word, NAME_BYTES, "%.*s", (int)n, p);
+	return p + n + (p[n] == ' ');
+}
+
+/* Event and source of the event line at p. */
+static void read_event_line(const char *p, struct wait_name *ret)
+{
+	const char *word = p + strlen(EVENT_MARK);
+	char skipped[NAME_BYTES];
+
+	for (int i = 0; i < 5; i++) /* TS CPU PID TID VCPU */
+		word = take_word(word, skipped);
+	take_word(take_word(word, ret->event), ret->source);
+}
+
+/* The text with the first `from` replaced; the caller frees. NULL where it has none. */
+static char *replaced(const char *text, const char *from, const char *to)
+{
+	const char *found = strstr(text, from);
+
+	return found ? xasprintf("%.*s%s%s", (int)(found - text), text, to, found + strlen(from)) : NULL;
+}
+
+/* The line with numbers for bytes; the caller frees. NULL where there is nothing to replace, or the place is not known. */
+static char *quick_line(const struct verdict *v, const char *p, size_t n)
+{
+	const struct quick *q = &v->script->quick;
+	CLEANUP_FREE char *line = NULL, *numbers = NULL, *format = NULL;
+	unsigned int at;
+
+	if (!q->expression || v->needs[q->need].state != NEED_MET)
+		return NULL;
+	line = xstrndup(p, n);
+	at = v->needs[q->need].offset_bytes;
+	numbers = xasprintf("*(uint64 *)((uint64)%s + %u), *(uint64 *)((uint64)%s + %u)", q->base, at, q->base, at + 8);
+	format = strstr(line, q->expression) ? replaced(line, BYTES_MARK, QUICK_FORMAT) : NULL;
+	return format ? replaced(format, q->expression, numbers) : NULL;
+}
+
+/* Does the line belong to a choice by vendor, or is it left out by one? Puts in the text that is chosen. */
+static bool take_choice(struct renderer *r, const char *p, size_t n)
+{
+	int indent = (int)strspn(p, "\t");
+	const char *mark = p + indent, *name = mark + strlen(IF_MARK), *end = p + n, *colon, *text;
+
+	if (!r->vendor)
+		return false;
+	if (starts_with(mark, IF_MARK)) {
+		colon = memchr(name, ':', (size_t)(end - name));
+		if (!colon || strlen(r->vendor) != (size_t)(colon - name) || !starts_with(name, r->vendor))
+			return true;
+		text = colon + 1 < end && colon[1] == ' ' ? colon + 2 : colon + 1;
+		fprintf(r->out, "%.*s%.*s", indent, p, (int)(end - text), text);
+		r->decided = true;
+	} else if (starts_with(mark, ELSE_MARK)) {
+		r->skips = r->decided;
+	} else if (starts_with(mark, END_MARK)) {
+		r->decided = r->skips = false;
+	} else {
+		return r->skips;
+	}
+	return true;
+}
+
+/* Writes one line of a clause of the script; at an event what the parts do goes with it. */
+static void write_clause_line(struct renderer *r, const char *p, size_t n)
+{
+	int indent = (int)strspn(p, "\t");
+	CLEANUP_FREE char *quick = NULL;
+
+	if (take_choice(r, p, n))
+		return;
+	quick = quick_line(r->v, p, n);
+	if (quick) {
+		p = quick;
+		n = strlen(quick);
+	}
+	if (starts_with(p + indent, EVENT_MARK)) {
+		struct wait_name name;
+
+		read_event_line(p + indent, &name);
+		r->event_bit = event_bit(name.event);
+		r->n_waits++;
+		if (prints_events(r))
+			write_event_line(r, p, n);
+		return;
+	}
+	fwrite(p, 1, n, r->out);
+	if (starts_with(p + indent, COUNTED_MARK) && !r->v->script->part)
+		write_wait(r, indent - 1);
+}
+
+static size_t count_event_lines(const char *p, size_t n)
+{
+	size_t count = 0;
+
+	for (const char *end = p + n; (p = memmem(p, (size_t)(end - p), EVENT_MARK, strlen(EVENT_MARK))); p++)
+		count++;
+	return count;
+}
+
+/* Writes the clause that begins at p, or leaves it out; returns its length. */
+static size_t render_clause(struct renderer *r, const char *p, const struct marks *marks)
+{
+	const char *start = p;
+	struct strings fitted = { 0 };
+	bool more = true;
+
+	r->decided = r->skips = false;
+	while (more) {
+		size_t n = line_length(p);
+
+		fit_attach_point(r, p, marks, &fitted);
+		more = n >= 2 && p[n - 2] == ',';
+		p += n;
+	}
+	if (fitted.n) {
+		CLEANUP_FREE char *points = strings_join(&fitted, ",\n");
+
+		fprintf(r->out, "%s\n", points);
+	}
+	while (*p) {
+		size_t n = line_length(p);
+
+		if (fitted.n)
+			write_clause_line(r, p, n);
+		else
+			r->n_waits += count_event_lines(p, n);
+		p += n;
+		if (starts_with(p - n, "}"))
+			break;
+	}
+	strings_done(&fitted);
+	return (size_t)(p - start);
+}
+
+static bool begins_clause(const char *p)
+{
+	return starts_with(p, "kprobe:") || starts_with(p, "kretprobe:") || starts_with(p, "tracepoint:") || starts_with(p, "interval:");
+}
+
+/* "BEGIN" or "END" where that clause begins at p, else NULL. */
+static const char *named_clause(const char *p)
+{
+	return starts_with(p, "BEGIN\n") ? "BEGIN" : starts_with(p, "END\n") ? "END" : starts_with(p, "WAIT\n") ? "WAIT" : NULL;
+}
+
+/* BEGIN and END of the script pass with what the parts add to them; those of a part have gone there. */
+static size_t render_named(struct renderer *r, const char *p, const char *name)
+{
+	const char *start = p;
+
+	for (; *p && !starts_with(p, "}"); p += line_length(p))
+		if (!r->v->script->part && !take_choice(r, p, line_length(p)))
+			fwrite(p, 1, line_length(p), r->out);
+	if (!r->v->script->part) {
+		write_bodies(r, name);
+		fwrite(p, 1, line_length(p), r->out);
+	}
+	return (size_t)(p - start) + line_length(p);
+}
+
+/* The need that a mark names, where the line at p is one. */
+static void take_mark(const char *p, const char *mark, char **id)
+{
+	if (!starts_with(p, mark))
+		return;
+	free(*id);
+	*id = xstrndup(p + strlen(mark), strcspn(p + strlen(mark), " \n"));
+}
+
+static void marks_done(struct marks *marks)
+{
+	free(marks->only);
+	free(marks->raw);
+	*marks = (struct marks){ 0 };
+}
+
+static void render_script(struct renderer *r, const struct verdict *v, const struct filter *filter)
+{
+	CLEANUP_FREE bool *needed = needs_in_use(v, filter);
+	struct marks marks = { 0 };
+	const char *name;
+
+	r->v = v;
+	r->needed = needed;
+	for (const char *p = v->script->text; *p;) {
+		size_t n = line_length(p);
+
+		if (begins_clause(p)) {
+			n = render_clause(r, p, &marks);
+			marks_done(&marks);
+		} else if ((name = named_clause(p))) {
+			n = render_named(r, p, name);
+		} else {
+			take_mark(p, ONLY_MARK, &marks.only);
+			take_mark(p, RAW_MARK, &marks.raw);
+			fwrite(p, 1, n, r->out);
+		}
+		p += n;
+	}
+	marks_done(&marks);
+}
+
+bool program_has_part(const struct program *program, const char *part)
+{
+	for (size_t i = 0; i < program->n_parts; i++)
+		if (!strcmp(program->parts[i]->script->part, part))
+			return true;
+	return false;
+}
+
+char *program_render(const struct program *program)
+{
+	char *text = NULL;
+	size_t size;
+	struct renderer r = {
+		.parts = program->parts,
+		.n_parts = program->n_parts,
+		.interval_ms = program->interval_ms,
+		.raw_tracepoints = program->raw_tracepoints,
+		.vendor = program->vendor,
+		.out = open_memstream(&text, &size),
+	};
+
+	if (!r.out)
+		abort();
+	render_script(&r, program->script, &program->filter);
+	for (size_t i = 0; i < program->n_parts; i++)
+		render_script(&r, program->parts[i], &program->filter);
+	fclose(r.out);
+	return text;
+}
+
+size_t program_waits(const struct script *script, struct wait_name **ret)
+{
+	struct wait_name *waits = NULL;
+	size_t n = 0;
+
+	for (const char *p = script->text; (p = strstr(p, EVENT_MARK)); p++) {
+		waits = xrealloc(waits, n + 1, sizeof(*waits));
+		read_event_line(p, &waits[n++]);
+	}
+	*ret = waits;
+	return n;
+}
+
+static void add_number(struct strings *list, uint64_t number)
+{
+	CLEANUP_FREE char *text = xasprintf("%" PRIu64, number);
+
+	strings_add(list, text);
+}
+
+void program_params(const struct filter *filter, uint32_t stopper, struct strings *ret)
+{
+	add_number(ret, filter->events);
+	for (size_t i = 0; i < PROGRAM_MAX_TGIDS; i += 2)
+		add_number(ret, (uint64_t)filter->tgids[i + 1] << 32 | filter->tgids[i]);
+	add_number(ret, filter->vcpu_base);
+	add_number(ret, filter->vcpu_mask);
+	add_number(ret, stopper);
+}
+
+int filter_add_vcpu(struct filter *filter, uint32_t vcpu)
+{
+	uint32_t base = filter->vcpu_base, shift;
+
+	if (!filter->vcpu_mask) {
+		filter->vcpu_base = vcpu;
+		filter->vcpu_mask = 1;
+		return 0;
+	}
+	if (vcpu >= base) {
+		if (vcpu - base >= PROGRAM_VCPU_SPAN)
+			return -ERANGE;
+		filter->vcpu_mask |= UINT64_C(1) << (vcpu - base);
+		return 0;
+	}
+	shift = base - vcpu;
+	if (shift >= PROGRAM_VCPU_SPAN || filter->vcpu_mask >> (PROGRAM_VCPU_SPAN - shift))
+		return -ERANGE;
+	filter->vcpu_base = vcpu;
+	filter->vcpu_mask = filter->vcpu_mask << shift | 1;
+	return 0;
+}

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+// The choice: from the facts of a kernel and the headers of the scripts to a plan, with a reason for everything.
+#include "plan/select.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool release_in_range(const struct script *s, struct version v)
+{
+	return version_compare(v, s->from) >= 0 && (!s->has_until || version_compare(v, s->until) < 0);
+}
+
+/* Where functions are looked for: in the script's module, or in the kernel itself where the module is built in. */
+struct place {
+	const struct kernel *k;
+	const char *module; /* "" for the kernel itself */
+};
+
+static struct place place_of(const struct kernel *k, const struct script *s, bool in_kernel)
+{
+	return (struct place){ k, !in_kernel && kernel_has_module(k, s->module) ? s->module : "" };
+}
+
+static bool symbol_is_here(struct place at, const struct symbol *symbol)
+{
+	return !strcmp(symbol->module, at.module);
+}
+
+static size_t count_symbols(struct place at, const char *name, bool clones, const struct symbol **ret_last)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < at.k->symbols.n; i++) {
+		const struct symbol *symbol = &at.k->symbols.items[i];
+
+		if (strcmp(symbol->base, name) || (symbol->clone != CLONE_NONE) != clones || !symbol_is_here(at, symbol))
+			continue;
+		*ret_last = symbol;
+		n++;
+	}
+	return n;
+}
+
+/* Is this name in use elsewhere, so that a probe by name may land on the wrong function? */
+static const struct symbol *find_namesake(struct place at, const char *name)
+{
+	for (size_t i = 0; i < at.k->symbols.n; i++)
+		if (!strcmp(at.k->symbols.items[i].name, name) && !symbol_is_here(at, &at.k->symbols.items[i]))
+			return &at.k->symbols.items[i];
+	return NULL;
+}
+
+/* The function and each clone of it have to take a probe, or else none does; NULL, or why not. */
+static char *why_not_probed(struct place at, const char *name)
+{
+	for (size_t i = 0; i < at.k->symbols.n; i++) {
+		const struct symbol *symbol = &at.k->symbols.items[i], *namesake;
+
+		if (strcmp(symbol->base, name) || !symbol_is_here(at, symbol))
+			continue;
+		namesake = find_namesake(at, symbol->name);
+		if (namesake)
+			return xasprintf("%s exists in %s as well: a probe may land there", symbol->name,
+					 *namesake->module ? namesake->module : "the kernel itself");
+		if (!symbol->traceable)
+			return xasprintf("%s cannot be traced (notrace)", symbol->name);
+	}
+	return NULL;
+}
+
+static bool has_function(struct place at, const char *name)
+{
+	const struct symbol *last;
+
+	return count_symbols(at, name, false, &last) || count_symbols(at, name, true, &last);
+}
+
+static void weaken(struct need_result *r, char *why)
+{
+	free(r->why);
+	r->why = why;
+	r->state = NEED_WEAK;
+}
+
+/* The arguments have to be those the script reads: BTF says so, or else the range that was measured. */
+static bool arguments_fit(const struct kernel *k, const struct script *s, const struct need *need, const char *name,
+			  struct need_result *r)
+{
+	CLEANUP_FREE char *found = kernel_arguments(k, need->in_kernel ? "vmlinux" : s->module, name);
+
+	if (!need->args)
+		return true;
+	if (found && strcmp(found, need->args)) {
+		r->why = xasprintf("%s takes (%s), not (%s)", name, found, need->args);
+		return false;
+	}
+	if (found)
+		return true;
+	if (!release_in_range(s, k->version)) {
+		r->why = xasprintf("no BTF says what %s takes, and %s is out of the range %s", name, k->release, s->range);
+		return false;
+	}
+	r->why = xasprintf("no BTF says what %s takes: taken from the range %s", name, s->range);
+	return true;
+}
+
+/* Resolves one name; false where it cannot be probed, with r->why. */
+static bool resolve_name(const struct kernel *k, const struct script *s, const struct need *need, const char *name,
+			 struct need_result *r)
+{
+	struct place at = place_of(k, s, need->in_kernel);
+	const struct symbol *whole = NULL, *clone = NULL;
+	bool loaded = need->in_kernel || kernel_has_module(k, s->module);
+	size_t n_whole = count_symbols(at, name, false, &whole), n_clones = count_symbols(at, name, true, &clone);
+
+	if (!n_whole && !n_clones) {
+		r->why = xasprintf("there is no function %s%s%s%s", name, loaded ? "" : " (module ", loaded ? "" : s->module,
+				   loaded ? "" : " is not loaded)");
+		return false;
+	}
+	if (n_whole > 1) {
+		r->why = xasprintf("there are %zu functions %s", n_whole, name);
+		return false;
+	}
+	r->why = why_not_probed(at, name);
+	if (r->why)
+		return false;
+	if (!k->have_kprobes) {
+		r->why = xstrdup("the kernel has no kprobes");
+		return false;
+	}
+	if (!arguments_fit(k, s, need, name, r))
+		return false;
+	r->state = NEED_MET;
+	if (whole)
+		strings_add(&r->functions, whole->name);
+	for (size_t i = 0; i < k->symbols.n; i++) {
+		const struct symbol *symbol = &k->symbols.items[i];
+
+		if (strcmp(symbol->base, name) || symbol->clone == CLONE_NONE || !symbol_is_here(at, symbol))
+			continue;
+		strings_add(&r->functions, symbol->name);
+		weaken(r, symbol->clone == CLONE_PART
+				  ? xasprintf("the compiler split %s: calls that stay in the inlined part are not seen", symbol->name)
+				  : xasprintf("the compiler made the clone %s: its arguments are not certain", symbol->name));
+	}
+	return true;
+}
+
+static void resolve_function(const struct kernel *k, const struct script *s, const struct need *need, struct need_result *r)
+{
+	if (need->marker && !has_function(place_of(k, s, need->in_kernel), need->marker)) {
+		r->state = NEED_NOT_APPLICABLE;
+		r->why = xasprintf("this kernel has no %s: built without it", need->marker);
+		return;
+	}
+	for (size_t i = 0; i < need->names.n; i++) {
+		free(r->why);
+		r->why = NULL;
+		if (resolve_name(k, s, need, need->names.items[i], r))
+			return;
+	}
+}
+
+static void resolve_need(const struct kernel *k, const struct script *s, const struct need *need, struct need_result *r)
+{
+	const char *object = need->names.items[0];
+	CLEANUP_FREE char *why = NULL;
+
+	*r = (struct need_result){ .state = NEED_UNMET };
+	switch (need->kind) {
+	case NEED_FUNC:
+		resolve_function(k, s, need, r);
+		return;
+	case NEED_NO_FUNC:
+		if (has_function(place_of(k, s, false), object))
+			r->why = xasprintf("there is %s: the kernel is of another range", object);
+		else
+			r->state = NEED_MET;
+		return;
+	case NEED_MEMBER:
+		if (!kernel_member(k, s->module, object, &r->offset_bytes, &why))
+			r->state = NEED_MET;
+		break;
+	case NEED_TRACEPOINT:
+		if (!kernel_tracepoint(k, object, &need->fields, &why)) {
+			r->state = NEED_MET;
+			strings_add(&r->functions, object);
+		}
+		break;
+	}
+	if (why)
+		r->why = xasprintf("%s: %s", object, why);
+}
+
+/* ---- claims ---- */
+
+/* The worst of the needs of a claim. One that does not apply is no hindrance, unless the claim stands on it. */
+static enum need_state claim_state(const struct verdict *v, const struct claim *claim, const struct need_result **ret_worst)
+{
+	enum need_state worst = NEED_MET;
+
+	*ret_worst = NULL;
+	for (size_t i = 0; i < claim->n_needs; i++) {
+		const struct need_result *r = &v->needs[claim->needs[i]];
+
+		if (r->state == NEED_NOT_APPLICABLE && i)
+			continue;
+		if (r->state < worst || (r->why && !*ret_worst)) {
+			worst = r->state < worst ? r->state : worst;
+			*ret_worst = r;
+		}
+	}
+	return worst;
+}
+
+static void take_functions(const struct verdict *v, const struct claim *claim, struct strings *functions)
+{
+	for (size_t i = 0; i < claim->n_needs; i++) {
+		const struct need_result *r = &v->needs[claim->needs[i]];
+
+		for (size_t j = 0; j < r->functions.n; j++)
+			if (!strings_have(functions, r->functions.items[j]))
+				strings_add(functions, r->functions.items[j]);
+	}
+}
+
+static struct source_result *find_source(struct verdict *v, const char *event, const char *source)
+{
+	for (size_t i = 0; i < v->n_sources; i++)
+		if (!strcmp(v->sources[i].event, event) && !strcmp(v->sources[i].source, source))
+			return &v->sources[i];
+	v->sources = xrealloc(v->sources, v->n_sources + 1, sizeof(*v->sources));
+	v->sources[v->n_sources] = (struct source_result){ .event = event, .source = source };
+	return &v->sources[v->n_sources++];
+}
+
+static void judge_claim(struct verdict *v, const struct claim *claim, const char *source)
+{
+	struct source_result *result = find_source(v, claim->event, source);
+	const struct need_result *worst;
+	bool applies = v->needs[claim->needs[0]].state != NEED_NOT_APPLICABLE; /* whatever else is unmet */
+	enum need_state state = claim_state(v, claim, &worst);
+
+	if (result->claim) /* a better one holds */
+		return;
+	if (state == NEED_UNMET || state == NEED_NOT_APPLICABLE) {
+		const struct need_result *reason = applies ? worst : &v->needs[claim->needs[0]];
+
+		if (!result->why)
+			result->why = xstrdup(reason && reason->why ? reason->why : "a need is not met");
+		result->not_applicable |= !applies;
+		return;
+	}
+	result->claim = claim;
+	result->not_applicable = false;
+	result->fidelity = state == NEED_WEAK ? FIDELITY_INFERRED : claim->fidelity;
+	if (claim->note) {
+		char *why = result->why ? xasprintf("%s (%s)", claim->note, result->why) : xstrdup(claim->note);
+
+		free(result->why);
+		result->why = why;
+	} else if (worst && worst->why && !result->why) {
+		result->why = xstrdup(worst->why);
+	}
+	take_functions(v, claim, &result->functions);
+}
+
+/* The vendor: the one whose module is loaded. Both at once serve no machine; then it is the first. */
+static const char *loaded_vendor(const struct kernel *k, const struct script *s)
+{
+	for (size_t i = 0; i < s->n_vendors; i++)
+		if (kernel_has_module(k, s->vendors[i].module))
+			return s->vendors[i].source;
+	return NULL;
+}
+
+/* Is the source that of a vendor whose module is not loaded, while another one's is? */
+static bool is_other_vendor(const struct kernel *k, const struct script *s, const char *source)
+{
+	for (size_t i = 0; i < s->n_vendors; i++)
+		if (!strcmp(s->vendors[i].source, source))
+			return loaded_vendor(k, s) && !kernel_has_module(k, s->vendors[i].module);
+	return false;
+}
+
+static size_t count_fidelity(const struct verdict *v, enum fidelity fidelity)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n_sources; i++)
+		n += v->sources[i].fidelity == fidelity;
+	return n;
+}
+
+static void judge_script(const struct kernel *k, const struct script *s, struct verdict *v)
+{
+	*v = (struct verdict){ .script = s, .in_range = release_in_range(s, k->version) };
+	v->needs = xcalloc(s->n_needs, sizeof(*v->needs));
+	if (!strings_have(&s->archs, k->arch)) {
+		CLEANUP_FREE char *archs = strings_join(&s->archs, ", ");
+
+		v->reason = xasprintf("made for %s, the kernel is %s", archs, k->arch);
+		return;
+	}
+	for (size_t i = 0; i < s->n_needs; i++)
+		resolve_need(k, s, &s->needs[i], &v->needs[i]);
+	for (size_t i = 0; i < s->n_claims; i++)
+		for (size_t j = 0; j < s->claims[i].sources.n; j++)
+			if (!is_other_vendor(k, s, s->claims[i].sources.items[j]))
+				judge_claim(v, &s->claims[i], s->claims[i].sources.items[j]);
+	v->fits = count_fidelity(v, FIDELITY_EXACT) || count_fidelity(v, FIDELITY_INFERRED);
+	if (!v->fits)
+		v->reason = xstrdup(v->n_sources && v->sources[0].why ? v->sources[0].why : "nothing of it can be probed");
+}
+
+/* Is a better than b? More exact, then more inferred, then in range, then the younger range. */
+static bool is_better(const struct verdict *a, const struct verdict *b)
+{
+	size_t exact_a = count_fidelity(a, FIDELITY_EXACT), exact_b = count_fidelity(b, FIDELITY_EXACT);
+	size_t inferred_a = count_fidelity(a, FIDELITY_INFERRED), inferred_b = count_fidelity(b, FIDELITY_INFERRED);
+
+	if (exact_a != exact_b)
+		return exact_a > exact_b;
+	if (inferred_a != inferred_b)
+		return inferred_a > inferred_b;
+	if (a->in_range != b->in_range)
+		return a->in_range;
+	return version_compare(a->script->from, b->script->from) > 0;
+}
+
+/* NULL: is it a script that is run by itself? */
+static bool is_part(const struct script *s, const char *part)
+{
+	return part ? s->part && !strcmp(s->part, part) : !s->part;
+}
+
+static char *losing_reason(const struct verdict *loser, const struct verdict *winner)
+{
+	for (size_t i = 0; i < loser->n_sources; i++)
+		if (loser->sources[i].fidelity != FIDELITY_EXACT && loser->sources[i].why && !loser->sources[i].not_applicable)
+			return xasprintf("%s gives more: here %s (%s) is %s: %s", winner->script->name, loser->sources[i].event,
+					 loser->sources[i].source, fidelity_name(loser->sources[i].fidelity),
+					 loser->sources[i].why);
+	return xasprintf("%s gives as much and its range is nearer", winner->script->name);
+}
+
+/* Chooses among the scripts, or among the parts of one name, and gives each of them its reason. */
+static const struct verdict *choose(const struct kernel *kernel, struct verdict *verdicts, size_t n, const char *part)
+{
+	struct verdict *best = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (verdicts[i].fits && is_part(verdicts[i].script, part) && (!best || is_better(&verdicts[i], best)))
+			best = &verdicts[i];
+	if (!best)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (verdicts[i].fits && is_part(verdicts[i].script, part) && &verdicts[i] != best)
+			verdicts[i].reason = losing_reason(&verdicts[i], best);
+	best->chosen = true;
+	best->reason = best->in_range ? xasprintf("the functions and types fit, and %s is in its range %s", kernel->release,
+						   best->script->range)
+				      : xasprintf("the functions and types fit, though %s is out of its range %s", kernel->release,
+						   best->script->range);
+	return best;
+}
+
+void plan_make(const struct kernel *kernel, const struct script *scripts, size_t n_scripts, struct plan *ret)
+{
+	struct plan plan = { .kernel = kernel, .n_verdicts = n_scripts };
+
+	plan.verdicts = xcalloc(n_scripts, sizeof(*plan.verdicts));
+	for (size_t i = 0; i < n_scripts; i++) {
+		judge_script(kernel, &scripts[i], &plan.verdicts[i]);
+		if (!plan.vendor && strings_have(&scripts[i].archs, kernel->arch))
+			plan.vendor = loaded_vendor(kernel, &scripts[i]);
+	}
+	plan.chosen = choose(kernel, plan.verdicts, n_scripts, NULL);
+	for (size_t i = 0; i < n_scripts; i++)
+		if (scripts[i].part && plan.verdicts[i].fits && !plan.verdicts[i].reason)
+			choose(kernel, plan.verdicts, n_scripts, scripts[i].part);
+	*ret = plan;
+}
+
+const struct verdict *plan_find_part(const struct plan *plan, const char *part)
+{
+	for (size_t i = 0; i < plan->n_verdicts; i++)
+		if (plan->verdicts[i].chosen && is_part(plan->verdicts[i].script, part))
+			return &plan->verdicts[i];
+	return NULL;
+}
+
+const char *plan_why_no_part(const struct plan *plan, const char *part)
+{
+	for (size_t i = 0; i < plan->n_verdicts; i++)
+		if (is_part(plan->verdicts[i].script, part))
+			return plan->verdicts[i].reason;
+	return "there is no such part among the scripts";
+}
+
+void plan_done(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_verdicts; i++) {
+		struct verdict *v = &plan->verdicts[i];
+
+		for (size_t j = 0; j < v->script->n_needs; j++) {
+			strings_done(&v->needs[j].functions);
+			free(v->needs[j].why);
+		}
+		for (size_t j = 0; j < v->n_sources; j++) {
+			strings_done(&v->sources[j].functions);
+			free(v->sources[j].why);
+		}
+		free(v->needs);
+		free(v->sources);
+		free(v->reason);
+	}
+	free(plan->verdicts);
+	*plan = (struct plan){ 0 };
+}
+
+enum fidelity plan_event_fidelity(const struct verdict *v, const char *event)
+{
+	enum fidelity worst = FIDELITY_EXACT;
+	bool any = false;
+
+	for (size_t i = 0; i < v->n_sources; i++) {
+		if (strcmp(v->sources[i].event, event) || v->sources[i].not_applicable)
+			continue;
+		any = true;
+		if (v->sources[i].fidelity < worst)
+			worst = v->sources[i].fidelity;
+	}
+	return any ? worst : FIDELITY_ABSENT;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// The records of the common schema, version 1, and the tables that are the schema: names, types, units, help.
+// Writers, the JSON Schema and kvmwait-schema(7) follow from the tables.
+#ifndef KVMWAIT_RECORD_EVENT_H
+#define KVMWAIT_RECORD_EVENT_H
+
+#include "base/util.h"
+
+#include <jansson.h>
+
+#define SCHEMA_VERSION 1
+#define COMM_BYTES 16
+#define NAME_BYTES 16
+#define CLEAN_COMM_BYTES (4 * COMM_BYTES + 1)
+#define CALLERS_MAX 32 /* names in the chain of a wait */
+
+/* One event. All fields as the kernel gave them; comm may hold any bytes up to its first NUL. */
+struct wait_event {
+	uint64_t ts_ns; /* CLOCK_BOOTTIME */
+	int64_t target; /* the guest's value, or -1 */
+	int64_t vcpu;
+	uint32_t cpu, pid, tid;
+	char comm[COMM_BYTES + 1];
+	char event[NAME_BYTES]; /* the bytes behind it are 0, as those of source: names are compared whole */
+	char source[NAME_BYTES];
+	const char *vm; /* name of the VM, borrowed; NULL: the TGID stands for it */
+	const struct strings *callers; /* the probed function, its caller, and so on; borrowed; NULL: not asked for */
+};
+
+/* What KVM's own wake-up tracepoint told of a HLT. */
+enum halt_kind {
+	HALT_NONE, /* nothing: it is no HLT, or KVM did not wait for it */
+	HALT_POLLED,
+	HALT_BLOCKED,
+	HALT_KINDS,
+};
+extern const char *const halt_names[HALT_KINDS];
+
+/* How a wait ended. */
+enum outcome_end {
+	OUTCOME_RUN,	/* the vCPU entered the guest again */
+	OUTCOME_USER,	/* KVM handed it to user space: a HLT without a local APIC in the kernel, or a signal */
+	OUTCOME_GONE,	/* the thread ended */
+	OUTCOME_UNSEEN, /* it was not received, or the trace ended first: no other field holds */
+	OUTCOME_ENDS,
+};
+extern const char *const outcome_end_names[OUTCOME_ENDS];
+
+/* What followed one wait: that of the same tid with ts_ns equal to wait_ns. */
+struct outcome_event {
+	uint64_t ts_ns; /* the end of it */
+	uint64_t wait_ns;
+	int64_t vcpu;
+	int64_t boosted; /* vCPU id that was boosted; -1: none, or a thread whose id is not known */
+	uint64_t halt_ns, off_ns, ready_ns;
+	uint32_t cpu, cpu_before, pid, tid, boosted_tid;
+	enum halt_kind halt;
+	enum outcome_end end;
+	char event[NAME_BYTES]; /* of the wait; empty where that was not received */
+	char source[NAME_BYTES];
+	const char *vm; /* as in struct wait_event */
+};
+
+/* What the scheduler did with the threads of vCPUs, and with others on their CPUs. */
+enum sched_kind {
+	SCHED_VCPU,   /* the thread has begun to run a vCPU */
+	SCHED_SWITCH, /* the thread leaves the CPU to another */
+	SCHED_READY,  /* a vCPU's thread is runnable on a CPU: woken, or moved */
+	SCHED_GONE,   /* a vCPU's thread ends */
+	SCHED_BLIND,  /* no line: from here on lines of this CPU are missing, */
+	SCHED_SIGHT,  /* and from here on no longer */
+	SCHED_KINDS,
+};
+
+struct sched_event {
+	uint64_t ts_ns;
+	uint64_t seq; /* of the lines of this CPU */
+	int64_t vcpu;	/* VCPU */
+	uint32_t vcpus; /* VCPU: how many its VM has */
+	uint32_t cpu, pid, tid; /* READY: no pid */
+	uint32_t at;		/* READY: the CPU it waits for */
+	uint32_t next;		/* SWITCH: who has the CPU now */
+	uint32_t now;		/* READY: who has it, where that is known */
+	bool runnable;		/* SWITCH: the thread could run on */
+	bool now_known, live;	/* READY; live: the switches of that CPU have been told */
+	enum sched_kind kind;
+	char comm[COMM_BYTES + 1]; /* VCPU, SWITCH: of the thread */
+	const char *vm;		   /* VCPU: as in struct wait_event */
+};
+
+enum record_type {
+	RECORD_META,
+	RECORD_WAIT,
+	RECORD_OUTCOME,
+	RECORD_LOST,
+	RECORD_END,
+	RECORD_STAT,
+	RECORD_PLAN,
+	RECORD_BLAME,
+	RECORD_TYPES,
+	RECORD_SCHED = RECORD_TYPES, /* never leaves: it has no schema */
+};
+
+/* A record: a wait, an outcome or what the scheduler did, or any other as the object it is in JSON. */
+struct record {
+	enum record_type type;
+	union {
+		uint64_t ts_ns; /* of wait, outcome and sched, which begin with it */
+		struct wait_event wait;
+		struct outcome_event outcome;
+		struct sched_event sched;
+	};
+	json_t *object; /* owned by whoever made the record */
+};
+
+enum field_type {
+	FIELD_STRING,
+	FIELD_INTEGER,
+	FIELD_BOOLEAN,
+	FIELD_INTEGERS, /* a list */
+	FIELD_STRINGS,
+	FIELD_OBJECT, /* with fields of its own */
+	FIELD_OBJECTS,
+};
+
+struct field {
+	const char *name;
+	enum field_type type;
+	const char *unit; /* or NULL */
+	const char *help;
+	bool optional;
+	const struct field *fields; /* of an object; ends with a nameless one */
+};
+
+struct record_schema {
+	const char *name;
+	const char *help;
+	const struct field *fields; /* ends with a nameless one */
+};
+extern const struct record_schema record_schemas[RECORD_TYPES];
+
+struct event_kind {
+	const char *name;
+	unsigned int bit; /* in the filter of a script */
+	const char *help;
+};
+extern const struct event_kind event_kinds[];
+extern const size_t n_event_kinds;
+
+/* The bit of an event, or 0. */
+unsigned int event_bit(const char *name);
+
+/* A count in an object of a stranger's: 0 where it is missing, negative or no number. */
+uint64_t json_count(json_t *object, const char *field);
+/* A list of strings as a JSON array; the caller owns it. */
+json_t *strings_json(const struct strings *list);
+
+/* How a stream was received, for its end record. */
+struct balance {
+	uint64_t counted, received, malformed, late;
+	uint64_t outcomes; /* of the received */
+	uint64_t lost;	     /* reported by bpftrace, and unreported */
+	uint64_t unreported; /* counted by the kernel, never received, and never reported as lost */
+	bool have_counted;   /* counted is known */
+};
+/* At the end: what the kernel counted and nobody received is lost, reported or not. */
+void balance_settle(struct balance *b);
+/* counted - received - lost. */
+int64_t balance_off(const struct balance *b);
+/* The end record without clock and command; the caller owns it. */
+json_t *balance_json(const struct balance *b, const char *why);
+
+/* The JSON Schema (draft 2020-12) of one record, any type; the caller drops the reference. */
+json_t *schema_json(void);
+
+/*
+ * Text that a guest or a user chose, made fit to print: printable UTF-8 stays, a backslash is doubled, any
+ * other byte becomes \xNN. Nothing is lost. size_out must hold 4 * n + 1. Returns the length.
+ */
+size_t text_clean(const char *text, size_t n, char *out);
+/* Undoes it. Returns the length, or -EINVAL where the text is not of that form or does not fit. */
+int text_restore(const char *clean, char *out, size_t out_size);
+/* Cleaned; NULL is "". The caller frees. */
+char *text_cleaned(const char *text);
+/* Of a file of anybody's, where it should stand cleaned already: made sure of. Likewise. */
+char *text_recleaned(const char *text);
+
+/* The name of a wait's thread as text_clean() has it: that of the event itself where nothing has to be cleaned. */
+const char *wait_comm(const struct wait_event *w, char clean[CLEAN_COMM_BYTES], size_t *ret_n);
+/* Does the outcome belong to a HLT? Without its wait, KVM's wake-up decides. */
+bool outcome_is_halt(const struct outcome_event *o);
+
+#endif

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lines that every script prints, and bpftrace's own among them.
+#include "record/wire.h"
+
+#include "base/digits.h"
+
+#include <string.h>
+
+#define BEGIN_MARK "kvmwait-wire "
+#define PART_MARK "kvmwait-part "
+#define COUNTED_MARK "@counted: "
+
+struct cursor {
+	const char *p, *end;
+};
+
+/* Reads digits and the one space (or the end) behind them. */
+static inline bool take_u64(struct cursor *c, uint64_t *ret)
+{
+	const char *p = digits_take(c->p, c->end, ret);
+
+	if (!p)
+		return false;
+	c->p = p;
+	if (p == c->end)
+		return true;
+	c->p++;
+	return *p == ' ';
+}
+
+static bool take_u32(struct cursor *c, uint32_t *ret)
+{
+	uint64_t value;
+
+	if (!take_u64(c, &value) || value > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)value;
+	return true;
+}
+
+static bool take_i64(struct cursor *c, int64_t *ret)
+{
+	bool negative = c->p < c->end && *c->p == '-';
+	uint64_t magnitude;
+
+	c->p += negative;
+	if (!take_u64(c, &magnitude) || magnitude > (uint64_t)INT64_MAX + negative)
+		return false;
+	*ret = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+	return true;
+}
+
+/* A byte of a name: small letters, digits, underscores. */
+static bool is_name_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* An event's or a source's name. */
+static bool take_name(struct cursor *c, char *ret)
+{
+	size_t n = 0;
+
+	memset(ret, 0, NAME_BYTES);
+	while (c->p < c->end && *c->p != ' ') {
+		if (n + 1 >= NAME_BYTES || !is_name_byte(*c->p))
+			return false;
+		ret[n++] = *c->p++;
+	}
+	return n && c->p++ < c->end;
+}
+
+/* The value of a hex digit and 1; 0 of any other byte. */
+static const int8_t hex_values[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+	['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+static int hex_value(char c)
+{
+	return hex_values[(unsigned char)c] - 1;
+}
+
+/* COMM_BYTES bytes in hex with a space between them, as bpftrace prints them. */
+static bool take_comm_spaced(const char *p, char *ret)
+{
+	int bad = 0;
+
+	for (size_t i = 0; i < COMM_BYTES; i++) {
+		int high = hex_value(p[3 * i]), low = hex_value(p[3 * i + 1]);
+
+		bad |= high | low | -(i + 1 < COMM_BYTES && p[3 * i + 2] != ' ');
+		ret[i] = (char)((unsigned int)high << 4 | (unsigned int)low); /* -1 does no harm: it is told at the end */
+	}
+	ret[COMM_BYTES] = '\0';
+	return bad >= 0;
+}
+
+/* A number of 64 bits in hex up to `end`: eight bytes as they lie in memory of little-endian machines. */
+static bool take_comm_number(const char *p, const char *end, char *ret)
+{
+	uint64_t value = 0;
+	int bad = 0;
+
+	if (p == end || end - p > 16)
+		return false;
+	for (; p < end; p++) {
+		bad |= hex_value(*p);
+		value = value << 4 | ((unsigned int)hex_value(*p) & 15);
+	}
+	for (size_t i = 0; i < 8; i++)
+		ret[i] = (char)(value >> 8 * i);
+	return bad >= 0;
+}
+
+/* Does the line end with a comm as numbers? Then a dot shows that no digit is missing. */
+static bool ends_with_numbers(const struct cursor *c)
+{
+	return c->p < c->end && c->end[-1] == '.';
+}
+
+/* COMM_BYTES bytes as two numbers, "HEX:HEX.", or in hex, with or without a space between them; nothing may follow. */
+static bool take_comm(struct cursor *c, char *ret)
+{
+	const char *colon = ends_with_numbers(c) ? memchr(c->p, ':', (size_t)(c->end - c->p)) : NULL;
+
+	if (colon) {
+		ret[COMM_BYTES] = '\0';
+		return take_comm_number(c->p, colon, ret) && take_comm_number(colon + 1, c->end - 1, ret + 8);
+	}
+	if (c->end - c->p == 3 * COMM_BYTES - 1)
+		return take_comm_spaced(c->p, ret);
+	for (size_t i = 0; i < COMM_BYTES; i++) {
+		int high, low;
+
+		if (i && c->p < c->end && *c->p == ' ')
+			c->p++;
+		if (c->end - c->p < 2)
+			return false;
+		high = hex_value(*c->p++);
+		low = hex_value(*c->p++);
+		if (high < 0 || low < 0)
+			return false;
+		ret[i] = (char)(high << 4 | low);
+	}
+	ret[COMM_BYTES] = '\0';
+	return c->p == c->end;
+}
+
+static bool take_when(struct cursor *c, struct wait_event *w)
+{
+	return take_u64(c, &w->ts_ns) && take_u32(c, &w->cpu) && w->ts_ns <= INT64_MAX;
+}
+
+static bool take_who(struct cursor *c, struct wait_event *w)
+{
+	return take_u32(c, &w->pid) && take_u32(c, &w->tid) && take_i64(c, &w->vcpu) && take_name(c, w->event) &&
+	       take_name(c, w->source) && event_bit(w->event) && w->vcpu >= 0;
+}
+
+/* ---- waits whose like was there before ---- */
+
+/*
+ * What stands in a line but its time, CPU and target comes again and again: a thread has one name and few events. So
+ * the text around the target is looked up among those that were read, byte for byte, before it is read once more.
+ */
+#define KNOWN_MOST 4096u
+#define COMM_TEXT_BYTES (3 * COMM_BYTES - 1) /* with spaces, as bpftrace prints it; two numbers are shorter */
+#define WHO_TEXT_BYTES 80u		     /* PID TID VCPU EVENT SOURCE, and the space behind it */
+
+static struct known {
+	size_t n, comm_n; /* of who; 0: nothing is known here; and of comm */
+	char who[WHO_TEXT_BYTES], comm[COMM_TEXT_BYTES];
+	struct wait_event wait;
+} known[KNOWN_MOST];
+
+/* The parts of a line behind its time and CPU. */
+struct parts {
+	struct cursor who, target, comm;
+};
+
+/* False where the line is of another form than most. */
+static bool find_parts(const struct cursor *c, struct parts *ret)
+{
+	bool numbers = ends_with_numbers(c);
+	const char *comm, *target;
+
+	if (c->end - c->p < (numbers ? 16 : (ptrdiff_t)COMM_TEXT_BYTES + 10))
+		return false;
+	comm = c->end - (numbers ? 1 : COMM_TEXT_BYTES);
+	while (comm > c->p && comm[-1] != ' ')
+		comm--;
+	if (comm == c->p || c->end - comm > (ptrdiff_t)COMM_TEXT_BYTES)
+		return false;
+	for (target = comm - 1; target > c->p && target[-1] != ' ';)
+		target--;
+	ret->who = (struct cursor){ c->p, target };
+	ret->target = (struct cursor){ target, comm - 1 };
+	ret->comm = (struct cursor){ comm, c->end };
+	return comm[-1] == ' ' && target - c->p >= 8 && target - c->p <= (ptrdiff_t)WHO_TEXT_BYTES;
+}
+
+static struct known *known_at(const struct cursor *who)
+{
+	uint64_t h = 0, word;
+
+	for (const char *p = who->p; who->end - p > 8; p += 8) {
+		memcpy(&word, p, sizeof(word));
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+	memcpy(&word, who->end - 8, sizeof(word));
+	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return &known[(h >> 32) % KNOWN_MOST];
+}
+
+/* Reads what is not known yet. */
+static bool learn(struct known *k, const struct parts *parts)
+{
+	struct cursor who = parts->who, comm = parts->comm;
+
+	k->n = 0;
+	if (!take_who(&who, &k->wait) || who.p != who.end || !take_comm(&comm, k->wait.comm))
+		return false;
+	k->n = (size_t)(parts->who.end - parts->who.p);
+	k->comm_n = (size_t)(parts->comm.end - parts->comm.p);
+	memcpy(k->who, parts->who.p, k->n);
+	memcpy(k->comm, parts->comm.p, k->comm_n);
+	return true;
+}
+
+static bool recall(struct cursor *c, struct wait_event *w)
+{
+	struct parts parts;
+	struct known *k;
+	size_t n;
+
+	if (!find_parts(c, &parts))
+		return false;
+	k = known_at(&parts.who);
+	n = (size_t)(parts.who.end - parts.who.p);
+	if ((k->n != n || memcmp(k->who, parts.who.p, n) || k->comm_n != (size_t)(parts.comm.end - parts.comm.p) ||
+	     memcmp(k->comm, parts.comm.p, k->comm_n)) && !learn(k, &parts))
+		return false;
+	k->wait.ts_ns = w->ts_ns;
+	k->wait.cpu = w->cpu;
+	*w = k->wait;
+	return take_i64(&parts.target, &w->target) && parts.target.p == parts.target.end;
+}
+
+static bool take_wait(struct cursor *c, struct wait_event *w)
+{
+	if (!take_when(c, w))
+		return false;
+	if (recall(c, w))
+		return true;
+	w->vm = NULL;
+	w->callers = NULL;
+	return take_who(c, w) && take_i64(c, &w->target) && take_comm(c, w->comm);
+}
+
+/* How a wait ended; only the ends that a script can see. */
+static bool take_end(struct cursor *c, enum outcome_end *ret)
+{
+	char name[NAME_BYTES];
+
+	if (!take_name(c, name))
+		return false;
+	for (int i = 0; i < OUTCOME_UNSEEN; i++) {
+		if (strcmp(outcome_end_names[i], name))
+			continue;
+		*ret = (enum outcome_end)i;
+		return true;
+	}
+	return false;
+}
+
+static bool take_outcome(struct cursor *c, struct outcome_event *o)
+{
+	uint32_t halt;
+
+	*o = (struct outcome_event){ 0 };
+	if (!take_u64(c, &o->ts_ns) || !take_u64(c, &o->wait_ns) || !take_u32(c, &o->cpu) || !take_u32(c, &o->pid) ||
+	    !take_u32(c, &o->tid) || !take_i64(c, &o->vcpu) || !take_end(c, &o->end) || !take_u32(c, &halt) ||
+	    !take_u64(c, &o->halt_ns) || !take_i64(c, &o->boosted) || !take_u32(c, &o->boosted_tid) || !take_u64(c, &o->off_ns) ||
+	    !take_u64(c, &o->ready_ns) || !take_u32(c, &o->cpu_before) || c->p != c->end || c->end[-1] == ' ' || halt >= HALT_KINDS)
+		return false;
+	o->halt = (enum halt_kind)halt;
+	return o->vcpu >= 0 && o->boosted >= -1 && o->ts_ns <= INT64_MAX && o->wait_ns <= o->ts_ns && o->halt_ns <= INT64_MAX &&
+	       o->off_ns <= INT64_MAX && o->ready_ns <= INT64_MAX;
+}
+
+static bool is_time(uint64_t ts_ns)
+{
+	return ts_ns <= INT64_MAX;
+}
+
+/* What all of them begin with. */
+static bool take_sched_head(struct cursor *c, enum sched_kind kind, struct sched_event *s)
+{
+	*s = (struct sched_event){ .kind = kind };
+	return take_u64(c, &s->ts_ns) && take_u64(c, &s->seq) && take_u32(c, &s->cpu) && is_time(s->ts_ns);
+}
+
+static bool take_sched_vcpu(struct cursor *c, struct sched_event *s)
+{
+	return take_sched_head(c, SCHED_VCPU, s) && take_u32(c, &s->pid) && take_u32(c, &s->tid) && take_i64(c, &s->vcpu) &&
+	       take_u32(c, &s->vcpus) && take_comm(c, s->comm) && s->vcpu >= 0;
+}
+
+static bool take_sched_switch(struct cursor *c, struct sched_event *s)
+{
+	uint64_t state;
+
+	if (!take_sched_head(c, SCHED_SWITCH, s) || !take_u32(c, &s->pid) || !take_u32(c, &s->tid) || !take_u64(c, &state) ||
+	    !take_u32(c, &s->next) || !take_comm(c, s->comm))
+		return false;
+	s->runnable = !(state & 0xff);
+	return true;
+}
+
+static bool take_sched_ready(struct cursor *c, struct sched_event *s)
+{
+	uint64_t now;
+	uint32_t live;
+
+	if (!take_sched_head(c, SCHED_READY, s) || !take_u32(c, &s->tid) || !take_u32(c, &s->at) || !take_u64(c, &now) ||
+	    !take_u32(c, &live) || c->p != c->end || c->end[-1] == ' ' || live > 1 || now > UINT32_MAX)
+		return false;
+	s->now_known = now != 0;
+	s->now = now ? (uint32_t)now - 1 : 0;
+	s->live = live;
+	return true;
+}
+
+static bool take_sched_gone(struct cursor *c, struct sched_event *s)
+{
+	return take_sched_head(c, SCHED_GONE, s) && take_u32(c, &s->pid) && take_u32(c, &s->tid) && c->p == c->end && c->end[-1] != ' ';
+}
+
+static bool take_mark(struct cursor *c, const char *mark)
+{
+	size_t n = strlen(mark);
+
+	if ((size_t)(c->end - c->p) < n || memcmp(c->p, mark, n))
+		return false;
+	c->p += n;
+	return true;
+}
+
+/* The rest of the line. */
+static bool take_rest(struct cursor *c, char *ret, size_t size)
+{
+	size_t n = (size_t)(c->end - c->p);
+
+	if (!n || n >= size || memchr(c->p, '\0', n))
+		return false;
+	memcpy(ret, c->p, n);
+	ret[n] = '\0';
+	return true;
+}
+
+static bool take_begin(struct cursor *c, char *script, size_t size)
+{
+	uint64_t wire;
+
+	return take_u64(c, &wire) && wire == 1 && take_rest(c, script, size);
+}
+
+/* The number and nothing behind it; less the first line, which is counted as well. */
+static bool take_counted(struct cursor *c, uint64_t *ret)
+{
+	uint64_t counted;
+
+	if (!take_u64(c, &counted) || c->p != c->end || c->end[-1] == ' ' || !counted)
+		return false;
+	*ret = counted - 1;
+	return true;
+}
+
+/* "Lost 42 events", in whatever words a version of bpftrace puts around it. */
+static bool take_lost(struct cursor *c, uint64_t *ret)
+{
+	take_mark(c, "WARNING: "); /* from 0.24 on */
+	return take_mark(c, "Lost ") && take_u64(c, ret) && take_mark(c, "events");
+}
+
+/* An address in hex; bpftrace adds a name of its own behind it. */
+static bool take_frame(struct cursor *c, uint64_t *ret)
+{
+	const char *start;
+	uint64_t address = 0;
+
+	while (c->p < c->end && (*c->p == '\t' || *c->p == ' '))
+		c->p++;
+	for (start = c->p; c->p < c->end && hex_value(*c->p) >= 0; c->p++) {
+		if (c->p - start == 16)
+			return false;
+		address = address << 4 | (uint64_t)hex_value(*c->p);
+	}
+	*ret = address;
+	return c->p - start >= 8 && (c->p == c->end || *c->p == ' ');
+}
+
+/* The lines of what the scheduler did, by their first letter: one with which no word ends that stands in a line. */
+static const struct {
+	char letter;
+	bool (*take)(struct cursor *c, struct sched_event *s);
+} sched_lines[] = {
+	{ 'u', take_sched_vcpu },
+	{ 's', take_sched_switch },
+	{ 'r', take_sched_ready },
+	{ 'g', take_sched_gone },
+};
+
+/* True where it is one of these, whole or not. */
+static bool take_sched(struct cursor *c, struct wire_line *ret)
+{
+	if (c->end - c->p < 2 || c->p[1] != ' ')
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(sched_lines); i++) {
+		if (*c->p != sched_lines[i].letter)
+			continue;
+		c->p += 2;
+		ret->record.type = RECORD_SCHED;
+		ret->kind = sched_lines[i].take(c, &ret->record.sched) ? WIRE_SCHED : WIRE_MALFORMED;
+		return true;
+	}
+	return false;
+}
+
+bool wire_is_counted(const char *line, size_t n)
+{
+	return n >= 2 && *line && line[1] == ' ' && strchr("wousrg", *line);
+}
+
+void wire_parse(const char *line, size_t n, struct wire_line *ret)
+{
+	struct cursor c = { line, line + n };
+
+	ret->kind = WIRE_NOTHING;
+	if (take_mark(&c, "w ")) {
+		ret->record.type = RECORD_WAIT;
+		ret->kind = take_wait(&c, &ret->record.wait) ? WIRE_WAIT : WIRE_MALFORMED;
+	} else if (take_mark(&c, "o ")) {
+		ret->record.type = RECORD_OUTCOME;
+		ret->kind = take_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
+	} else if (n && *line == '\t') {
+		ret->kind = take_frame(&c, &ret->number) ? WIRE_FRAME : WIRE_NOTHING;
+	} else if (take_sched(&c, ret)) {
+		return;
+	} else if (take_mark(&c, BEGIN_MARK)) {
+		ret->kind = take_begin(&c, ret->name, sizeof(ret->name)) ? WIRE_BEGIN : WIRE_MALFORMED;
+	} else if (take_mark(&c, PART_MARK)) {
+		ret->kind = take_rest(&c, ret->name, sizeof(ret->name)) ? WIRE_PART : WIRE_MALFORMED;
+	} else if (take_mark(&c, COUNTED_MARK)) {
+		ret->kind = take_counted(&c, &ret->number) ? WIRE_COUNTED : WIRE_MALFORMED;
+	} else if (take_lost(&c, &ret->number)) {
+		ret->kind = WIRE_LOST;
+	}
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// How blame is told: as the record of the schema, and that as a table.
+#include "show/blame_show.h"
+
+#include "live/root_helper.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool blame_look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm)
+{
+	CLEANUP_FREE char *comm = NULL;
+	CLEANUP_FREE char *status = NULL;
+	const char *tgid;
+
+	(void)context;
+	if (keeper_read(tid, KEEPER_COMM, 4096, &comm, NULL) || keeper_read(tid, KEEPER_STATUS, 65536, &status, NULL))
+		return false;
+	comm[strcspn(comm, "\n")] = '\0';
+	snprintf(ret_comm, COMM_BYTES + 1, "%s", comm);
+	tgid = strstr(status, "\nTgid:\t");
+	if (tgid)
+		*ret_tgid = (uint32_t)strtoul(tgid + strlen("\nTgid:\t"), NULL, 10);
+	return true;
+}
+
+/* The name of a VM, or its TGID; the caller frees. */
+static char *vm_text(const struct blame_vm *vm)
+{
+	return vm->name ? xstrdup(vm->name) : xasprintf("%" PRIu32, vm->tgid);
+}
+
+static char *comm_text(const struct blame_row *row)
+{
+	char clean[4 * COMM_BYTES + 1];
+
+	text_clean(row->comm, strlen(row->comm), clean);
+	return xstrdup(*clean ? clean : "?");
+}
+
+/* Of the spins of the VM, in hundredths of a percent. */
+static uint64_t share(const struct blame_row *row)
+{
+	return row->vm->spins ? row->spins * 10000 / row->vm->spins : 0;
+}
+
+static json_t *make_row(const void *item)
+{
+	const struct blame_row *row = item;
+	CLEANUP_FREE char *vm = vm_text(row->vm);
+	CLEANUP_FREE char *comm = comm_text(row);
+	json_t *culprit = json_pack("{s:s}", "kind", culprit_names[row->kind]);
+
+	if (row->kind != CULPRIT_IDLE && row->kind != CULPRIT_UNKNOWN) {
+		json_object_set_new(culprit, "pid", json_integer(row->tgid));
+		json_object_set_new(culprit, "tid", json_integer(row->tid));
+		json_object_set_new(culprit, "comm", json_string(comm));
+	}
+	if (row->culprit_vm) {
+		CLEANUP_FREE char *name = vm_text(row->culprit_vm);
+
+		json_object_set_new(culprit, "vm", json_string(name));
+		json_object_set_new(culprit, "vcpu", json_integer(row->culprit_vcpu));
+	}
+	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "vm", vm, "pid", (json_int_t)row->vm->tgid, "vcpu",
+			 (json_int_t)row->vcpu, "culprit", culprit, "spins", (json_int_t)row->spins, "share",
+			 (json_int_t)share(row), "targeted", (json_int_t)row->targeted, "ready_ns", (json_int_t)row->ns);
+}
+
+static json_t *make_vm(const void *item)
+{
+	const struct blame_vm *vm = item;
+	CLEANUP_FREE char *name = vm_text(vm);
+
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vm", name, "pid", (json_int_t)vm->tgid, "vcpus",
+			 (json_int_t)vm->vcpus, "unseen", (json_int_t)vm->unseen, "spins", (json_int_t)vm->spins, "blamed",
+			 (json_int_t)vm->blamed, "unblamed", (json_int_t)vm->unblamed, "unknown", (json_int_t)vm->unknown);
+}
+
+/* How long a JSON text is. */
+static size_t json_bytes(json_t *object)
+{
+	return json_dumpb(object, NULL, 0, JSON_COMPACT) + 1;
+}
+
+/* Adds objects as long as there is room; how many were left out. */
+static size_t add_objects(json_t *array, const void *const *items, size_t n, json_t *(*make)(const void *), size_t *room)
+{
+	for (size_t i = 0; i < n; i++) {
+		json_t *object = make(items[i]);
+		size_t bytes = json_bytes(object);
+
+		if (bytes > *room) {
+			json_decref(object);
+			return n - i;
+		}
+		*room -= bytes;
+		json_array_append_new(array, object);
+	}
+	return 0;
+}
+
+json_t *blame_record_json(struct blame *b, size_t limit_bytes)
+{
+	CLEANUP_FREE const struct blame_row **rows = NULL;
+	CLEANUP_FREE const struct blame_vm **vms = NULL;
+	size_t n_rows = blame_rows(b, &rows), n_vms = blame_vms(b, &vms), room = limit_bytes, more;
+	json_t *all = json_array(), *worst = json_array(), *record;
+
+	add_objects(all, (const void *const *)vms, n_vms, make_vm, &room);
+	more = add_objects(worst, (const void *const *)rows, n_rows, make_row, &room);
+	record = json_pack("{s:s, s:o, s:o}", "type", "blame", "vms", all, "rows", worst);
+	if (more)
+		json_object_set_new(record, "more", json_integer((json_int_t)more));
+	return record;
+}
+
+/* ---- as a table ---- */
+
+static char *text_of(json_t *object, const char *field)
+{
+	return text_recleaned(json_string_value(json_object_get(object, field)));
+}
+
+/* "web01 vCPU 3", "kworker/0:1 (17)"; the caller frees. */
+static char *culprit_text(json_t *culprit)
+{
+	CLEANUP_FREE char *kind = text_of(culprit, "kind");
+	CLEANUP_FREE char *name = text_of(culprit, json_object_get(culprit, "vm") ? "vm" : "comm");
+	uint64_t pid = json_count(culprit, "pid"), tid = json_count(culprit, "tid");
+
+	if (!strcmp(kind, culprit_names[CULPRIT_IDLE]) || !strcmp(kind, culprit_names[CULPRIT_UNKNOWN]))
+		return xasprintf("(%s)", kind);
+	if (json_object_get(culprit, "vm"))
+		return xasprintf("%s vCPU %" PRIu64, name, json_count(culprit, "vcpu"));
+	return pid && pid != tid ? xasprintf("%s (%" PRIu64 " of %" PRIu64 ")", name, tid, pid) : xasprintf("%s (%" PRIu64 ")", name, tid);
+}
+
+static void print_row(FILE *f, json_t *row)
+{
+	json_t *who = json_object_get(row, "culprit");
+	CLEANUP_FREE char *vm = text_of(row, "vm");
+	CLEANUP_FREE char *kind = text_of(who, "kind");
+	CLEANUP_FREE char *culprit = culprit_text(who);
+	uint64_t parts = json_count(row, "share"), ns = json_count(row, "ready_ns");
+
+	fprintf(f, "%-16s %4" PRIu64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
+		json_count(row, "vcpu"), kind, culprit, json_count(row, "spins"), parts / 100, parts % 100, ns / 1000000, ns / 1000 % 1000,
+		json_count(row, "targeted"));
+}
+
+static void print_vm(FILE *f, json_t *vm)
+{
+	CLEANUP_FREE char *name = text_of(vm, "vm");
+
+	fprintf(f, "%s: %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown\n",
+		name, json_count(vm, "spins"), json_count(vm, "blamed"), json_count(vm, "unblamed"), json_count(vm, "unknown"));
+	if (json_count(vm, "unseen"))
+		fprintf(f, "%s: %" PRIu64 " of its %" PRIu64 " vCPUs were not seen on a CPU\n", name, json_count(vm, "unseen"),
+			json_count(vm, "vcpus"));
+}
+
+void blame_print(FILE *f, json_t *record)
+{
+	json_t *rows = json_object_get(record, "rows"), *vms = json_object_get(record, "vms"), *item;
+	size_t i;
+
+	if (json_array_size(rows))
+		fprintf(f, "%-16s %4s  %-8s %-28s %8s %8s %12s %9s\n", "VM", "VCPU", "KIND", "CULPRIT", "SPINS", "SHARE(%)", "READY(ms)",
+			"TARGETED");
+	json_array_foreach(rows, i, item) {
+		print_row(f, item);
+	}
+	if (json_count(record, "more"))
+		fprintf(f, "and %" PRIu64 " more, of fewer spins\n", json_count(record, "more"));
+	if (json_array_size(rows))
+		putc('\n', f);
+	json_array_foreach(vms, i, item) {
+		print_vm(f, item);
+	}
+	if (!json_array_size(vms))
+		fputs("no vCPU spun\n", f);
+}

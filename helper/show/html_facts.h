@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of the HTML page that single records fill: what was traced and how exactly, the balance, the plan, blame.
+#ifndef KVMWAIT_SHOW_HTML_FACTS_H
+#define KVMWAIT_SHOW_HTML_FACTS_H
+
+#include "base/util.h"
+
+#include <jansson.h>
+
+/* Objects of records, NULL where there was none; what they hold may be of any type. */
+struct page_facts {
+	size_t host; /* number of the recording; ids on the page begin with it */
+	json_t *meta, *plan, *blame, *end;
+	uint64_t lost;	       /* sum of the lost records */
+	struct strings damage; /* what is wrong with the file */
+};
+void page_facts_done(struct page_facts *p);
+
+/* Is nothing missing that was asked for? */
+bool page_facts_complete(const struct page_facts *p);
+/* Is each of the three events exact from some source, and was each asked for? */
+bool page_facts_all_events(const struct page_facts *p);
+
+/* The balance, whether it is complete, and what was traced. */
+void page_facts_top(FILE *f, const struct page_facts *p);
+void page_facts_blame(FILE *f, const struct page_facts *p);
+
+#endif

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of the HTML page that a timeline fills: time lines, rates, histograms, tables, and the data they are drawn from.
+#ifndef KVMWAIT_SHOW_HTML_TIMES_H
+#define KVMWAIT_SHOW_HTML_TIMES_H
+
+#include "ledger/timeline.h"
+
+struct page_times {
+	const struct timeline *timeline;
+	size_t host; /* number of the recording; ids on the page begin with it */
+	/* Is between two waits nothing but running: all three events were asked for and are exact, and nothing is missing? */
+	bool running;
+	size_t max_lines, max_vms, max_vcpus; /* of the picture, and of the tables */
+};
+void page_times_figures(FILE *f, const struct page_times *p);
+void page_times_lines(FILE *f, const struct page_times *p);
+void page_times_tables(FILE *f, const struct page_times *p);
+/* An object of JSON, fit for a script element. */
+void page_times_data(FILE *f, const struct page_times *p);
+
+#endif

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forms in which a stream of records leaves: table, json, ftrace, csv, perfetto.
+#include "show/stream.h"
+
+#include "base/line_writer.h"
+#include "record/ndjson_write.h"
+#include "show/perfetto.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_BUFFER_BYTES 131072u
+#define PIPE_BYTES 1048576
+
+/* The name of a VM is cleaned when it is read. */
+static const char *vm_text(const char *vm, uint32_t pid, char *number, size_t size)
+{
+	if (vm)
+		return vm;
+	snprintf(number, size, "%" PRIu32, pid);
+	return number;
+}
+
+/* ---- json ---- */
+
+/* Cleaned text holds no control character: only quote and backslash need an escape. */
+void output_quoted(FILE *f, const char *s)
+{
+	putc_unlocked('"', f);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			putc_unlocked('\\', f);
+		putc_unlocked(*s, f);
+	}
+	putc_unlocked('"', f);
+}
+
+static void write_json(struct output *o, const struct record *r)
+{
+	ndjson_write(o->file, r);
+}
+
+/* ---- table ---- */
+
+static void begin_table(struct output *o)
+{
+	fprintf(o->file, "%-11s %4s  %-16s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
+}
+
+void output_balance(FILE *f, json_t *end)
+{
+	json_t *counted = json_object_get(end, "counted");
+	json_int_t received = json_integer_value(json_object_get(end, "received"));
+	json_int_t lost = json_integer_value(json_object_get(end, "lost"));
+	json_int_t off = json_integer_value(json_object_get(end, "unbalanced"));
+
+	if (!counted) {
+		const char *why = json_string_value(json_object_get(end, "why"));
+		CLEANUP_FREE char *clean = xcalloc(4 * strlen(why) + 1, 1); /* a record can come from anywhere */
+
+		text_clean(why, strlen(why), clean);
+		fprintf(f, "received %" JSON_INTEGER_FORMAT ", lost %" JSON_INTEGER_FORMAT ": the kernel's count is not known (%s)\n",
+			received, lost, clean);
+	} else {
+		fprintf(f, "received %" JSON_INTEGER_FORMAT " + lost %" JSON_INTEGER_FORMAT " %s counted %" JSON_INTEGER_FORMAT "\n",
+			received, lost, off ? "does not make" : "=", json_integer_value(counted));
+	}
+}
+
+/* The first columns, up to the vCPU. */
+static void write_table_head(struct output *o, uint64_t ts_ns, uint32_t cpu, const char *vm, int64_t vcpu)
+{
+	uint64_t since_ns;
+
+	if (!o->start_ns)
+		o->start_ns = ts_ns;
+	/* an event may precede the snapshot of the clock by a hair */
+	since_ns = ts_ns > o->start_ns ? ts_ns - o->start_ns : 0;
+	fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-16s %4" PRId64 "  ", since_ns / 1000000000,
+		since_ns / 1000 % 1000000, cpu, vm, vcpu);
+}
+
+static void put_us(FILE *f, const char *what, uint64_t ns)
+{
+	fprintf(f, "%s%" PRIu64 ".%" PRIu64 " us", what, ns / 1000, ns / 100 % 10);
+}
+
+/* "  -> hlt blocked, ran again after 180.2 us, off CPU 170.0 us, ready 4.1 us, CPU 3 to 5" */
+static void write_table_outcome(struct output *o, const struct outcome_event *e)
+{
+	static const char *const ends[OUTCOME_ENDS] = {
+		", ran again after ", ", went to user space after ", ", its thread ended after ", ", not seen what followed",
+	};
+	char number[16];
+	FILE *f = o->file;
+
+	write_table_head(o, e->ts_ns, e->cpu, vm_text(e->vm, e->pid, number, sizeof(number)), e->vcpu);
+	fprintf(f, "-> %s", *e->event ? e->event : "(lost wait)");
+	if (e->end == OUTCOME_UNSEEN) {
+		fprintf(f, "%s\n", ends[e->end]);
+		return;
+	}
+	if (outcome_is_halt(e))
+		fprintf(f, " %s", e->halt == HALT_NONE ? "not waited for" : halt_names[e->halt]);
+	put_us(f, ends[e->end], e->ts_ns - e->wait_ns);
+	put_us(f, ", off CPU ", e->off_ns);
+	put_us(f, ", ready ", e->ready_ns);
+	if (e->boosted >= 0)
+		fprintf(f, ", boosted vCPU %" PRId64, e->boosted);
+	else if (e->boosted_tid)
+		fprintf(f, ", boosted thread %" PRIu32, e->boosted_tid);
+	if (e->cpu != e->cpu_before)
+		fprintf(f, ", CPU %" PRIu32 " to %" PRIu32, e->cpu_before, e->cpu);
+	putc('\n', f);
+}
+
+static void write_table(struct output *o, const struct record *r)
+{
+	const struct wait_event *w = &r->wait;
+	char number[16];
+
+	switch (r->type) {
+	case RECORD_META:
+		o->start_ns = (uint64_t)json_integer_value(
+			json_object_get(json_object_get(r->object, "clock"), "boottime"));
+		return;
+	case RECORD_WAIT:
+		write_table_head(o, w->ts_ns, w->cpu, vm_text(w->vm, w->pid, number, sizeof(number)), w->vcpu);
+		fprintf(o->file, "%-9s %-7s ", w->event, w->source);
+		if (w->target == -1)
+			fputs("     -\n", o->file);
+		else
+			fprintf(o->file, "%6" PRId64 "\n", w->target);
+		if (w->callers && w->callers->n) {
+			CLEANUP_FREE char *chain = strings_join(w->callers, " <- ");
+
+			fprintf(o->file, "%40s%s\n", "", chain);
+		}
+		return;
+	case RECORD_OUTCOME:
+		write_table_outcome(o, &r->outcome);
+		return;
+	case RECORD_LOST:
+		fprintf(o->file, "lost %" JSON_INTEGER_FORMAT " events\n", json_integer_value(json_object_get(r->object, "lost")));
+		return;
+	case RECORD_END:
+		output_balance(o->file, r->object);
+		return;
+	default:
+		return;
+	}
+}
+
+/* ---- ftrace ---- */
+
+/* "%16s" */
+static void put_right(struct line *l, const char *s, size_t n)
+{
+	for (size_t i = n; i < 16; i++)
+		line_char(l, ' ');
+	line_bytes(l, s, n);
+}
+
+/*
+ * The frame of trace_print_context() in kernel/trace/trace_output.c with the fields this stream has: the
+ * thread, the CPU, no flags, and CLOCK_BOOTTIME (trace_clock boot) in microseconds.
+ */
+static void write_ftrace(struct output *o, const struct record *r)
+{
+	const struct wait_event *w = &r->wait;
+	uint64_t ts_us = (w->ts_ns + 500) / 1000; /* as ns2usecs() rounds */
+	char clean[CLEAN_COMM_BYTES];
+	const char *comm;
+	struct line l;
+	size_t n;
+
+	if (r->type == RECORD_LOST)
+		fprintf(o->file, "# lost %" JSON_INTEGER_FORMAT " events\n",
+			json_integer_value(json_object_get(r->object, "lost")));
+	if (r->type != RECORD_WAIT)
+		return;
+	comm = wait_comm(w, clean, &n);
+	line_begin(&l, o->file);
+	put_right(&l, comm, n);
+	line_char(&l, '-');
+	line_u64_left(&l, w->tid, 7);
+	LINE_PUT(&l, " [");
+	line_u64_filled(&l, w->cpu, 3, '0');
+	LINE_PUT(&l, "] ..... ");
+	line_u64_filled(&l, ts_us / 1000000, 5, ' ');
+	line_char(&l, '.');
+	line_u64_filled(&l, ts_us % 1000000, 6, '0');
+	LINE_PUT(&l, ": kvm_sched_event: vcpu ");
+	line_u64(&l, (uint32_t)w->vcpu);
+	LINE_PUT(&l, " event ");
+	line_text(&l, w->event);
+	LINE_PUT(&l, " target ");
+	line_i64(&l, w->target);
+	line_char(&l, '\n');
+	line_end(&l);
+}
+
+static void begin_ftrace(struct output *o)
+{
+	fputs("# tracer: nop\n#\n#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n#              | |         |   |||||     |         |\n",
+	      o->file);
+}
+
+/* ---- csv ---- */
+
+static void begin_csv(struct output *o)
+{
+	for (const struct field *f = record_schemas[RECORD_WAIT].fields; f->name && !f->optional; f++)
+		fprintf(o->file, "%s%s", f == record_schemas[RECORD_WAIT].fields ? "" : ",", f->name);
+	fputs("\n", o->file);
+}
+
+/* Text goes in quotes; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
+void output_csv_text(FILE *f, const char *s)
+{
+	putc('"', f);
+	if (*s && strchr("=+-@", *s))
+		putc('\'', f);
+	for (; *s; s++) {
+		if (*s == '"')
+			putc('"', f);
+		putc(*s, f);
+	}
+	putc('"', f);
+}
+
+static void put_csv_text(struct line *l, const char *s, size_t n)
+{
+	line_char(l, '"');
+	if (n && strchr("=+-@", *s))
+		line_char(l, '\'');
+	line_escaped(l, s, n, "\"\"", '"');
+	line_char(l, '"');
+}
+
+static void put_csv_who(struct line *l, const struct wait_event *w)
+{
+	char clean[CLEAN_COMM_BYTES];
+	size_t n;
+	const char *comm = wait_comm(w, clean, &n);
+
+	line_char(l, ',');
+	line_u64(l, w->pid);
+	line_char(l, ',');
+	line_u64(l, w->tid);
+	line_char(l, ',');
+	put_csv_text(l, comm, n);
+	line_char(l, ',');
+	if (w->vm) {
+		put_csv_text(l, w->vm, strlen(w->vm));
+	} else {
+		line_char(l, '"');
+		line_u64(l, w->pid);
+		line_char(l, '"');
+	}
+	line_char(l, ',');
+	line_i64(l, w->vcpu);
+	line_char(l, ',');
+	line_text(l, w->event);
+	line_char(l, ',');
+	line_text(l, w->source);
+	line_char(l, ',');
+}
+
+static void write_csv(struct output *o, const struct record *r)
+{
+	const struct wait_event *w = &r->wait;
+	struct line l;
+
+	if (r->type != RECORD_WAIT)
+		return;
+	line_begin(&l, o->file);
+	line_u64(&l, w->ts_ns);
+	line_char(&l, ',');
+	line_u64(&l, w->cpu);
+	put_csv_who(&l, w);
+	line_i64(&l, w->target);
+	line_char(&l, '\n');
+	line_end(&l);
+}
+
+/* ---- perfetto ---- */
+
+static void begin_perfetto(struct output *o)
+{
+	o->state = perfetto_new(o->file);
+}
+
+static void write_perfetto(struct output *o, const struct record *r)
+{
+	perfetto_write(o->state, r);
+}
+
+static void end_perfetto(struct output *o)
+{
+	perfetto_free(o->state);
+}
+
+const struct output_format output_formats[] = {
+	{ "table", "columns for a person; the default on a terminal", begin_table, write_table, NULL, false },
+	{ "json", "NDJSON, one record a line; the default elsewhere", NULL, write_json, NULL, false },
+	{ "ftrace", "text as the tracing file has it, event kvm_sched_event", begin_ftrace, write_ftrace, NULL, false },
+	{ "csv", "the wait events, with a heading", begin_csv, write_csv, NULL, false },
+	{ "perfetto", "a trace for Perfetto: tracks of VMs and vCPUs, waits as slices", begin_perfetto, write_perfetto, end_perfetto, true },
+};
+const size_t n_output_formats = ARRAY_SIZE(output_formats);
+
+const struct output_format *output_format_find(const char *name)
+{
+	for (size_t i = 0; i < n_output_formats; i++)
+		if (!strcmp(output_formats[i].name, name))
+			return &output_formats[i];
+	return NULL;
+}
+
+void output_init(struct output *o, const struct output_format *format, FILE *file)
+{
+	*o = (struct output){ .format = format, .file = file };
+}
+
+void output_buffer(FILE *file)
+{
+	static char buffer[FILE_BUFFER_BYTES];
+	static bool taken;
+	int fd = fileno(file);
+
+	if (!taken && !isatty(fd))
+		taken = !setvbuf(file, buffer, _IOFBF, sizeof(buffer));
+	/* A pipe of 64 KiB is full before its reader has been woken. Fails where it is none, or the user has too many. */
+	if (fcntl(fd, F_GETPIPE_SZ) < PIPE_BYTES)
+		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+}
+
+void output_begin(struct output *o)
+{
+	if (!o->begun && o->format->begin)
+		o->format->begin(o);
+	o->begun = true;
+}
+
+void output_write(struct output *o, const struct record *r)
+{
+	output_begin(o);
+	o->format->write(o, r);
+}
+
+void output_end(struct output *o)
+{
+	if (o->format && o->format->end) /* a summary has none */
+		o->format->end(o);
+	o->state = NULL;
+}
+
+int output_flush(struct output *o)
+{
+	errno = 0;
+	if (!fflush(o->file) && !ferror(o->file))
+		return 0;
+	return errno ? -errno : -EIO;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forms in which a stream of records leaves: table, json, ftrace, csv, perfetto.
+#ifndef KVMWAIT_SHOW_STREAM_H
+#define KVMWAIT_SHOW_STREAM_H
+
+#include "record/event.h"
+
+struct output;
+
+struct output_format {
+	const char *name;
+	const char *help;
+	void (*begin)(struct output *o);
+	void (*write)(struct output *o, const struct record *r);
+	void (*end)(struct output *o); /* writes what is held, and frees `state`; may be NULL */
+	bool binary;		       /* nothing for a terminal */
+};
+extern const struct output_format output_formats[];
+extern const size_t n_output_formats;
+
+struct output {
+	const struct output_format *format;
+	FILE *file;
+	bool begun;
+	uint64_t start_ns; /* of the trace; the table counts from there */
+	void *state;	   /* the format's own */
+};
+
+/* The format of that name, or NULL. */
+const struct output_format *output_format_find(const char *name);
+
+void output_init(struct output *o, const struct output_format *format, FILE *file);
+/* Writes what stands before the first record, if that is still to be written. */
+void output_begin(struct output *o);
+/* Writes one record. Errors stay with the file: see output_flush(). */
+void output_write(struct output *o, const struct record *r);
+/* Gives the file to which the stream goes a large buffer, before anything is written to it; there is one of them. */
+void output_buffer(FILE *file);
+/* Writes what is held and frees; nothing may be written any more. output_flush() follows. NULL state is fine. */
+void output_end(struct output *o);
+/* Hands on what is buffered. 0 or -errno (-EPIPE: nobody reads any more). */
+int output_flush(struct output *o);
+
+/* The balance of an end record, as a line for a person. */
+void output_balance(FILE *f, json_t *end);
+/* Cleaned text (see text_clean()) in quotes, as JSON and OpenMetrics have it. */
+void output_quoted(FILE *f, const char *text);
+/* Cleaned text as a cell of CSV; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
+void output_csv_text(FILE *f, const char *text);
+
+#endif
