@@ -80,9 +80,9 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB_OBJ) Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIB_OBJ) $(LDLIBS)
 
-$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/helper/base/util.o Makefile
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/helper/base/memory.o $(BUILD)/helper/base/text.o Makefile
 	@mkdir -p $(@D)
-	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/helper/base/util.o
+	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/helper/base/memory.o $(BUILD)/helper/base/text.o
 
 -include $(HELPER_OBJ:.o=.d) $(GUEST_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d) $(FUZZ_BIN:=.d)
 

@@ -2,8 +2,12 @@
 // Lines of a file or a pipe, plain or compressed with zstd (known by its first bytes), in bounded memory.
 #include "base/input.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -3,7 +3,9 @@
 #ifndef KVMWAIT_BASE_INPUT_H
 #define KVMWAIT_BASE_INPUT_H
 
-#include "base/util.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum input_line {
 	INPUT_END,

@@ -2,6 +2,8 @@
 // A line of output put together by hand and given to its file whole.
 #include "base/line_writer.h"
 
+#include <stdint.h>
+
 void line_long(struct line *l, const char *s, size_t n)
 {
 	line_end(l);

@@ -7,6 +7,7 @@
 #include "base/digits.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #define LINE_BYTES 1024u

@@ -4,9 +4,9 @@
 #ifndef KVMWAIT_BASE_PRIVILEGE_H
 #define KVMWAIT_BASE_PRIVILEGE_H
 
-#include "base/util.h"
-
 #include <linux/capability.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define PRIVILEGE(capability) (UINT64_C(1) << (capability))

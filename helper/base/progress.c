@@ -2,14 +2,13 @@
 // One line on a terminal that says how far something is that takes longer than a moment.
 #include "base/progress.h"
 
-#include "base/util.h"
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#define NS_PER_S UINT64_C(1000000000)
 #define FIRST_NS (2 * NS_PER_S)
 #define NEXT_NS (NS_PER_S / 4)
 

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct progress {
 	bool shows;	      /* as progress_start() found: standard error is a terminal */

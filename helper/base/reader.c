@@ -2,7 +2,7 @@
 // Lines of a file or a pipe, a block at a time, from a buffer that is bounded whatever comes.
 #include "base/reader.h"
 
-#include "base/util.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,6 +3,8 @@
 // A path is walked part by part, each held open and looked at before the next, so that nothing changes behind a check.
 #include "base/safe_open.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

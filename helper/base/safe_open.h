@@ -3,7 +3,8 @@
 #ifndef KVMWAIT_BASE_SAFE_OPEN_H
 #define KVMWAIT_BASE_SAFE_OPEN_H
 
-#include "base/util.h"
+#include <stddef.h>
+#include <stdio.h>
 
 /*
  * Opens what root is about to rely on. 0 or more: it is root's, and so is every directory and link on the way; nobody

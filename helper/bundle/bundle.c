@@ -3,8 +3,9 @@
 // at the end and not before.
 #include "bundle/bundle.h"
 
-#include "record/event.h"
+#include "base/memory.h"
 #include "bundle/libarchive.h"
+#include "record/event.h"
 
 #include <errno.h>
 #include <fcntl.h>

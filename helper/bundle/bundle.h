@@ -7,6 +7,10 @@
 #include "bundle/list.h"
 #include "bundle/redact.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #define BUNDLE_VERSION 1
 #define BUNDLE_MARKER "kvmwait-bundle"	      /* the first member */
 #define BUNDLE_MARKER_TEXT "kvmwait-bundle 1\n"

@@ -2,6 +2,9 @@
 // Collecting what a bundle's list names: each item in a process of its own, which may take its time and its room and no more.
 #include "bundle/collect.h"
 
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "bundle/sources.h"
 
 #include <errno.h>
@@ -19,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S UINT64_C(1000000000)
 #define TICK_MS 100
 #define GRACE_NS (5 * NS_PER_S) /* from SIGTERM to SIGKILL: a record wants its end */
 #define SAID_BYTES 4096

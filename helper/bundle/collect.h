@@ -5,6 +5,11 @@
 
 #include "bundle/bundle.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
 struct collector {
 	int (*self)(int argc, char **argv); /* what %kvmwait% runs, in the child */
 	const char *bpftrace;		    /* what %bpftrace% is, or NULL */

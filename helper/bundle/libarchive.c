@@ -2,9 +2,10 @@
 // libarchive, loaded when a bundle is written or read: it drags in a dozen libraries that no other command needs.
 #include "bundle/libarchive.h"
 
-#include "base/util.h"
+#include "base/memory.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 
 #define LIBRARY "libarchive.so.13"
 

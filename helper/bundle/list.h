@@ -3,7 +3,7 @@
 #ifndef KVMWAIT_BUNDLE_LIST_H
 #define KVMWAIT_BUNDLE_LIST_H
 
-#include "base/util.h"
+#include "base/text.h"
 
 enum bundle_kind {
 	BUNDLE_FILE,  /* files, by pattern */

@@ -3,8 +3,9 @@
 // nobody use more room than there is for a bundle.
 #include "bundle/read.h"
 
-#include "record/event.h"
+#include "base/text.h"
 #include "bundle/libarchive.h"
+#include "record/event.h"
 
 #include <dirent.h>
 #include <errno.h>

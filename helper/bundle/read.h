@@ -6,6 +6,10 @@
 
 #include "bundle/bundle.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 struct bundle_member {
 	char *path; /* bundle_name_is_fine() */
 	uint64_t bytes;

@@ -2,8 +2,9 @@
 // Stable tokens in the place of names and addresses.
 #include "bundle/redact.h"
 
-#include "record/event.h"
+#include "base/text.h"
 #include "bundle/redact_find.h"
+#include "record/event.h"
 
 #include <arpa/inet.h>
 #include <search.h>

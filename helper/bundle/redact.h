@@ -3,9 +3,11 @@
 #ifndef KVMWAIT_BUNDLE_REDACT_H
 #define KVMWAIT_BUNDLE_REDACT_H
 
-#include "base/util.h"
-
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 enum redact_kind {
 	REDACT_HOST,

@@ -2,6 +2,8 @@
 // Finding names and addresses in a text: the part of redact.c that only looks.
 #include "bundle/redact_find.h"
 
+#include "base/text.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>

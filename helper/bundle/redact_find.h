@@ -3,6 +3,7 @@
 #ifndef KVMWAIT_BUNDLE_REDACT_FIND_H
 #define KVMWAIT_BUNDLE_REDACT_FIND_H
 
+#include "base/text.h"
 #include "bundle/redact.h"
 
 #define REDACT_BOUNDED_BYTES 5 /* names below this are found only between other characters than letters and digits */

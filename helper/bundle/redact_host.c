@@ -2,6 +2,8 @@
 // The names and addresses of this host, for redact.h: of the host, its users, its VMs and its network interfaces.
 #include "bundle/redact_host.h"
 
+#include "base/file.h"
+#include "base/text.h"
 #include "live/vm_list.h"
 
 #include <ifaddrs.h>

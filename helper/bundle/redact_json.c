@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole files without names: lines of JSON, JSON, text, or bytes. All but strings with names in them stays byte for byte.
+#include "base/memory.h"
 #include "bundle/redact.h"
-
 #include "bundle/redact_find.h"
 
 #include <errno.h>

@@ -2,8 +2,10 @@
 // What the process of a bundle's item does: it reads files, lines or VMs, or becomes a program. Never returns.
 #include "bundle/sources.h"
 
-#include "record/event.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "live/vm_list.h"
+#include "record/event.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,6 +5,8 @@
 
 #include "bundle/collect.h"
 
+#include <stdint.h>
+
 /* What is told on standard output of each file of an item; the path with its NUL follows. */
 struct bundle_told {
 	int32_t error;	   /* errno, or 0 */

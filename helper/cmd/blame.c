@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait blame: for each spin, which sibling vCPU was runnable off its CPU, and who had that CPU.
+#include "base/text.h"
 #include "cmd/live_command.h"
-
 #include "show/blame_show.h"
 
 #include <errno.h>

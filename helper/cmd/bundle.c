@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait bundle: what a support engineer needs of a host, in one file; and a look into such a file.
-#include "cmd/command.h"
-
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "base/text.h"
 #include "bundle/collect.h"
+#include "bundle/libarchive.h"
 #include "bundle/read.h"
+#include "bundle/redact_host.h"
+#include "cmd/command.h"
 #include "live/child.h"
 #include "record/event.h"
-#include "bundle/libarchive.h"
-#include "base/progress.h"
-#include "bundle/redact_host.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S UINT64_C(1000000000)
 #define PATIENCE_S 300u /* for all that does not depend on the duration */
 #define DURATION_MAX_S 3600u
 #define DEFAULT_DURATION_S 5u

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait capture: saves what a plan needs of this kernel, small enough to mail, for plan --root elsewhere.
-#include "cmd/command.h"
-
-#include "plan/btf_reduce.h"
+#include "base/file.h"
 #include "base/safe_open.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "plan/btf_reduce.h"
 
 #include <dirent.h>
 #include <errno.h>

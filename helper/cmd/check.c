@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait check: what this host allows and lacks, each finding with the next step.
-#include "cmd/command.h"
-
-#include "live/probe_test.h"
-#include "live/child.h"
-#include "base/safe_open.h"
+#include "base/file.h"
 #include "base/privilege.h"
+#include "base/safe_open.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "live/child.h"
+#include "live/probe_test.h"
 
 #include <errno.h>
 #include <fnmatch.h>

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait convert: the raw lines of a script that was run by hand, or saved NDJSON, into any form.
-#include "cmd/command.h"
-
+#include "base/file.h"
 #include "base/input.h"
+#include "base/progress.h"
+#include "base/safe_open.h"
+#include "cmd/command.h"
+#include "ledger/summary.h"
 #include "record/ndjson.h"
 #include "record/order.h"
 #include "record/outcome_join.h"
-#include "show/stream.h"
-#include "base/safe_open.h"
-#include "base/progress.h"
-#include "ledger/summary.h"
 #include "record/wire.h"
+#include "show/stream.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait list: the scripts, their ranges, what they give and what each of it needs.
-#include "cmd/command.h"
-
-#include "record/event.h"
 #include "base/privilege.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "record/event.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,12 +2,14 @@
 // What the commands that trace have in common: filters and other options, what a host has to have, how it ends.
 #include "cmd/live_command.h"
 
-#include "live/probe_test.h"
-#include "live/child.h"
+#include "base/file.h"
 #include "base/privilege.h"
 #include "base/progress.h"
-#include "show/counts_show.h"
+#include "base/text.h"
+#include "live/child.h"
+#include "live/probe_test.h"
 #include "live/vm_list.h"
+#include "show/counts_show.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,6 +6,11 @@
 #include "cmd/command.h"
 #include "live/session.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
 enum {
 	OPT_VCPU = 256,
 	OPT_VM,

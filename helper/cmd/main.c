@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of commands, and nothing but dispatch and help.
-#include "cmd/command.h"
-
+#include "base/memory.h"
 #include "base/privilege.h"
+#include "cmd/command.h"
 
 #include <errno.h>
 #include <fcntl.h>

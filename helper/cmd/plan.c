@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait plan: the script for this kernel or a captured one, the fidelity of each event, and every reason.
-#include "cmd/command.h"
-
-#include "bundle/read.h"
 #include "base/privilege.h"
+#include "base/text.h"
+#include "bundle/read.h"
+#include "cmd/command.h"
 #include "plan/render.h"
 
 #include <errno.h>

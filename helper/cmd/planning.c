@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the scripts and a root directory to a plan, and how a plan is told; for the commands that need one.
+#include "base/text.h"
 #include "cmd/command.h"
-
 #include "record/event.h"
 
 #include <stdlib.h>

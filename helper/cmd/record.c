@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait record: a trace into a file that is looked at later, elsewhere; with the plan and the program it was made with.
-#include "cmd/live_command.h"
-
-#include "show/blame_show.h"
-#include "live/child.h"
+#include "base/clock.h"
 #include "base/progress.h"
+#include "base/text.h"
+#include "cmd/live_command.h"
+#include "live/child.h"
 #include "record/recording_write.h"
+#include "show/blame_show.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +17,6 @@
 
 #define END_BYTES (16u << 10)	 /* kept for the records that close the file */
 #define BLAME_BYTES (256u << 10) /* the same, and what the blame record may take */
-#define NS_PER_S UINT64_C(1000000000)
 
 enum {
 	OPT_MAX_SIZE = OPT_FIRST,

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait report: the tables of kvmwait stat from recordings, each file for itself, and how each is accounted for; or
 // all of them on one page of HTML.
-#include "cmd/live_command.h"
-
-#include "show/blame_show.h"
-#include "bundle/read.h"
-#include "show/stream.h"
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/privilege.h"
 #include "base/progress.h"
-#include "record/recording_read.h"
+#include "base/text.h"
+#include "bundle/read.h"
+#include "cmd/live_command.h"
 #include "ledger/account.h"
+#include "record/recording_read.h"
+#include "show/blame_show.h"
 #include "show/counts_show.h"
 #include "show/html_page.h"
+#include "show/stream.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S UINT64_C(1000000000)
 #define MIN_INTERVAL_NS UINT64_C(100000000)
 
 enum {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait selftest: a guest of known behaviour runs on this host, and what was seen has to equal what it did.
+#include "base/file.h"
+#include "base/text.h"
 #include "cmd/command.h"
-
-#include "live/child.h"
-#include "show/stream.h"
 #include "ledger/selftest_count.h"
+#include "live/child.h"
 #include "live/session.h"
+#include "show/stream.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait stat: counts from the kernel's maps, refreshed on a terminal, in plain lines elsewhere.
+#include "base/memory.h"
 #include "cmd/live_command.h"
-
 #include "live/root_helper.h"
 #include "show/counts_show.h"
 

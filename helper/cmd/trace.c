@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait trace: the stream of waits, as a table on a terminal and as NDJSON elsewhere.
+#include "base/memory.h"
 #include "cmd/live_command.h"
-
 #include "show/stream.h"
 
 #include <errno.h>

@@ -2,6 +2,8 @@
 // What a recording comes to: its records become rows as kvmwait stat has them, of intervals and of all the time.
 #include "ledger/account.h"
 
+#include "base/text.h"
+
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>

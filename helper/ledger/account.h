@@ -4,8 +4,8 @@
 #ifndef KVMWAIT_LEDGER_ACCOUNT_H
 #define KVMWAIT_LEDGER_ACCOUNT_H
 
-#include "record/event.h"
 #include "ledger/counts.h"
+#include "record/event.h"
 
 struct report_settings {
 	uint64_t interval_ns;	  /* 0: none */

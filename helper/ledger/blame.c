@@ -2,6 +2,8 @@
 // Who had the CPU of a vCPU that could have run while a sibling of it spun: lock-holder preemption, counted.
 #include "ledger/blame.h"
 
+#include "base/memory.h"
+
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,12 +3,14 @@
 // and an interval rows. The maps, and how a vCPU is one number, are described in scripts/stat.part.
 #include "ledger/counts.h"
 
+#include "base/clock.h"
+#include "base/memory.h"
+
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_S UINT64_C(1000000000)
 
 const char *const stat_end_names[STAT_ENDS] = { "unwaited", "polled", "blocked", "gone" };
 

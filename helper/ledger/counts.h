@@ -4,9 +4,9 @@
 #ifndef KVMWAIT_LEDGER_COUNTS_H
 #define KVMWAIT_LEDGER_COUNTS_H
 
+#include "plan/render.h"
 #include "plan/select.h"
 #include "record/event.h"
-#include "plan/render.h"
 
 #define STAT_MAX_LINES 32 /* event lines of a script */
 #define STAT_LOG2_FIRST 9 /* the shortest bucket holds all below 2^10 ns */

@@ -2,6 +2,8 @@
 // What a guest says it did, counted beside what was seen, by process, vCPU, event, source and target.
 #include "ledger/selftest_count.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,13 +2,15 @@
 // A stream in one table: how many waits, by VM, vCPU, event and source, how often, from when to when.
 #include "ledger/summary.h"
 
+#include "base/clock.h"
+#include "base/memory.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Whoever writes the stream chooses the keys: more of them than any host has are one row. */
 #define ROWS_MAX 65536u
-#define NS_PER_S UINT64_C(1000000000)
 
 /* A row is of one vCPU, of a VM, or of all. */
 enum scope {

@@ -2,6 +2,8 @@
 // What the vCPUs of one recording did over time: sums, and pictures of a bounded number of stretches of time.
 #include "ledger/timeline.h"
 
+#include "base/memory.h"
+
 #include <inttypes.h>
 #include <search.h>
 #include <stdlib.h>

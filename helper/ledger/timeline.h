@@ -4,8 +4,8 @@
 #ifndef KVMWAIT_LEDGER_TIMELINE_H
 #define KVMWAIT_LEDGER_TIMELINE_H
 
-#include "record/event.h"
 #include "ledger/counts.h"
+#include "record/event.h"
 
 #define TIMELINE_BINS 600
 #define TIMELINE_VCPUS 16384  /* vCPUs with sums of their own; later ones count in the host's */

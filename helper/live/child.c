@@ -2,10 +2,13 @@
 // Child processes: bpftrace with a program in memory, and the command that is traced. None outlives its parent.
 #include "live/child.h"
 
-#include "record/event.h"
-#include "base/safe_open.h"
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/privilege.h"
+#include "base/safe_open.h"
+#include "base/text.h"
 #include "plan/script.h"
+#include "record/event.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef KVMWAIT_LIVE_CHILD_H
 #define KVMWAIT_LIVE_CHILD_H
 
-#include "base/util.h"
+#include "base/text.h"
 
 #include <sys/types.h>
 

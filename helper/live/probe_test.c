@@ -2,7 +2,8 @@
 // Tries whether the kernel lets probes attach, since what it is built with does not tell. Nothing stays attached.
 #include "live/probe_test.h"
 
-#include "base/util.h"
+#include "base/file.h"
+#include "base/text.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>

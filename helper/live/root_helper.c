@@ -3,8 +3,9 @@
 // kvmwait, which has dropped to nobody, asks the kernel about bpftrace, and puts a finished output in its place.
 #include "live/root_helper.h"
 
-#include "live/child.h"
+#include "base/file.h"
 #include "base/privilege.h"
+#include "live/child.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,8 @@
 
 #include "base/safe_open.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum keeper_file { /* of /proc/PID */

@@ -2,14 +2,16 @@
 // A trace from start to end: bpftrace runs the plan, its lines become records in order, the balance closes it.
 #include "live/session.h"
 
-#include "live/symbolize.h"
-#include "live/child.h"
-#include "live/root_helper.h"
-#include "record/order.h"
-#include "record/outcome_join.h"
+#include "base/clock.h"
 #include "base/progress.h"
 #include "base/reader.h"
+#include "base/text.h"
+#include "live/child.h"
+#include "live/root_helper.h"
+#include "live/symbolize.h"
 #include "live/vm_name.h"
+#include "record/order.h"
+#include "record/outcome_join.h"
 #include "record/wire.h"
 
 #include <errno.h>
@@ -29,7 +31,6 @@
 #define LINE_LIMIT_BYTES 65536u
 #define TAIL_LINES 12u
 #define ERROR_MARK "ERROR: "
-#define NS_PER_S UINT64_C(1000000000)
 /* bpftrace drains its buffers after the end. When nothing has come for so long it is asked by a signal, then killed. */
 #define STOP_PATIENCE_NS (60 * NS_PER_S)
 #define INT_PATIENCE_NS (10 * NS_PER_S)

@@ -3,10 +3,10 @@
 #ifndef KVMWAIT_LIVE_SESSION_H
 #define KVMWAIT_LIVE_SESSION_H
 
-#include "record/event.h"
 #include "base/safe_open.h"
 #include "plan/render.h"
 #include "plan/select.h"
+#include "record/event.h"
 
 /* Whether records wait for their turn as long as there is room, however far apart the CPUs are read. */
 enum trace_hold {

@@ -2,6 +2,8 @@
 // Names for addresses in the running kernel, by libbpfcc, which is loaded when the first is asked for.
 #include "live/symbolize.h"
 
+#include "base/text.h"
+
 #include <bcc/bcc_syms.h>
 #include <dlfcn.h>
 #include <inttypes.h>

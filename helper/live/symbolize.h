@@ -3,6 +3,7 @@
 #ifndef KVMWAIT_LIVE_SYMBOLIZE_H
 #define KVMWAIT_LIVE_SYMBOLIZE_H
 
+#include "base/text.h"
 #include "record/event.h"
 
 struct callers;

@@ -2,6 +2,7 @@
 // The VMs that run on this host, found by the files their processes hold open, and the way from a name to a TGID.
 #include "live/vm_list.h"
 
+#include "base/text.h"
 #include "live/vm_name.h"
 
 #include <dirent.h>

@@ -3,7 +3,8 @@
 #ifndef KVMWAIT_LIVE_VM_LIST_H
 #define KVMWAIT_LIVE_VM_LIST_H
 
-#include "base/util.h"
+#include <stddef.h>
+#include <stdint.h>
 
 /* A process that holds a VM. */
 struct vm {

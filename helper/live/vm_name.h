@@ -3,7 +3,8 @@
 #ifndef KVMWAIT_LIVE_VM_NAME_H
 #define KVMWAIT_LIVE_VM_NAME_H
 
-#include "base/util.h"
+#include <stddef.h>
+#include <stdint.h>
 
 /*
  * A name is what whoever started the VM calls it: nobody vouches for it, and two VMs may have the same. It comes

@@ -5,7 +5,7 @@
 // 24 bytes crash btf__new()). What passes here holds all that its parser reads: no child process is needed around it.
 #include "plan/btf_check.h"
 
-#include "base/util.h"
+#include "base/memory.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>

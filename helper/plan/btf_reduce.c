@@ -5,6 +5,8 @@
 // added. So everything is walked twice: once to copy the kernel's types, once for each module to copy its own.
 #include "plan/btf_reduce.h"
 
+#include "base/text.h"
+
 #include <bpf/btf.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #ifndef KVMWAIT_PLAN_BTF_REDUCE_H
 #define KVMWAIT_PLAN_BTF_REDUCE_H
 
+#include "base/text.h"
 #include "plan/kernel.h"
 
 /* BTF data as a file has it; the caller frees data. */

@@ -2,6 +2,8 @@
 // The facts of one kernel, read below a root directory ("/" or a captured one). Knows no name by itself.
 #include "plan/kernel.h"
 
+#include "base/file.h"
+#include "base/text.h"
 #include "plan/btf_check.h"
 #include "record/event.h"
 

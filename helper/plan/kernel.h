@@ -3,6 +3,7 @@
 #ifndef KVMWAIT_PLAN_KERNEL_H
 #define KVMWAIT_PLAN_KERNEL_H
 
+#include "base/text.h"
 #include "plan/script.h"
 #include "plan/symbols.h"
 

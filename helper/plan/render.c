@@ -16,6 +16,7 @@
 // "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand.
 #include "plan/render.h"
 
+#include "base/text.h"
 #include "record/event.h"
 
 #include <errno.h>

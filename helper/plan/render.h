@@ -4,8 +4,9 @@
 #ifndef KVMWAIT_PLAN_RENDER_H
 #define KVMWAIT_PLAN_RENDER_H
 
-#include "record/event.h"
+#include "base/text.h"
 #include "plan/select.h"
+#include "record/event.h"
 
 #define PROGRAM_MAX_TGIDS 8
 #define PROGRAM_VCPU_SPAN 63

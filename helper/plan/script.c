@@ -3,8 +3,10 @@
 // needs, what it gives.
 #include "plan/script.h"
 
-#include "record/event.h"
+#include "base/file.h"
 #include "base/safe_open.h"
+#include "base/text.h"
+#include "record/event.h"
 
 #include <ctype.h>
 #include <dirent.h>

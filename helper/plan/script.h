@@ -5,7 +5,7 @@
 #ifndef KVMWAIT_PLAN_SCRIPT_H
 #define KVMWAIT_PLAN_SCRIPT_H
 
-#include "base/util.h"
+#include "base/text.h"
 
 #define SCRIPT_FORMAT 1
 #define SCRIPT_WIRE 1

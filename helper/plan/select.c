@@ -2,6 +2,8 @@
 // The choice: from the facts of a kernel and the headers of the scripts to a plan, with a reason for everything.
 #include "plan/select.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 

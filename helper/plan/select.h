@@ -4,6 +4,7 @@
 #ifndef KVMWAIT_PLAN_SELECT_H
 #define KVMWAIT_PLAN_SELECT_H
 
+#include "base/text.h"
 #include "plan/kernel.h"
 #include "plan/script.h"
 

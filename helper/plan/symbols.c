@@ -2,6 +2,8 @@
 // Functions of a kernel by name, with the clones that compilers make of them (.isra, .constprop, .part, .cold).
 #include "plan/symbols.h"
 
+#include "base/text.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef KVMWAIT_PLAN_SYMBOLS_H
 #define KVMWAIT_PLAN_SYMBOLS_H
 
-#include "base/util.h"
+#include "base/text.h"
 
 enum clone {
 	CLONE_NONE,  /* the function itself */

@@ -2,6 +2,8 @@
 // The records of the common schema, version 1, and the tables that are the schema: names, types, units, help.
 #include "record/event.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <string.h>
 

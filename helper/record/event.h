@@ -4,7 +4,7 @@
 #ifndef KVMWAIT_RECORD_EVENT_H
 #define KVMWAIT_RECORD_EVENT_H
 
-#include "base/util.h"
+#include "base/text.h"
 
 #include <jansson.h>
 

@@ -2,6 +2,7 @@
 // Reads records back from NDJSON: what kvmwait wrote the short way, any other JSON by jansson.
 #include "record/ndjson.h"
 
+#include "base/text.h"
 #include "record/ndjson_fast.h"
 
 #include <errno.h>

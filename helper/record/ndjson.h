@@ -3,6 +3,7 @@
 #ifndef KVMWAIT_RECORD_NDJSON_H
 #define KVMWAIT_RECORD_NDJSON_H
 
+#include "base/text.h"
 #include "record/event.h"
 
 #define NDJSON_VM_BYTES 128 /* of a name before it is cleaned, as vmname takes it */

@@ -5,6 +5,9 @@
 
 #include "record/ndjson.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /*
  * True where the line is just as kvmwait writes it, in plain ASCII without an escape: the record is what
  * ndjson_parse_any() makes of it. False says nothing about the line: ret and n may have been changed.

@@ -3,6 +3,7 @@
 #include "record/ndjson_write.h"
 
 #include "base/line_writer.h"
+#include "base/text.h"
 
 /* Cleaned text holds no control character: only quote and backslash need an escape. */
 static void put_json_text(struct line *l, const char *s, size_t n)

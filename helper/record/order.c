@@ -2,6 +2,8 @@
 // Puts waits and outcomes in time order: merges runs that are in order already, a bounded number of records in all.
 #include "record/order.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 
 #define ORDER_MAX_EVENTS 65536u

@@ -2,6 +2,8 @@
 // Joins outcomes to the waits they belong to, per thread, and tells of each wait whose outcome was not seen.
 #include "record/outcome_join.h"
 
+#include "base/memory.h"
+
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>

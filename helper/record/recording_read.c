@@ -2,6 +2,7 @@
 // Reads a recording back: NDJSON of the schema, plain or compressed, record by record, in bounded memory.
 #include "record/recording_read.h"
 
+#include "base/memory.h"
 #include "record/ndjson.h"
 
 #include <inttypes.h>

@@ -4,8 +4,8 @@
 #ifndef KVMWAIT_RECORD_RECORDING_READ_H
 #define KVMWAIT_RECORD_RECORDING_READ_H
 
-#include "record/event.h"
 #include "base/input.h"
+#include "record/event.h"
 
 #define RECORDING_LINE_BYTES (4u << 20) /* longer lines are no records */
 

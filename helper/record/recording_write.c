@@ -5,6 +5,8 @@
 // contrib/seekable_format). Frames begin and end between records.
 #include "record/recording_write.h"
 
+#include "base/clock.h"
+#include "base/memory.h"
 #include "record/ndjson_write.h"
 
 #include <errno.h>

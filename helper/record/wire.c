@@ -3,6 +3,7 @@
 #include "record/wire.h"
 
 #include "base/digits.h"
+#include "base/memory.h"
 
 #include <string.h>
 

@@ -5,6 +5,9 @@
 
 #include "ledger/blame.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Looks in /proc: of a thread that no record has told of, as it has had its CPU since before the trace. */

@@ -2,6 +2,8 @@
 // The forms in which counts leave: table, json, csv, openmetrics.
 #include "show/counts_show.h"
 
+#include "base/clock.h"
+#include "base/memory.h"
 #include "show/stream.h"
 
 #include <inttypes.h>
@@ -9,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_S UINT64_C(1000000000)
 
 const char *const stat_by_names[] = { "vm", "vcpu", "event", "source", NULL };
 

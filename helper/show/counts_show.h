@@ -3,9 +3,9 @@
 #ifndef KVMWAIT_SHOW_COUNTS_SHOW_H
 #define KVMWAIT_SHOW_COUNTS_SHOW_H
 
-#include "plan/select.h"
 #include "ledger/counts.h"
 #include "live/vm_name.h"
+#include "plan/select.h"
 
 #include <stdio.h>
 

@@ -2,8 +2,9 @@
 // Writes pieces of HTML.
 #include "show/html.h"
 
-#include "record/event.h"
+#include "base/memory.h"
 #include "ledger/counts.h"
+#include "record/event.h"
 
 #include <inttypes.h>
 #include <sha256.h>

@@ -4,7 +4,9 @@
 #ifndef KVMWAIT_SHOW_HTML_H
 #define KVMWAIT_SHOW_HTML_H
 
-#include "base/util.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 /* Of share/report/, NUL-terminated. */
 extern const char html_style[], html_program[];

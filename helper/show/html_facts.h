@@ -3,7 +3,7 @@
 #ifndef KVMWAIT_SHOW_HTML_FACTS_H
 #define KVMWAIT_SHOW_HTML_FACTS_H
 
-#include "base/util.h"
+#include "base/text.h"
 
 #include <jansson.h>
 

@@ -2,10 +2,11 @@
 // kvmwait report --html: one page that needs nothing but itself.
 #include "show/html_page.h"
 
+#include "base/text.h"
+#include "ledger/timeline.h"
 #include "show/html.h"
 #include "show/html_facts.h"
 #include "show/html_times.h"
-#include "ledger/timeline.h"
 
 #include <errno.h>
 #include <inttypes.h>

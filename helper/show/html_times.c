@@ -2,6 +2,7 @@
 // The part of the HTML page that a timeline fills.
 #include "show/html_times.h"
 
+#include "base/memory.h"
 #include "show/html.h"
 
 #include <inttypes.h>

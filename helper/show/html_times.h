@@ -5,6 +5,10 @@
 
 #include "ledger/timeline.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
 struct page_times {
 	const struct timeline *timeline;
 	size_t host; /* number of the recording; ids on the page begin with it */

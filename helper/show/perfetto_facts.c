@@ -2,6 +2,8 @@
 // What a Perfetto trace says of itself: clocks, system, script, fidelity, balance.
 #include "show/perfetto_facts.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 

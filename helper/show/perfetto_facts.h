@@ -5,6 +5,9 @@
 
 #include "show/perfetto_packet.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* A time of an object that comes from anywhere; false where it has none. */
 bool facts_time(json_t *object, const char *field, uint64_t *ret_ns);
 /* The clocks of a meta or end record. Returns whether the clock of the trace is there. */

@@ -2,6 +2,8 @@
 // Packets of a Perfetto trace, and events with their annotations; shared by what writes them.
 #include "show/perfetto_packet.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 
 #define SEQUENCE 1u

@@ -3,6 +3,7 @@
 #include "show/stream.h"
 
 #include "base/line_writer.h"
+#include "base/text.h"
 #include "record/ndjson_write.h"
 #include "show/perfetto.h"
 

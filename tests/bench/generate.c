@@ -3,7 +3,7 @@
 // CPUs, 150,000 events a second of their own time. bpftrace reads one CPU's buffer after the other, so they come in a batch
 // for each CPU and 20 ms.
 //   generate N [VCPUS]    N events on standard output, and the count of them at the end
-#include "base/util.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // BTF of a kernel and of a module: what passes the check is safe with libbpf and with what reads it here.
 // The first byte says whether the two parts are whole BTF files, or types and strings that get a header here.
-#include "plan/btf_check.h"
 #include "fuzz.h"
+
+#include "base/memory.h"
+#include "plan/btf_check.h"
 #include "plan/kernel.h"
 
 #include <bpf/btf.h>

@@ -2,6 +2,7 @@
 // Bundles of strangers, and lists of what goes into one: read or refused with a reason that can be printed.
 #include "fuzz.h"
 
+#include "base/memory.h"
 #include "bundle/read.h"
 
 #include <sys/mman.h>

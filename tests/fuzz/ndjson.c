@@ -2,6 +2,8 @@
 // A line of NDJSON. What is read, written and read again comes to the same text; the forms for people and
 // spreadsheets stay one line of printable text, whatever a stranger's record holds.
 #include "fuzz.h"
+
+#include "base/memory.h"
 #include "record/ndjson.h"
 
 /* Reads a line and writes it; NULL where it is no record. The caller frees. */

@@ -2,6 +2,7 @@
 // Any sequence of waits and outcomes: none is lost, they leave in order unless they came late, and every wait is
 // followed by one outcome, seen or not.
 #include "fuzz.h"
+
 #include "record/order.h"
 #include "record/outcome_join.h"
 

@@ -2,6 +2,7 @@
 // Lines of NDJSON as a trace of Perfetto. Whatever they hold, each packet can be read back, its text is printable UTF-8,
 // every event has a track that was described, and slices of a track follow one another.
 #include "fuzz.h"
+
 #include "record/ndjson.h"
 #include "show/perfetto.pb-c.h"
 

@@ -2,8 +2,10 @@
 // A whole recording of a stranger's, plain or compressed: reading comes to an end, every byte of the file is read, and a
 // report of it has no more in its rows than there were records. The first byte chooses intervals.
 #include "fuzz.h"
-#include "record/recording_read.h"
+
 #include "ledger/account.h"
+#include "show/counts_show.h"
+#include "record/recording_read.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

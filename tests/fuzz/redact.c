@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names are replaced in any text: none is left, JSON stays JSON, and whatever numbers it holds.
 #include "fuzz.h"
+
+#include "base/memory.h"
 #include "bundle/redact.h"
 
 #define NAMES_MAX 6

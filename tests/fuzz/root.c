@@ -2,6 +2,8 @@
 // A captured root: files with a NUL between them, in the order of the table; an empty one is left out. Every script
 // of this tree gets a verdict, in words that may go to a terminal and into JSON.
 #include "fuzz.h"
+
+#include "base/file.h"
 #include "plan/select.h"
 
 #include <fcntl.h>

@@ -2,6 +2,8 @@
 // The header of a script or a part, and the program that is made of it where all its needs are met.
 // The first byte says which: a part goes into a script of this tree.
 #include "fuzz.h"
+
+#include "base/text.h"
 #include "plan/render.h"
 
 static struct strings names_of(const struct need *need)

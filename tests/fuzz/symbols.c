@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // kallsyms and the list of traceable functions, with a NUL between them.
 #include "fuzz.h"
+
+#include "base/text.h"
 #include "plan/symbols.h"
 
 static void check_symbol(const struct symbol *s, const struct strings *wanted)

@@ -2,6 +2,8 @@
 // Text that others chose: cleaned it is printable, and nothing of it is lost.
 #include "fuzz.h"
 
+#include "base/memory.h"
+
 /* Cleans bytes and takes them back; the cleaned text, which the caller frees. */
 static char *check_clean(const char *bytes, size_t n)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A line of a script. One that is an event is the same after it was written as JSON and read back.
 #include "fuzz.h"
+
 #include "record/ndjson.h"
 #include "record/wire.h"
 

@@ -2,6 +2,7 @@
 // Tests of helper/ledger/account.c: records of a known course of events become the rows and the balance that it has.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "ledger/account.h"
 
 #define S UINT64_C(1000000000)

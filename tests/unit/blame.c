@@ -2,6 +2,7 @@
 // Tests of helper/ledger/blame.c on streams as blame.part prints them: whom it blames, for how long, and what it leaves open.
 #include "unit.h"
 
+#include "base/text.h"
 #include "ledger/blame.h"
 #include "record/order.h"
 #include "record/wire.h"

@@ -2,6 +2,7 @@
 // Tests of helper/plan/btf_check.c, and that what passes it and is strange nevertheless does no harm in helper/plan/kernel.c.
 #include "unit.h"
 
+#include "base/text.h"
 #include "plan/btf_check.h"
 #include "plan/kernel.h"
 

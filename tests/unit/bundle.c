@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of helper/bundle/list.c, helper/bundle/bundle.c and helper/bundle/read.c: the list, the way into an archive and out of it.
-#include "bundle/read.h"
 #include "unit.h"
+
+#include "base/file.h"
+#include "bundle/read.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

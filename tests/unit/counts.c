@@ -2,6 +2,7 @@
 // Tests of helper/ledger/counts.c: lines of maps in any order and state become counts, intervals, rows and percentiles.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "ledger/counts.h"
 
 #define S UINT64_C(1000000000)

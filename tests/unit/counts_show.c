@@ -2,6 +2,7 @@
 // Tests of helper/show/counts_show.c: each form of a report, and the program that makes one.
 #include "fake.h"
 
+#include "base/file.h"
 #include "show/counts_show.h"
 
 #include <jansson.h>

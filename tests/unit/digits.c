@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/digits.h"
+#include "base/memory.h"
 
 static void check_put(uint64_t value)
 {

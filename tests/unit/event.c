@@ -2,6 +2,7 @@
 // Tests of helper/record/event.c: text made fit to print and back, the table of events, the JSON Schema.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "record/event.h"
 
 /* Cleans bytes that nothing stands behind, into a buffer of exactly the promised size; the caller frees. */

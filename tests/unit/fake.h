@@ -5,6 +5,8 @@
 
 #include "unit.h"
 
+#include "base/file.h"
+#include "base/text.h"
 #include "plan/kernel.h"
 #include "plan/select.h"
 

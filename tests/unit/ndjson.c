@@ -2,9 +2,10 @@
 // Tests of helper/record/ndjson.c: a record that was written comes back as it was, and nothing malformed does.
 #include "unit.h"
 
+#include "base/text.h"
+#include "live/vm_name.h"
 #include "record/ndjson.h"
 #include "show/stream.h"
-#include "live/vm_name.h"
 
 /* The line that the json writer makes of a wait, without its newline; the caller frees. */
 static char *written(const struct wait_event *w)

@@ -2,6 +2,7 @@
 // Tests of helper/record/order.c: what leaves is in time order, in time, and bounded.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "record/order.h"
 
 #define MAX_EVENTS 65536u

@@ -2,6 +2,7 @@
 // Tests of helper/record/outcome_join.c: each outcome to its own wait, whatever got lost in between.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "record/outcome_join.h"
 
 static struct record wait_of(uint32_t tid, uint64_t ts_ns, const char *event, const char *vm, int64_t vcpu)

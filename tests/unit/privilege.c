@@ -3,9 +3,11 @@
 // another user than root most of it has nothing to give up, and that is tested then.
 #include "unit.h"
 
+#include "base/file.h"
+#include "base/privilege.h"
+#include "base/text.h"
 #include "live/child.h"
 #include "live/root_helper.h"
-#include "base/privilege.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

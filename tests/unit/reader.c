@@ -2,6 +2,7 @@
 // Tests of helper/base/reader.c: the same lines however the bytes come, and never more than the limit.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "base/reader.h"
 
 /* All that comes out of a text that is written to a pipe in pieces: "=LINE" whole, "+" too long, "-" cut short. */

@@ -3,6 +3,7 @@
 // made by somebody else never more than that.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "record/recording_read.h"
 
 #include <zstd.h>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of helper/redact*.c: names and addresses in every dress, and what has to stay.
-#include "bundle/redact_host.h"
 #include "unit.h"
+
+#include "base/memory.h"
+#include "bundle/redact_host.h"
 
 static struct redact *some_names(void)
 {

@@ -2,8 +2,9 @@
 // Tests of helper/plan/render.c: a script fitted to a kernel and to what is asked for, and its parameters.
 #include "fake.h"
 
-#include "record/event.h"
+#include "base/text.h"
 #include "plan/render.h"
+#include "record/event.h"
 
 /* The real script of the newest range, as it stands. */
 static const char *script_text(const struct made *m, const char *name)

@@ -2,8 +2,9 @@
 // Tests of helper/plan/script.c: headers of scripts, and each way in which one can be wrong.
 #include "unit.h"
 
-#include "record/event.h"
+#include "base/text.h"
 #include "plan/script.h"
+#include "record/event.h"
 
 /* A whole header, one key a line. Tests take it as it is, or with a line set otherwise. */
 static const char *const header[] = {

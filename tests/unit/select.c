@@ -2,6 +2,8 @@
 // Tests of helper/plan/select.c and helper/plan/kernel.c: what made-up kernels can give, and the reasons.
 #include "fake.h"
 
+#include "base/text.h"
+
 /* ---- checks ---- */
 
 static const struct source_result *source_of(const struct verdict *v, const char *event, const char *source)

@@ -2,6 +2,7 @@
 // Tests of helper/ledger/selftest_count.c: what a guest did beside what was seen.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "ledger/selftest_count.h"
 
 static void see(struct tally *t, uint32_t pid, int64_t vcpu, const char *event, const char *source, int64_t target, unsigned int n)

@@ -2,6 +2,7 @@
 // Tests of helper/show/stream.c: the exact lines of each format.
 #include "unit.h"
 
+#include "base/text.h"
 #include "show/stream.h"
 
 #include <jansson.h>

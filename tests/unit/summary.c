@@ -2,6 +2,7 @@
 // Tests of helper/ledger/summary.c: counts, rates and times, computed by hand, and a bound that holds.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "ledger/summary.h"
 
 static void take(struct summary *s, uint64_t ts_ns, uint32_t pid, const char *vm, int64_t vcpu, const char *event)

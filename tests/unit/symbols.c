@@ -2,6 +2,7 @@
 // Tests of helper/plan/symbols.c: functions and their clones from kallsyms, and which of them can be probed.
 #include "unit.h"
 
+#include "base/text.h"
 #include "plan/symbols.h"
 
 static const char kallsyms[] = "ffffffff81000000 T _stext\n"

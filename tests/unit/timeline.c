@@ -2,8 +2,9 @@
 // The timeline: what waits and outcomes come to, by hand.
 #include "unit.h"
 
-#include "record/ndjson.h"
+#include "base/memory.h"
 #include "ledger/timeline.h"
+#include "record/ndjson.h"
 
 #define S UINT64_C(1000000000)
 #define MS UINT64_C(1000000)

@@ -3,7 +3,7 @@
 #ifndef KVMWAIT_UNIT_H
 #define KVMWAIT_UNIT_H
 
-#include "base/util.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

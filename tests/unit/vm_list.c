@@ -2,6 +2,8 @@
 // Tests of helper/live/vm_list.c: which processes hold a VM, and what a name means, on a made-up proc/.
 #include "unit.h"
 
+#include "base/file.h"
+#include "base/text.h"
 #include "live/vm_list.h"
 
 /* A process with a command line of words, and the links of its open files, each ended by a newline. */

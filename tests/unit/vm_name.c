@@ -2,6 +2,7 @@
 // Tests of helper/live/vm_name.c: the name of a VM from the command line or the cgroup of its process.
 #include "unit.h"
 
+#include "base/text.h"
 #include "live/vm_name.h"
 
 #include <signal.h>

@@ -2,6 +2,7 @@
 // Tests of helper/record/wire.c: what is an event, and that nothing else is.
 #include "unit.h"
 
+#include "base/memory.h"
 #include "record/wire.h"
 
 /* "CPU 0/KVM" and NULs to the 16 bytes of a comm. */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/base/util.c: numbers, lists, files.
+// Tests of helper/base/text.c and helper/base/file.c: numbers, lists, files.
 #include "unit.h"
+
+#include "base/file.h"
+#include "base/text.h"
 
 #include <sys/stat.h>
 
