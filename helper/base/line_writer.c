@@ -4,13 +4,13 @@
 
 #include <stdint.h>
 
-void line_long(struct line *l, const char *s, size_t n)
+void line_long(struct line_writer *l, const char *s, size_t n)
 {
 	line_end(l);
 	fwrite_unlocked(s, 1, n, l->file);
 }
 
-void line_u64_left(struct line *l, uint64_t value, size_t width)
+void line_u64_left(struct line_writer *l, uint64_t value, size_t width)
 {
 	char digits[DIGITS_MOST];
 	size_t n = (size_t)(digits_put(digits, value) - digits);
@@ -20,7 +20,7 @@ void line_u64_left(struct line *l, uint64_t value, size_t width)
 		line_char(l, ' ');
 }
 
-void line_u64_filled(struct line *l, uint64_t value, size_t width, char fill)
+void line_u64_filled(struct line_writer *l, uint64_t value, size_t width, char fill)
 {
 	char digits[DIGITS_MOST];
 	size_t n = (size_t)(digits_put(digits, value) - digits);
@@ -30,7 +30,7 @@ void line_u64_filled(struct line *l, uint64_t value, size_t width, char fill)
 	line_bytes(l, digits, n);
 }
 
-void line_escaped(struct line *l, const char *s, size_t n, const char escaped[2], char escape)
+void line_escaped(struct line_writer *l, const char *s, size_t n, const char escaped[2], char escape)
 {
 	if (!memchr(s, escaped[0], n) && !memchr(s, escaped[1], n)) {
 		line_bytes(l, s, n);

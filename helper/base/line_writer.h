@@ -13,20 +13,20 @@
 #define LINE_BYTES 1024u
 
 /* A line may be longer: it goes in pieces then. */
-struct line {
+struct line_writer {
 	FILE *file;
 	char *p;
 	char bytes[LINE_BYTES];
 };
 
-static inline void line_begin(struct line *l, FILE *file)
+static inline void line_begin(struct line_writer *l, FILE *file)
 {
 	l->file = file;
 	l->p = l->bytes;
 }
 
 /* Gives what there is to the file; errors stay with that. */
-static inline void line_end(struct line *l)
+static inline void line_end(struct line_writer *l)
 {
 	/* the function: what the macro does to few bytes is beyond gcc's analyzer */
 	(fwrite_unlocked)(l->bytes, 1, (size_t)(l->p - l->bytes), l->file);
@@ -34,22 +34,22 @@ static inline void line_end(struct line *l)
 }
 
 /* Makes room for n bytes, no more than LINE_BYTES. */
-static inline void line_room(struct line *l, size_t n)
+static inline void line_room(struct line_writer *l, size_t n)
 {
 	if ((size_t)(l->bytes + LINE_BYTES - l->p) < n)
 		line_end(l);
 }
 
-static inline void line_char(struct line *l, char c)
+static inline void line_char(struct line_writer *l, char c)
 {
 	line_room(l, 1);
 	*l->p++ = c;
 }
 
 /* Longer than LINE_BYTES. */
-void line_long(struct line *l, const char *s, size_t n);
+void line_long(struct line_writer *l, const char *s, size_t n);
 
-static inline void line_bytes(struct line *l, const char *s, size_t n)
+static inline void line_bytes(struct line_writer *l, const char *s, size_t n)
 {
 	if (n > LINE_BYTES) {
 		line_long(l, s, n);
@@ -63,28 +63,28 @@ static inline void line_bytes(struct line *l, const char *s, size_t n)
 /* A literal, whose length the compiler knows. */
 #define LINE_PUT(l, literal) line_bytes(l, literal, sizeof(literal) - 1)
 
-static inline void line_text(struct line *l, const char *s)
+static inline void line_text(struct line_writer *l, const char *s)
 {
 	line_bytes(l, s, strlen(s));
 }
 
-static inline void line_u64(struct line *l, uint64_t value)
+static inline void line_u64(struct line_writer *l, uint64_t value)
 {
 	line_room(l, DIGITS_MOST);
 	l->p = digits_put(l->p, value);
 }
 
-static inline void line_i64(struct line *l, int64_t value)
+static inline void line_i64(struct line_writer *l, int64_t value)
 {
 	line_room(l, DIGITS_MOST);
 	l->p = digits_put_signed(l->p, value);
 }
 
 /* At least so wide, with spaces behind it. */
-void line_u64_left(struct line *l, uint64_t value, size_t width);
+void line_u64_left(struct line_writer *l, uint64_t value, size_t width);
 /* At least so wide, with what fills it in front. */
-void line_u64_filled(struct line *l, uint64_t value, size_t width, char fill);
+void line_u64_filled(struct line_writer *l, uint64_t value, size_t width, char fill);
 /* Each of the two bytes in `escaped` gets `escape` in front. */
-void line_escaped(struct line *l, const char *s, size_t n, const char escaped[2], char escape);
+void line_escaped(struct line_writer *l, const char *s, size_t n, const char escaped[2], char escape);
 
 #endif

@@ -402,7 +402,7 @@ int output_write_below(int directory_fd, const char *path, const void *data, siz
 
 /* ---- a file that is replaced ---- */
 
-int place_open(const char *path, struct place *ret, char **ret_why)
+int replaced_file_open(const char *path, struct replaced_file *ret, char **ret_why)
 {
 	struct walk w;
 	int err = walk(path, FOR_OUTPUT, false, &w);
@@ -413,7 +413,7 @@ int place_open(const char *path, struct place *ret, char **ret_why)
 	if (err) {
 		*ret_why = err == -EINVAL ? xstrdup("it is no regular file, and would be replaced by one") : why_of(&w, err);
 	} else {
-		*ret = (struct place){ .directory_fd = w.directory, .name = w.name };
+		*ret = (struct replaced_file){ .directory_fd = w.directory, .name = w.name };
 		w.directory = -1;
 		w.name = NULL;
 	}
@@ -421,22 +421,22 @@ int place_open(const char *path, struct place *ret, char **ret_why)
 	return err;
 }
 
-void place_done(struct place *p)
+void replaced_file_done(struct replaced_file *p)
 {
-	place_drop(p);
+	replaced_file_drop(p);
 	if (p->directory_fd >= 0)
 		close(p->directory_fd);
 	free(p->name);
-	*p = (struct place){ .directory_fd = -1 };
+	*p = (struct replaced_file){ .directory_fd = -1 };
 }
 
-int place_create(struct place *p)
+int replaced_file_create(struct replaced_file *p)
 {
 	uint32_t number;
 	int fd = -1;
 
 	for (int i = 0; i < 100; i++) {
-		place_drop(p);
+		replaced_file_drop(p);
 		if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
 			return -EIO;
 		p->fresh = xasprintf("%s.%08" PRIx32, p->name, number);
@@ -457,13 +457,13 @@ int place_create(struct place *p)
 		int err = -errno;
 
 		close(fd);
-		place_drop(p);
+		replaced_file_drop(p);
 		return err;
 	}
 	return fd;
 }
 
-int place_put(struct place *p)
+int replaced_file_put(struct replaced_file *p)
 {
 	int err = 0;
 
@@ -471,14 +471,14 @@ int place_put(struct place *p)
 		return -ENOENT;
 	if (renameat(p->directory_fd, p->fresh, p->directory_fd, p->name)) {
 		err = -errno;
-		place_drop(p);
+		replaced_file_drop(p);
 	}
 	free(p->fresh);
 	p->fresh = NULL;
 	return err;
 }
 
-void place_drop(struct place *p)
+void replaced_file_drop(struct replaced_file *p)
 {
 	if (p->fresh)
 		unlinkat(p->directory_fd, p->fresh, 0);

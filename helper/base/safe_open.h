@@ -27,18 +27,18 @@ int output_directory_open(const char *path, char **ret_why);
 int output_write_below(int directory_fd, const char *path, const void *data, size_t size);
 
 /* A file that is replaced again and again: the directory, held open, and the name. */
-struct place {
+struct replaced_file {
 	int directory_fd;
 	char *name;
 	char *fresh; /* the name of the new file beside it, while there is one */
 };
 /* 0, or -errno with ret_why (the caller frees). */
-int place_open(const char *path, struct place *ret, char **ret_why);
-void place_done(struct place *p);
+int replaced_file_open(const char *path, struct replaced_file *ret, char **ret_why);
+void replaced_file_done(struct replaced_file *p);
 /* A new file beside it for all to read. A descriptor, or -errno. */
-int place_create(struct place *p);
+int replaced_file_create(struct replaced_file *p);
 /* Puts the new file in its place, or removes it. 0 or -errno. */
-int place_put(struct place *p);
-void place_drop(struct place *p);
+int replaced_file_put(struct replaced_file *p);
+void replaced_file_drop(struct replaced_file *p);
 
 #endif

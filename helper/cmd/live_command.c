@@ -303,11 +303,11 @@ int tracing_open(const char *output, FILE **ret)
 	return EXIT_OK;
 }
 
-int tracing_open_place(const char *output, struct place *ret)
+int tracing_open_replaced(const char *output, struct replaced_file *ret)
 {
 	CLEANUP_FREE char *why = NULL;
 
-	if (place_open(output, ret, &why))
+	if (replaced_file_open(output, ret, &why))
 		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
 	return EXIT_OK;
 }

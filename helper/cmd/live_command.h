@@ -65,8 +65,8 @@ int tracing_command(int argc, char **argv, const char *name, int (*take)(void *s
 
 /* Opens the output if one is named, else gives NULL. 0, or an exit code with the message said. */
 int tracing_open(const char *output, FILE **ret);
-/* The same of an output that is replaced each time. place_done() closes it. */
-int tracing_open_place(const char *output, struct place *ret);
+/* The same of an output that is replaced each time. replaced_file_done() closes it. */
+int tracing_open_replaced(const char *output, struct replaced_file *ret);
 
 /*
  * Sees that the host can trace this plan, with these parts, and prepares it: program, bpftrace, duration, verbosity,

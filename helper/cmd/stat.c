@@ -67,7 +67,7 @@ struct run {
 	struct vmnames *names;
 	struct stat *stat;
 	FILE *file;	/* NULL: the output is replaced each time */
-	struct place place; /* of that */
+	struct replaced_file replaced; /* of that */
 	bool live;	/* what was drawn is drawn over */
 	bool begun;	/* csv has its heading */
 	size_t n_drawn; /* lines on the terminal */
@@ -186,7 +186,7 @@ static void write_report(struct run *r, FILE *f, struct stat_report *report, boo
 /* The file has the old text or the new one, never a part. 0 or -errno. */
 static int replace_file(struct run *r, struct stat_report *report, bool total)
 {
-	int fd = keeper_place_create(&r->place), err = 0;
+	int fd = keeper_file_create(&r->replaced), err = 0;
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!f)
@@ -197,8 +197,8 @@ static int replace_file(struct run *r, struct stat_report *report, bool total)
 	if (fclose(f) && !err)
 		err = -errno;
 	if (!err)
-		return keeper_place_put(&r->place);
-	keeper_place_drop(&r->place);
+		return keeper_file_put(&r->replaced);
+	keeper_file_drop(&r->replaced);
 	return err;
 }
 
@@ -398,7 +398,7 @@ static int run(struct run *r, struct trace_options *options)
 	options->context = r;
 	options->map_keys = map_keys(r->s);
 	options->reads_maps = true;
-	options->place = r->file ? NULL : &r->place;
+	options->replaced = r->file ? NULL : &r->replaced;
 	options->program.interval_ms = (unsigned int)(r->s->interval_ns / 1000000);
 	if (r->s->output)
 		options->command_stdout = STDOUT_FILENO;
@@ -414,7 +414,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 	CLEANUP_FREE char *bpftrace = NULL;
 	CLEANUP_FREE struct wait_name *waits = NULL;
 	CLEANUP_FILE FILE *opened = NULL;
-	struct run r = { .s = s, .plan = plan, .place.directory_fd = -1 };
+	struct run r = { .s = s, .plan = plan, .replaced.directory_fd = -1 };
 	size_t n_waits;
 	int code;
 
@@ -427,7 +427,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 		return code;
 	bpftrace = options.bpftrace;
 	options.command = command;
-	code = s->format->counters && s->output ? tracing_open_place(s->output, &r.place) : tracing_open(s->output, &opened);
+	code = s->format->counters && s->output ? tracing_open_replaced(s->output, &r.replaced) : tracing_open(s->output, &opened);
 	if (code)
 		return code;
 	r.file = opened ? opened : s->output ? NULL : stdout;
@@ -439,7 +439,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 	code = run(&r, &options);
 	stat_free(r.stat);
 	vmnames_free(r.names);
-	place_done(&r.place);
+	replaced_file_done(&r.replaced);
 	return code;
 }
 

@@ -22,9 +22,9 @@ enum operation {
 	GO_FIRST,
 	WAIT_TURNS,
 	MISSED,
-	PLACE_CREATE,
-	PLACE_PUT,
-	PLACE_DROP,
+	FILE_CREATE,
+	FILE_PUT,
+	FILE_DROP,
 };
 
 struct request {
@@ -55,7 +55,7 @@ static const struct {
 static struct {
 	int fd; /* to the keeper */
 	pid_t pid;
-	const struct place *place; /* that it looks after */
+	const struct replaced_file *file; /* that it looks after */
 } keeper = { .fd = -1 };
 
 static int open_file(uint32_t pid, enum keeper_file file)
@@ -69,7 +69,7 @@ static int open_file(uint32_t pid, enum keeper_file file)
 /* ---- the keeper's side ---- */
 
 /* Does it. Gives a descriptor, or -1 where the reply holds no more than numbers. */
-static int serve(const struct request *r, pid_t bpftrace, struct place *place, struct reply *ret)
+static int serve(const struct request *r, pid_t bpftrace, struct replaced_file *file, struct reply *ret)
 {
 	int fd = -1;
 
@@ -86,15 +86,15 @@ static int serve(const struct request *r, pid_t bpftrace, struct place *place, s
 	case MISSED:
 		ret->number = bpftrace_missed(bpftrace);
 		return -1;
-	case PLACE_CREATE:
-		fd = place ? place_create(place) : -EINVAL;
+	case FILE_CREATE:
+		fd = file ? replaced_file_create(file) : -EINVAL;
 		break;
-	case PLACE_PUT:
-		ret->error = place ? place_put(place) : -EINVAL;
+	case FILE_PUT:
+		ret->error = file ? replaced_file_put(file) : -EINVAL;
 		return -1;
-	case PLACE_DROP:
-		if (place)
-			place_drop(place);
+	case FILE_DROP:
+		if (file)
+			replaced_file_drop(file);
 		return -1;
 	default:
 		fd = -EINVAL;
@@ -119,25 +119,25 @@ static bool send_reply(int to, struct reply *reply, int fd)
 	return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*reply);
 }
 
-static void keep(int from, pid_t parent, pid_t bpftrace, struct place *place)
+static void keep(int from, pid_t parent, pid_t bpftrace, struct replaced_file *file)
 {
 	static const uint64_t always = PRIVILEGE(CAP_SYS_PTRACE) | PRIVILEGE(CAP_SYS_NICE);
 	struct request request;
-	int high = place ? fcntl(place->directory_fd, F_DUPFD_CLOEXEC, from + 1) : -1;
+	int high = file ? fcntl(file->directory_fd, F_DUPFD_CLOEXEC, from + 1) : -1;
 
 	child_begin(parent, SIGKILL);
 	setpgid(0, 0); /* Ctrl-C is for the parent */
-	if (place && (high < 0 || dup2(high, from + 1) < 0))
+	if (file && (high < 0 || dup2(high, from + 1) < 0))
 		_exit(1);
-	if (place)
-		place->directory_fd = from + 1;
-	privilege_close_files(from, place ? from + 1 : from);
+	if (file)
+		file->directory_fd = from + 1;
+	privilege_close_files(from, file ? from + 1 : from);
 	/* A directory may be another's than root's. */
-	if (privilege_limit(place ? always | PRIVILEGE(CAP_DAC_OVERRIDE) : always))
+	if (privilege_limit(file ? always | PRIVILEGE(CAP_DAC_OVERRIDE) : always))
 		_exit(1);
 	while (recv(from, &request, sizeof(request), 0) == (ssize_t)sizeof(request)) {
 		struct reply reply = { 0 };
-		int fd = serve(&request, bpftrace, place, &reply);
+		int fd = serve(&request, bpftrace, file, &reply);
 		bool sent = send_reply(from, &reply, fd);
 
 		if (fd >= 0)
@@ -145,12 +145,12 @@ static void keep(int from, pid_t parent, pid_t bpftrace, struct place *place)
 		if (!sent)
 			break;
 	}
-	if (place)
-		place_drop(place);
+	if (file)
+		replaced_file_drop(file);
 	_exit(0);
 }
 
-int keeper_start(pid_t bpftrace, struct place *place)
+int keeper_start(pid_t bpftrace, struct replaced_file *file)
 {
 	int fds[2], err;
 	pid_t pid, parent = getpid();
@@ -161,7 +161,7 @@ int keeper_start(pid_t bpftrace, struct place *place)
 		return -errno;
 	pid = fork();
 	if (!pid)
-		keep(fds[1], parent, bpftrace, place);
+		keep(fds[1], parent, bpftrace, file);
 	close(fds[1]);
 	if (pid < 0) {
 		err = -errno;
@@ -170,7 +170,7 @@ int keeper_start(pid_t bpftrace, struct place *place)
 	}
 	keeper.fd = fds[0];
 	keeper.pid = pid;
-	keeper.place = place;
+	keeper.file = file;
 	err = privilege_drop(PRIVILEGE(CAP_KILL));
 	if (err)
 		keeper_stop();
@@ -270,29 +270,29 @@ uint64_t keeper_missed(pid_t bpftrace)
 	return ask_for_number(MISSED, &number) ? 0 : number;
 }
 
-static bool is_kept(const struct place *place)
+static bool is_kept(const struct replaced_file *file)
 {
-	return keeper.fd >= 0 && keeper.place == place;
+	return keeper.fd >= 0 && keeper.file == file;
 }
 
-int keeper_place_create(struct place *place)
+int keeper_file_create(struct replaced_file *file)
 {
-	return is_kept(place) ? ask_for_file(&(struct request){ .operation = PLACE_CREATE }) : place_create(place);
+	return is_kept(file) ? ask_for_file(&(struct request){ .operation = FILE_CREATE }) : replaced_file_create(file);
 }
 
-int keeper_place_put(struct place *place)
+int keeper_file_put(struct replaced_file *file)
 {
 	uint64_t number;
 
-	return is_kept(place) ? ask_for_number(PLACE_PUT, &number) : place_put(place);
+	return is_kept(file) ? ask_for_number(FILE_PUT, &number) : replaced_file_put(file);
 }
 
-void keeper_place_drop(struct place *place)
+void keeper_file_drop(struct replaced_file *file)
 {
 	uint64_t number;
 
-	if (is_kept(place))
-		ask_for_number(PLACE_DROP, &number);
+	if (is_kept(file))
+		ask_for_number(FILE_DROP, &number);
 	else
-		place_drop(place);
+		replaced_file_drop(file);
 }

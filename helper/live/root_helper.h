@@ -22,10 +22,10 @@ enum keeper_file { /* of /proc/PID */
 };
 
 /*
- * Forks it, then this process drops to nobody with CAP_KILL, which signals to bpftrace and the command take. The place may
+ * Forks it, then this process drops to nobody with CAP_KILL, which signals to bpftrace and the command take. The file may
  * be NULL. For others than root nothing happens. 0 or -errno; then nothing has been dropped.
  */
-int keeper_start(pid_t bpftrace, struct place *place);
+int keeper_start(pid_t bpftrace, struct replaced_file *file);
 /* Ends it. What was dropped stays so. */
 void keeper_stop(void);
 
@@ -39,9 +39,9 @@ int keeper_go_first(pid_t bpftrace);
 void keeper_wait_turns(pid_t bpftrace);
 uint64_t keeper_missed(pid_t bpftrace);
 
-/* See place_create(), place_put(), place_drop(); the place is that of keeper_start(). */
-int keeper_place_create(struct place *place);
-int keeper_place_put(struct place *place);
-void keeper_place_drop(struct place *place);
+/* See replaced_file_create(), replaced_file_put(), replaced_file_drop(); the file is that of keeper_start(). */
+int keeper_file_create(struct replaced_file *file);
+int keeper_file_put(struct replaced_file *file);
+void keeper_file_drop(struct replaced_file *file);
 
 #endif

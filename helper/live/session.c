@@ -769,7 +769,7 @@ static int start(struct trace *t, char **ret_error)
 	strings_done(&params);
 	if (err)
 		return err;
-	err = t->options->stays_root ? 0 : keeper_start(t->bpftrace.pid, t->options->place);
+	err = t->options->stays_root ? 0 : keeper_start(t->bpftrace.pid, t->options->replaced);
 	if (err) {
 		*ret_error = xasprintf("privileges cannot be dropped: %s", strerror(-err));
 		kill(t->bpftrace.pid, SIGKILL);

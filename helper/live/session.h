@@ -26,7 +26,7 @@ struct trace_options {
 	bool verbose;	      /* bpftrace's own words go to stderr */
 	bool reads_maps;      /* while it counts: bpftrace has to go first, and is asked what was missed */
 	bool progress;	      /* say on a terminal that it is attaching */
-	struct place *place;   /* an output that is replaced meanwhile, by keeper_place_put(); may be NULL */
+	struct replaced_file *replaced; /* an output that is replaced while the trace runs, by keeper_file_put(); may be NULL */
 	bool stays_root;       /* who runs it has work for root left: nothing is dropped */
 	unsigned int map_keys; /* room in each map; 0: as bpftrace has it */
 	enum trace_hold hold;

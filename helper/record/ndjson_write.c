@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 /* Cleaned text holds no control character: only quote and backslash need an escape. */
-static void put_json_text(struct line *l, const char *s, size_t n)
+static void put_json_text(struct line_writer *l, const char *s, size_t n)
 {
 	line_char(l, '"');
 	line_escaped(l, s, n, "\"\\", '\\');
@@ -14,7 +14,7 @@ static void put_json_text(struct line *l, const char *s, size_t n)
 }
 
 /* Without a name the TGID stands for the VM. */
-static void put_json_vm(struct line *l, const char *vm, uint32_t pid)
+static void put_json_vm(struct line_writer *l, const char *vm, uint32_t pid)
 {
 	if (vm) {
 		put_json_text(l, vm, strlen(vm));
@@ -25,7 +25,7 @@ static void put_json_vm(struct line *l, const char *vm, uint32_t pid)
 	line_char(l, '"');
 }
 
-static void put_json_callers(struct line *l, const struct strings *callers)
+static void put_json_callers(struct line_writer *l, const struct strings *callers)
 {
 	LINE_PUT(l, ",\"callers\":[");
 	for (size_t i = 0; i < callers->n; i++) {
@@ -37,7 +37,7 @@ static void put_json_callers(struct line *l, const struct strings *callers)
 }
 
 /* All between CPU and target. */
-static void put_json_who(struct line *l, const struct wait_event *w)
+static void put_json_who(struct line_writer *l, const struct wait_event *w)
 {
 	char clean[CLEAN_COMM_BYTES];
 	size_t n;
@@ -62,7 +62,7 @@ static void put_json_who(struct line *l, const struct wait_event *w)
 
 static void write_json_wait(FILE *f, const struct wait_event *w)
 {
-	struct line l;
+	struct line_writer l;
 
 	line_begin(&l, f);
 	LINE_PUT(&l, "{\"type\":\"wait\",\"ts\":");
@@ -77,7 +77,7 @@ static void write_json_wait(FILE *f, const struct wait_event *w)
 	line_end(&l);
 }
 
-static void put_json_field(struct line *l, const char *name, uint64_t value)
+static void put_json_field(struct line_writer *l, const char *name, uint64_t value)
 {
 	LINE_PUT(l, ",\"");
 	line_text(l, name);
@@ -85,7 +85,7 @@ static void put_json_field(struct line *l, const char *name, uint64_t value)
 	line_u64(l, value);
 }
 
-static void put_json_end(struct line *l, const struct outcome_event *o)
+static void put_json_end(struct line_writer *l, const struct outcome_event *o)
 {
 	if (outcome_is_halt(o)) {
 		LINE_PUT(l, ",\"halt\":\"");
@@ -107,7 +107,7 @@ static void put_json_end(struct line *l, const struct outcome_event *o)
 
 static void write_json_outcome(FILE *f, const struct outcome_event *o)
 {
-	struct line l;
+	struct line_writer l;
 
 	line_begin(&l, f);
 	LINE_PUT(&l, "{\"type\":\"outcome\",\"ts\":");

@@ -158,7 +158,7 @@ static void write_table(struct output *o, const struct record *r)
 /* ---- ftrace ---- */
 
 /* "%16s" */
-static void put_right(struct line *l, const char *s, size_t n)
+static void put_right(struct line_writer *l, const char *s, size_t n)
 {
 	for (size_t i = n; i < 16; i++)
 		line_char(l, ' ');
@@ -175,7 +175,7 @@ static void write_ftrace(struct output *o, const struct record *r)
 	uint64_t ts_us = (w->ts_ns + 500) / 1000; /* as ns2usecs() rounds */
 	char clean[CLEAN_COMM_BYTES];
 	const char *comm;
-	struct line l;
+	struct line_writer l;
 	size_t n;
 
 	if (r->type == RECORD_LOST)
@@ -233,7 +233,7 @@ void output_csv_text(FILE *f, const char *s)
 	putc('"', f);
 }
 
-static void put_csv_text(struct line *l, const char *s, size_t n)
+static void put_csv_text(struct line_writer *l, const char *s, size_t n)
 {
 	line_char(l, '"');
 	if (n && strchr("=+-@", *s))
@@ -242,7 +242,7 @@ static void put_csv_text(struct line *l, const char *s, size_t n)
 	line_char(l, '"');
 }
 
-static void put_csv_who(struct line *l, const struct wait_event *w)
+static void put_csv_who(struct line_writer *l, const struct wait_event *w)
 {
 	char clean[CLEAN_COMM_BYTES];
 	size_t n;
@@ -274,7 +274,7 @@ static void put_csv_who(struct line *l, const struct wait_event *w)
 static void write_csv(struct output *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
-	struct line l;
+	struct line_writer l;
 
 	if (r->type != RECORD_WAIT)
 		return;

@@ -112,13 +112,13 @@ static void keeper_serves(void)
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FREE char *exe = NULL;
 	char link[4096];
-	struct place place;
+	struct replaced_file file;
 	size_t size;
 	ssize_t n;
 	int fd;
 
-	MUST(!place_open(path, &place, &why));
-	MUST(!keeper_start(getpid(), &place));
+	MUST(!replaced_file_open(path, &file, &why));
+	MUST(!keeper_start(getpid(), &file));
 	MUST(!was_root || getuid() == 65534);
 	MUST(!was_root || privilege_effective() == PRIVILEGE(CAP_KILL));
 	/* the file of a process of root's, which is not ours any more */
@@ -135,14 +135,14 @@ static void keeper_serves(void)
 	MUST(!keeper_missed(getpid()));
 	/* a file that is replaced where nobody may write */
 	for (int i = 0; i < 3; i++) {
-		fd = keeper_place_create(&place);
+		fd = keeper_file_create(&file);
 		MUST(fd >= 0);
 		MUST(write(fd, "whole\n", 6) == 6);
 		close(fd);
 		if (i < 2)
-			MUST(!keeper_place_put(&place));
+			MUST(!keeper_file_put(&file));
 		else
-			keeper_place_drop(&place);
+			keeper_file_drop(&file);
 	}
 	keeper_stop();
 	_exit(0);
