@@ -30,7 +30,7 @@ const struct option_help convert_options[] = {
 
 struct convert {
 	const char *name; /* of the input */
-	struct output output;
+	struct stream output;
 	struct summary *summary; /* instead of the records; NULL: not asked for */
 	json_t *end; /* of the summary */
 	struct order order;
@@ -53,7 +53,7 @@ static void complain(struct convert *c, const char *why)
 static void put(struct convert *c, const struct record *r)
 {
 	if (!c->summary) {
-		output_write(&c->output, r);
+		stream_write(&c->output, r);
 		return;
 	}
 	summary_take(c->summary, r);
@@ -66,7 +66,7 @@ static void put_summary(struct convert *c)
 {
 	summary_write(c->summary, c->output.file);
 	if (c->end)
-		output_balance(c->output.file, c->end);
+		stream_balance(c->output.file, c->end);
 }
 
 static void put_outcome(struct convert *c, const struct outcome_event *e)
@@ -208,7 +208,7 @@ static int take_lines(struct convert *c, struct input *in)
 			complain(c, found == INPUT_CUT ? "it is cut short" : "it is too long");
 		if (input_has_line(in))
 			continue;
-		c->error = output_flush(&c->output);
+		c->error = stream_flush(&c->output);
 		if (!isatty(fileno(c->output.file))) /* no progress among the records */
 			progress_share(&progress, "converting", state->read_bytes, state->size_bytes);
 	}
@@ -254,7 +254,7 @@ static int say_balance(const struct convert *c)
 	return EXIT_OK;
 }
 
-static int convert(const char *input, const struct output_format *format, FILE *out, const char *out_name)
+static int convert(const char *input, const struct stream_format *format, FILE *out, const char *out_name)
 {
 	struct convert c = { .name = input, .summary = format ? NULL : summary_new() };
 	struct input *in;
@@ -269,16 +269,16 @@ static int convert(const char *input, const struct output_format *format, FILE *
 		summary_free(c.summary);
 		return code;
 	}
-	output_init(&c.output, format, out);
-	output_buffer(out);
+	stream_init(&c.output, format, out);
+	stream_buffer(out);
 	if (format)
-		output_begin(&c.output);
+		stream_begin(&c.output);
 	order_init(&c.order);
 	code = read_all(&c, in);
 	input_close(in);
-	output_end(&c.output);
+	stream_end(&c.output);
 	if (!c.error)
-		c.error = output_flush(&c.output);
+		c.error = stream_flush(&c.output);
 	balance = c.error ? EXIT_OK : say_balance(&c);
 	order_done(&c.order);
 	summary_free(c.summary);
@@ -292,7 +292,7 @@ static int convert(const char *input, const struct output_format *format, FILE *
 
 int cmd_convert(int argc, char **argv)
 {
-	const struct output_format *format = NULL; /* NULL in the end: the summary */
+	const struct stream_format *format = NULL; /* NULL in the end: the summary */
 	bool summary = false;
 	const char *output = NULL;
 	CLEANUP_FILE FILE *opened = NULL;
@@ -300,7 +300,7 @@ int cmd_convert(int argc, char **argv)
 
 	while ((id = next_option(argc, argv, "convert")) != -1) {
 		if (id == 'f') {
-			format = output_format_find(optarg);
+			format = stream_format_find(optarg);
 			summary = !strcmp(optarg, "summary");
 			if (!format && !summary)
 				return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv, perfetto, summary", optarg);
@@ -313,7 +313,7 @@ int cmd_convert(int argc, char **argv)
 	if (optind + 1 != argc)
 		return fail(EXIT_USAGE, "convert takes one file, or - for standard input");
 	if (!format && !summary)
-		format = output_format_find(!output && isatty(STDOUT_FILENO) ? "table" : "json");
+		format = stream_format_find(!output && isatty(STDOUT_FILENO) ? "table" : "json");
 	if (format && format->binary && !output && isatty(STDOUT_FILENO))
 		return fail(EXIT_USAGE, "%s is nothing for a terminal: write it to a file with -o", format->name);
 	if (output && file_is_same(argv[optind], output))

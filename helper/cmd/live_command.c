@@ -48,9 +48,9 @@ int take_by(const char *text, unsigned int *ret_by)
 
 	strings_split(&words, text, ",");
 	for (size_t i = 0; i < words.n && !code; i++) {
-		if (!stat_by_bit(words.items[i]))
+		if (!counts_by_bit(words.items[i]))
 			code = fail(EXIT_USAGE, "rows cannot go by '%s'; there are vm, vcpu, event, source", words.items[i]);
-		by |= stat_by_bit(words.items[i]);
+		by |= counts_by_bit(words.items[i]);
 	}
 	if (!words.n)
 		code = fail(EXIT_USAGE, "an empty list");

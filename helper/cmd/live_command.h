@@ -52,7 +52,7 @@ int tracing_take_option(struct tracing *t, int id);
 /* "1.5" seconds as ns. 0 or -EINVAL. */
 int parse_seconds(const char *text, uint64_t *ret_ns);
 
-/* "vm,event" as a mask of enum stat_by. 0, or an exit code with the message said. */
+/* "vm,event" as a mask of enum counts_by. 0, or an exit code with the message said. */
 int take_by(const char *text, unsigned int *ret_by);
 
 /*

@@ -49,9 +49,9 @@ const struct option_help report_options[] = {
 };
 
 struct settings {
-	struct report_settings report;
-	const struct stat_format *format;
-	const struct stat_column *top;
+	struct account_settings window;
+	const struct counts_format *format;
+	const struct counts_column *top;
 	const char *output;
 	unsigned int by;
 	bool hist, html;
@@ -65,8 +65,8 @@ struct run {
 	char *name; /* the path, fit to print */
 	unsigned int part; /* from 1 */
 	struct recording *recording;
-	struct report *report;
-	struct report_html *page; /* NULL: none was asked for */
+	struct account *account;
+	struct html_page *page; /* NULL: none was asked for */
 	struct progress progress;
 	bool begun;	/* csv has its heading, json its first file */
 	size_t n_intervals;
@@ -89,7 +89,7 @@ static int take_seconds(const char *text, uint64_t least_ns, uint64_t *ret_ns)
 
 static int take_format(struct settings *s, const char *name)
 {
-	s->format = stat_format_find(name);
+	s->format = counts_format_find(name);
 	if (!s->format || s->format->counters)
 		return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, csv", name);
 	return OPTION_TAKEN;
@@ -102,12 +102,12 @@ static int take_option(struct settings *s, int id)
 
 	switch (id) {
 	case 'i':
-		return take_seconds(optarg, MIN_INTERVAL_NS, &s->report.interval_ns);
+		return take_seconds(optarg, MIN_INTERVAL_NS, &s->window.interval_ns);
 	case OPT_BY:
 		code = take_by(optarg, &s->by);
 		return code ? code : OPTION_TAKEN;
 	case OPT_TOP:
-		s->top = stat_column_find(optarg);
+		s->top = counts_column_find(optarg);
 		if (!s->top)
 			return fail(EXIT_USAGE, "no such column: '%s'; there are waits, ple, hlt, yield, boosted, halted, ready", optarg);
 		return OPTION_TAKEN;
@@ -115,9 +115,9 @@ static int take_option(struct settings *s, int id)
 		s->hist = true;
 		return OPTION_TAKEN;
 	case OPT_FROM:
-		return take_seconds(optarg, 0, &s->report.from_ns);
+		return take_seconds(optarg, 0, &s->window.from_ns);
 	case OPT_TO:
-		return take_seconds(optarg, 0, &s->report.to_ns);
+		return take_seconds(optarg, 0, &s->window.to_ns);
 	case 'f':
 		return take_format(s, optarg);
 	case OPT_JSON:
@@ -163,9 +163,9 @@ static void find_cut(const struct run *r, bool at_end, struct strings *problems)
 {
 	const struct recording_state *state = recording_state(r->recording);
 	const struct input_state *in = state->input;
-	CLEANUP_FREE char *until = seconds_text(report_until_ns(r->report) - report_began_ns(r->report));
+	CLEANUP_FREE char *until = seconds_text(account_until_ns(r->account) - account_began_ns(r->account));
 
-	if (!report_balance(r->report)->have_end)
+	if (!account_balance(r->account)->have_end)
 		add_problem(problems, "cut short after %s s: the end record is missing, so that events after that are missing, and what was "
 			    "lost before is not known to the event", until);
 	if (at_end && state->tail_bytes)
@@ -181,7 +181,7 @@ static void find_cut(const struct run *r, bool at_end, struct strings *problems)
 
 static void find_imbalance(const struct run *r, struct strings *problems)
 {
-	const struct report_balance *b = report_balance(r->report);
+	const struct account_balance *b = account_balance(r->account);
 	uint64_t seen = b->waits + b->outcomes + (uint64_t)b->sched;
 
 	if (!b->have_end)
@@ -200,9 +200,9 @@ static void find_problems(const struct run *r, bool at_end, struct strings *prob
 {
 	find_cut(r, at_end, problems);
 	find_imbalance(r, problems);
-	if (report_overflow(r->report))
+	if (account_overflow(r->account))
 		add_problem(problems, "%" PRIu64 " waits are in no row: there are more vCPUs or sources than there is room for",
-			    report_overflow(r->report));
+			    account_overflow(r->account));
 }
 
 /* ---- table ---- */
@@ -210,7 +210,7 @@ static void find_problems(const struct run *r, bool at_end, struct strings *prob
 /* "2026-11-22 21:50:38 UTC", or nothing where it is not known; the caller frees. */
 static char *time_text(const struct run *r, uint64_t boottime_ns)
 {
-	time_t seconds = (time_t)(report_realtime_ns(r->report, boottime_ns) / NS_PER_S);
+	time_t seconds = (time_t)(account_realtime_ns(r->account, boottime_ns) / NS_PER_S);
 	char text[40];
 	struct tm tm;
 
@@ -221,14 +221,14 @@ static char *time_text(const struct run *r, uint64_t boottime_ns)
 
 static const char *host_of(const struct run *r)
 {
-	const char *host = report_host(r->report);
+	const char *host = account_host(r->account);
 
 	return host && *host ? host : r->name;
 }
 
 static void put_head(const struct run *r)
 {
-	CLEANUP_FREE char *began = time_text(r, report_began_ns(r->report));
+	CLEANUP_FREE char *began = time_text(r, account_began_ns(r->account));
 
 	if (r->part == 1)
 		fprintf(r->out, "== %s: %s  %s\n", host_of(r), r->name, began);
@@ -238,14 +238,14 @@ static void put_head(const struct run *r)
 
 static void put_balance(const struct run *r, const struct strings *problems)
 {
-	const struct report_balance *b = report_balance(r->report);
+	const struct account_balance *b = account_balance(r->account);
 
 	if (b->have_end && b->have_counted && !problems->n)
 		fprintf(r->out, "received %" PRId64 " + lost %" PRId64 " = counted %" PRId64 "; it ended: %s\n", b->received, b->lost, b->counted,
-			report_why(r->report) ? report_why(r->report) : "?");
+			account_why(r->account) ? account_why(r->account) : "?");
 	else if (b->have_end)
 		fprintf(r->out, "received %" PRId64 ", lost %" PRId64 "; it ended: %s\n", b->received, b->lost,
-			report_why(r->report) ? report_why(r->report) : "?");
+			account_why(r->account) ? account_why(r->account) : "?");
 	else
 		fprintf(r->out, "received %" PRIu64 ", lost %" PRIu64 " at least\n", b->waits + b->outcomes, b->lost_records);
 	if (b->unwritten)
@@ -265,49 +265,49 @@ static void flush_output(struct run *r)
 		r->error = errno ? -errno : -EIO;
 }
 
-static void write_rows(struct run *r, struct stat_rows *rows, bool total)
+static void write_rows(struct run *r, struct counts_rows *rows, bool total)
 {
-	struct stat_report report = {
-		.origin = report_origin(r->report),
+	struct counts_report report = {
+		.origin = account_origin(r->account),
 		.rows = rows,
 		.by = r->s->by,
 		.total = total,
 		.hist = r->s->hist,
 		.recorded = true,
-		.no_outcomes = !report_has_outcomes(r->report),
+		.no_outcomes = !account_has_outcomes(r->account),
 		.file = r->name,
 		.host = host_of(r),
-		.lost_known = total && report_balance(r->report)->have_end,
-		.lost = (uint64_t)report_balance(r->report)->lost,
+		.lost_known = total && account_balance(r->account)->have_end,
+		.lost = (uint64_t)account_balance(r->account)->lost,
 	};
 
 	if (r->s->top)
-		stat_rows_sort(rows, r->s->top);
+		counts_rows_sort(rows, r->s->top);
 	if (r->s->format->begin && !r->begun)
 		r->s->format->begin(r->out, &report);
 	r->begun = true;
 	r->s->format->write(r->out, &report);
-	stat_rows_done(rows);
+	counts_rows_done(rows);
 }
 
 /* The members of a file's object before its intervals. */
 static void open_json(struct run *r)
 {
 	fprintf(r->out, "%s\n{\"file\":", r->runs ? "," : "");
-	output_quoted(r->out, r->name);
+	stream_quoted(r->out, r->name);
 	if (r->part > 1)
 		fprintf(r->out, ",\"part\":%u", r->part);
 	fputs(",\"host\":", r->out);
-	output_quoted(r->out, host_of(r));
+	stream_quoted(r->out, host_of(r));
 	fputs(",\"meta\":", r->out);
-	if (report_meta(r->report))
-		json_dumpf(report_meta(r->report), r->out, JSON_COMPACT);
+	if (account_meta(r->account))
+		json_dumpf(account_meta(r->account), r->out, JSON_COMPACT);
 	else
 		fputs("null", r->out);
 	fputs(",\"intervals\":[", r->out);
 }
 
-static void write_interval(struct run *r, struct stat_rows *rows)
+static void write_interval(struct run *r, struct counts_rows *rows)
 {
 	if (is_format(r, "json")) {
 		if (!r->n_intervals)
@@ -316,7 +316,7 @@ static void write_interval(struct run *r, struct stat_rows *rows)
 			putc(',', r->out);
 	} else if (is_format(r, "table")) {
 		CLEANUP_FREE char *at = time_text(r, rows->from_ns);
-		CLEANUP_FREE char *since = seconds_text(rows->from_ns - report_began_ns(r->report));
+		CLEANUP_FREE char *since = seconds_text(rows->from_ns - account_began_ns(r->account));
 
 		if (!r->n_intervals)
 			put_head(r);
@@ -329,7 +329,7 @@ static void write_interval(struct run *r, struct stat_rows *rows)
 
 static void close_json(struct run *r, const struct strings *problems)
 {
-	const struct report_balance *b = report_balance(r->report);
+	const struct account_balance *b = account_balance(r->account);
 	json_t *balance = json_pack("{s:I, s:I, s:I, s:b, s:b, s:o}", "waits", (json_int_t)b->waits, "outcomes", (json_int_t)b->outcomes,
 				    "unseen", (json_int_t)b->unseen, "cut_short", !b->have_end, "balances", !problems->n, "problems",
 				    strings_json(problems));
@@ -341,14 +341,14 @@ static void close_json(struct run *r, const struct strings *problems)
 		json_object_set_new(balance, "lost", json_integer(b->lost));
 		json_object_set_new(balance, "unwritten", json_integer(b->unwritten));
 		json_object_set_new(balance, "late", json_integer(b->late));
-		json_object_set_new(balance, "why", json_string(report_why(r->report) ? report_why(r->report) : ""));
+		json_object_set_new(balance, "why", json_string(account_why(r->account) ? account_why(r->account) : ""));
 	}
 	fputs(",\"balance\":", r->out);
 	json_dumpf(balance, r->out, JSON_COMPACT);
 	json_decref(balance);
-	if (report_blame(r->report)) {
+	if (account_blame(r->account)) {
 		fputs(",\"blame\":", r->out);
-		json_dumpf(report_blame(r->report), r->out, JSON_COMPACT);
+		json_dumpf(account_blame(r->account), r->out, JSON_COMPACT);
 	}
 	putc('}', r->out);
 }
@@ -366,15 +366,15 @@ static void say_problems(struct run *r, const struct strings *problems)
 /* The page holds all of the recordings, and is written when the last has been read. */
 static void end_page(struct run *r, const struct strings *problems)
 {
-	report_html_name(r->page, r->runs, r->path);
+	html_page_name(r->page, r->runs, r->path);
 	for (size_t i = 0; i < problems->n; i++)
-		report_html_damage(r->page, r->runs, problems->items[i]);
+		html_page_damage(r->page, r->runs, problems->items[i]);
 	say_problems(r, problems);
 }
 
 static void write_tables(struct run *r, const struct strings *problems)
 {
-	struct stat_rows rows;
+	struct counts_rows rows;
 
 	if (is_format(r, "table")) {
 		if (!r->n_intervals)
@@ -387,15 +387,15 @@ static void write_tables(struct run *r, const struct strings *problems)
 			open_json(r);
 		fputs("],\"total\":", r->out);
 	}
-	report_total(r->report, r->s->by, &rows);
+	account_total(r->account, r->s->by, &rows);
 	write_rows(r, &rows, true);
 	if (is_format(r, "json"))
 		close_json(r, problems);
 	if (is_format(r, "table")) {
 		putc('\n', r->out);
-		if (report_blame(r->report)) {
+		if (account_blame(r->account)) {
 			fputs("who had the CPU of a vCPU that was spun for:\n", r->out);
-			blame_print(r->out, report_blame(r->report));
+			blame_print(r->out, account_blame(r->account));
 			putc('\n', r->out);
 		}
 	}
@@ -406,10 +406,10 @@ static void write_tables(struct run *r, const struct strings *problems)
 static void end_run(struct run *r, bool at_end)
 {
 	struct strings problems = { 0 };
-	struct stat_rows rows;
+	struct counts_rows rows;
 
 	progress_end(&r->progress);
-	while (report_last_interval(r->report, r->s->by, &rows))
+	while (account_last_interval(r->account, r->s->by, &rows))
 		write_interval(r, &rows);
 	find_problems(r, at_end, &problems);
 	if (r->page)
@@ -423,22 +423,22 @@ static void end_run(struct run *r, bool at_end)
 
 static void take_record(struct run *r, const struct record *record)
 {
-	struct stat_rows rows;
+	struct counts_rows rows;
 
-	if (record->type == RECORD_META && r->report && report_meta(r->report)) { /* another one stands behind the first */
+	if (record->type == RECORD_META && r->account && account_meta(r->account)) { /* another one stands behind the first */
 		end_run(r, false);
-		report_free(r->report);
-		r->report = NULL;
+		account_free(r->account);
+		r->account = NULL;
 		r->part++;
 	}
-	if (!r->report)
-		r->report = report_new(&r->s->report);
+	if (!r->account)
+		r->account = account_new(&r->s->window);
 	r->of_counts += record->type == RECORD_STAT;
-	while (report_interval(r->report, record, r->s->by, &rows))
+	while (account_interval(r->account, record, r->s->by, &rows))
 		write_interval(r, &rows);
 	if (r->page)
-		report_html_take(r->page, r->runs, record);
-	report_take(r->report, record);
+		html_page_take(r->page, r->runs, record);
+	account_take(r->account, record);
 }
 
 static int read_all(struct run *r)
@@ -465,7 +465,7 @@ static int read_all(struct run *r)
 /* Is there something to tell of it? */
 static int check_content(const struct run *r)
 {
-	const struct report_balance *b = r->report ? report_balance(r->report) : NULL;
+	const struct account_balance *b = r->account ? account_balance(r->account) : NULL;
 	const struct input_state *in = recording_state(r->recording)->input;
 
 	if (!b && (in->frame_cut || in->damages))
@@ -505,7 +505,7 @@ static int report_file(struct run *r)
 	r->code = EXIT_OK;
 	r->of_counts = 0;
 	r->recording = NULL;
-	r->report = NULL;
+	r->account = NULL;
 	progress_start(&r->progress);
 	err = open_recording(r);
 	if (err == -EBADMSG) {
@@ -519,7 +519,7 @@ static int report_file(struct run *r)
 		if (!code && !r->error)
 			end_run(r, true);
 	}
-	report_free(r->report);
+	account_free(r->account);
 	recording_close(r->recording);
 	free(r->name);
 	return code ? code : r->code;
@@ -535,7 +535,7 @@ static int graver(int a, int b)
 
 static int report_all(const struct settings *s, FILE *out, char **paths, int n)
 {
-	struct run r = { .s = s, .out = out, .page = s->html ? report_html_new() : NULL };
+	struct run r = { .s = s, .out = out, .page = s->html ? html_page_new() : NULL };
 	int code = EXIT_OK;
 
 	if (is_format(&r, "json"))
@@ -549,8 +549,8 @@ static int report_all(const struct settings *s, FILE *out, char **paths, int n)
 	if (is_format(&r, "json"))
 		fputs("]}\n", out);
 	if (r.page && r.runs)
-		r.error = report_html_write(r.page, out);
-	report_html_free(r.page);
+		r.error = html_page_write(r.page, out);
+	html_page_free(r.page);
 	flush_output(&r);
 	if (!r.error)
 		return code;
@@ -572,14 +572,14 @@ int cmd_report(int argc, char **argv)
 	}
 	if (optind == argc)
 		return fail(EXIT_USAGE, "report needs a recording: a file, or - for standard input");
-	if (s.report.to_ns && s.report.to_ns <= s.report.from_ns)
+	if (s.window.to_ns && s.window.to_ns <= s.window.from_ns)
 		return fail(EXIT_USAGE, "--to is not after --from");
-	if (s.html && (s.format || s.by || s.top || s.hist || s.report.interval_ns || s.report.from_ns || s.report.to_ns))
+	if (s.html && (s.format || s.by || s.top || s.hist || s.window.interval_ns || s.window.from_ns || s.window.to_ns))
 		return fail(EXIT_USAGE, "--html shows all of a recording: no -f, --json, -i, --by, --top, --hist, --from, --to goes with it");
 	if (!s.by)
-		s.by = STAT_BY_VM | STAT_BY_VCPU;
+		s.by = COUNTS_BY_VM | COUNTS_BY_VCPU;
 	if (!s.format)
-		s.format = stat_format_find(s.html ? "csv" : "table"); /* csv has nothing before and behind its rows */
+		s.format = counts_format_find(s.html ? "csv" : "table"); /* csv has nothing before and behind its rows */
 	for (int i = optind; i < argc && s.output; i++)
 		if (file_is_same(argv[i], s.output))
 			return fail(EXIT_USAGE, "the output is the input: '%s'", s.output);

@@ -41,8 +41,8 @@ struct settings {
 };
 
 struct run {
-	struct tally tally;
-	struct output output;
+	struct selftest_count tally;
+	struct stream output;
 	uint64_t left_to_show;
 	struct wait_event shown;
 };
@@ -58,21 +58,21 @@ static int take_record(void *context, const struct record *r)
 	struct run *run = context;
 
 	if (r->type == RECORD_META)
-		output_write(&run->output, r);
+		stream_write(&run->output, r);
 	if (r->type != RECORD_WAIT)
 		return 0;
-	tally_see(&run->tally, &r->wait);
+	selftest_count_see(&run->tally, &r->wait);
 	if (run->left_to_show && !is_alike(&r->wait, &run->shown)) {
 		run->left_to_show--;
 		run->shown = r->wait;
-		output_write(&run->output, r);
+		stream_write(&run->output, r);
 	}
 	return 0;
 }
 
 static int flush_record(void *context)
 {
-	return output_flush(&((struct run *)context)->output);
+	return stream_flush(&((struct run *)context)->output);
 }
 
 /* The guest program: given, beside this program, or where programs are installed. */
@@ -119,12 +119,12 @@ struct sum {
 	bool open, differs;
 };
 
-static size_t sum_rows(const struct tally *t, struct sum *sums, size_t max)
+static size_t sum_rows(const struct selftest_count *t, struct sum *sums, size_t max)
 {
 	size_t n = 0, j;
 
 	for (size_t i = 0; i < t->n; i++) {
-		const struct tally_row *row = &t->rows[i];
+		const struct selftest_count_row *row = &t->rows[i];
 
 		for (j = 0; j < n; j++)
 			if (!strcmp(sums[j].event, row->key.event) && !strcmp(sums[j].source, row->key.source))
@@ -136,7 +136,7 @@ static size_t sum_rows(const struct tally *t, struct sum *sums, size_t max)
 		sums[j].did += row->did;
 		sums[j].seen += row->seen;
 		sums[j].open |= row->open;
-		sums[j].differs |= tally_row_differs(row);
+		sums[j].differs |= selftest_count_row_differs(row);
 	}
 	return n;
 }
@@ -159,10 +159,10 @@ static const char *judge(const struct verdict *v, const struct sum *s)
 }
 
 /* Is anything off that is claimed to be exact? */
-static bool has_failed(const struct verdict *v, const struct tally *t)
+static bool has_failed(const struct verdict *v, const struct selftest_count *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (tally_row_differs(&t->rows[i]) &&
+		if (selftest_count_row_differs(&t->rows[i]) &&
 		    (fidelity_of(v, t->rows[i].key.event, t->rows[i].key.source) == FIDELITY_EXACT || !t->rows[i].did))
 			return true;
 	return false;
@@ -207,9 +207,9 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 		printf("%-10s %-7s %11" PRIu64 " %8" PRIu64 "  %s\n", sums[i].event, sums[i].source, sums[i].did, sums[i].seen,
 		       judge(plan->chosen, &sums[i]));
 	for (size_t i = 0; i < run->tally.n; i++) {
-		const struct tally_row *row = &run->tally.rows[i];
+		const struct selftest_count_row *row = &run->tally.rows[i];
 
-		if (tally_row_differs(row))
+		if (selftest_count_row_differs(row))
 			printf("differs: pid %" PRIu32 " vCPU %" PRId64 " %s %s target %" PRId64 ": guest did %" PRIu64 ", seen %" PRIu64
 			       "\n",
 			       row->key.pid, row->key.vcpu, row->key.event, row->key.source, row->key.target, row->did, row->seen);
@@ -250,7 +250,7 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 	json_t *report = read_report(report_fd);
 	bool failed;
 
-	if (!report || tally_report(&run->tally, report)) {
+	if (!report || selftest_count_report(&run->tally, report)) {
 		json_decref(report);
 		return fail(EXIT_FAILED, "the guest gave no report (it ended with %d); see its message above", r->command_status);
 	}
@@ -291,7 +291,7 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 	CLEANUP_FREE char *why = NULL;
 	int code;
 
-	output_init(&run.output, output_format_find("table"), nowhere ? nowhere : stdout);
+	stream_init(&run.output, stream_format_find("table"), nowhere ? nowhere : stdout);
 	if (!s->json) {
 		print_plan_lines(stdout, plan, s->where);
 		putchar('\n');
@@ -300,7 +300,7 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 	if (trace_run(&options, &result, &why))
 		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
 	code = conclude(s, plan, &run, &result, report_fd);
-	tally_done(&run.tally);
+	selftest_count_done(&run.tally);
 	return code;
 }
 

@@ -51,8 +51,8 @@ const struct option_help stat_options[] = {
 
 struct settings {
 	struct tracing tracing;
-	const struct stat_format *format;
-	const struct stat_column *top;
+	const struct counts_format *format;
+	const struct counts_column *top;
 	const char *output;
 	uint64_t interval_ns;
 	unsigned int by;
@@ -65,7 +65,7 @@ struct run {
 	const struct plan *plan;
 	const struct verdict *part;
 	struct vmnames *names;
-	struct stat *stat;
+	struct counts *counts;
 	FILE *file;	/* NULL: the output is replaced each time */
 	struct replaced_file replaced; /* of that */
 	bool live;	/* what was drawn is drawn over */
@@ -108,7 +108,7 @@ static int take_option(void *settings, int id)
 		code = take_by(optarg, &s->by);
 		return code ? code : OPTION_TAKEN;
 	case OPT_TOP:
-		s->top = stat_column_find(optarg);
+		s->top = counts_column_find(optarg);
 		if (!s->top)
 			return fail(EXIT_USAGE, "no such column: '%s'; there are waits, ple, hlt, yield, boosted, halted, ready", optarg);
 		break;
@@ -119,7 +119,7 @@ static int take_option(void *settings, int id)
 		s->counts = true;
 		break;
 	case 'f':
-		s->format = stat_format_find(optarg);
+		s->format = counts_format_find(optarg);
 		if (!s->format)
 			return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, csv, openmetrics", optarg);
 		break;
@@ -139,21 +139,21 @@ static unsigned int map_keys(const struct settings *s)
 
 /* ---- reports ---- */
 
-static void make_rows(const struct run *r, bool total, unsigned int by, struct stat_rows *ret)
+static void make_rows(const struct run *r, bool total, unsigned int by, struct counts_rows *ret)
 {
 	if (r->s->format->counters)
-		stat_counters(r->stat, by, ret);
+		counts_cumulative(r->counts, by, ret);
 	else if (total)
-		stat_total(r->stat, by, r->running_ns, ret);
+		counts_total(r->counts, by, r->running_ns, ret);
 	else
-		stat_interval(r->stat, by, ret);
+		counts_interval(r->counts, by, ret);
 	if (r->s->top)
-		stat_rows_sort(ret, r->s->top);
+		counts_rows_sort(ret, r->s->top);
 }
 
-static void write_rows(struct run *r, FILE *f, struct stat_report *report, bool total, unsigned int by)
+static void write_rows(struct run *r, FILE *f, struct counts_report *report, bool total, unsigned int by)
 {
-	struct stat_rows rows;
+	struct counts_rows rows;
 
 	make_rows(r, total, by, &rows);
 	report->rows = &rows;
@@ -162,10 +162,10 @@ static void write_rows(struct run *r, FILE *f, struct stat_report *report, bool 
 		r->s->format->begin(f, report);
 	r->begun = true;
 	r->s->format->write(f, report);
-	stat_rows_done(&rows);
+	counts_rows_done(&rows);
 }
 
-static void write_report(struct run *r, FILE *f, struct stat_report *report, bool total)
+static void write_report(struct run *r, FILE *f, struct counts_report *report, bool total)
 {
 	unsigned int by = r->s->by;
 
@@ -175,16 +175,16 @@ static void write_report(struct run *r, FILE *f, struct stat_report *report, boo
 	report->total = total;
 	report->hist = r->s->hist;
 	report->no_outcomes = r->s->counts;
-	report->full = stat_keys(r->stat) >= map_keys(r->s);
+	report->full = counts_keys(r->counts) >= map_keys(r->s);
 	if (r->s->format->counters) { /* by event and source first, then what is told of vCPUs */
-		write_rows(r, f, report, total, by | STAT_BY_EVENT | STAT_BY_SOURCE);
-		by &= STAT_BY_VM | STAT_BY_VCPU;
+		write_rows(r, f, report, total, by | COUNTS_BY_EVENT | COUNTS_BY_SOURCE);
+		by &= COUNTS_BY_VM | COUNTS_BY_VCPU;
 	}
 	write_rows(r, f, report, total, by);
 }
 
 /* The file has the old text or the new one, never a part. 0 or -errno. */
-static int replace_file(struct run *r, struct stat_report *report, bool total)
+static int replace_file(struct run *r, struct counts_report *report, bool total)
 {
 	int fd = keeper_file_create(&r->replaced), err = 0;
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
@@ -219,7 +219,7 @@ static size_t count_lines(const char *text)
 	return n;
 }
 
-static void draw(struct run *r, struct stat_report *report)
+static void draw(struct run *r, struct counts_report *report)
 {
 	CLEANUP_FREE char *text = NULL;
 	struct winsize window = { 0 };
@@ -247,9 +247,9 @@ static int flush_file(FILE *f)
 	return errno ? -errno : -EIO;
 }
 
-static void report_interval(struct run *r)
+static void account_interval(struct run *r)
 {
-	struct stat_report report = { 0 };
+	struct counts_report report = { 0 };
 
 	if (!r->file)
 		r->error = replace_file(r, &report, false);
@@ -266,13 +266,13 @@ static void report_interval(struct run *r)
 static bool take_line(void *context, const char *line, size_t n)
 {
 	struct run *r = context;
-	enum stat_line taken = stat_take_line(r->stat, line, n);
+	enum counts_line taken = counts_take_line(r->counts, line, n);
 
-	if (taken == STAT_SNAPSHOT && r->s->interval_ns && !r->error && (stat_has_interval(r->stat) || r->s->format->counters))
-		report_interval(r);
-	if (taken == STAT_VCPU) /* the process may be gone when its name is to be shown */
-		vmnames_get(r->names, stat_newest_pid(r->stat));
-	return taken != STAT_OTHER && taken != STAT_MALFORMED;
+	if (taken == COUNTS_SNAPSHOT && r->s->interval_ns && !r->error && (counts_has_interval(r->counts) || r->s->format->counters))
+		account_interval(r);
+	if (taken == COUNTS_VCPU) /* the process may be gone when its name is to be shown */
+		vmnames_get(r->names, counts_newest_pid(r->counts));
+	return taken != COUNTS_OTHER && taken != COUNTS_MALFORMED;
 }
 
 static uint64_t boottime_of(const struct record *r)
@@ -289,7 +289,7 @@ static bool is_json(const struct run *r)
 static bool lost_of(const struct run *r, json_t *end, uint64_t *ret)
 {
 	json_t *counted = json_object_get(end, "counted");
-	uint64_t attributed = stat_attributed(r->stat);
+	uint64_t attributed = counts_attributed(r->counts);
 
 	if (!counted || (uint64_t)json_integer_value(counted) < attributed)
 		return false;
@@ -297,11 +297,11 @@ static bool lost_of(const struct run *r, json_t *end, uint64_t *ret)
 	return true;
 }
 
-static void report_total(struct run *r, const struct record *end)
+static void account_total(struct run *r, const struct record *end)
 {
-	struct stat_report report = { 0 };
+	struct counts_report report = { 0 };
 
-	stat_finish(r->stat, boottime_of(end));
+	counts_finish(r->counts, boottime_of(end));
 	report.lost_known = lost_of(r, end->object, &report.lost);
 	if (!r->file) {
 		r->error = replace_file(r, &report, true);
@@ -318,10 +318,10 @@ static void write_end(struct run *r, json_t *end)
 	uint64_t lost = 0;
 	bool known = lost_of(r, end, &lost);
 
-	json_object_set_new(copy, "received", json_integer((json_int_t)stat_attributed(r->stat)));
+	json_object_set_new(copy, "received", json_integer((json_int_t)counts_attributed(r->counts)));
 	json_object_set_new(copy, "lost", json_integer((json_int_t)lost));
 	json_object_set_new(copy, "unreported", json_integer((json_int_t)lost));
-	json_object_set_new(copy, "malformed", json_integer((json_int_t)stat_malformed(r->stat)));
+	json_object_set_new(copy, "malformed", json_integer((json_int_t)counts_malformed(r->counts)));
 	if (known)
 		json_object_set_new(copy, "unbalanced", json_integer(0));
 	json_dumpf(copy, r->file, JSON_COMPACT);
@@ -343,7 +343,7 @@ static int take_record(void *context, const struct record *record)
 	}
 	if (record->type != RECORD_END)
 		return 0;
-	report_total(r, record);
+	account_total(r, record);
 	if (is_json(r))
 		write_end(r, record->object);
 	return r->error;
@@ -362,7 +362,7 @@ static int flush_output(void *context)
 
 static int end_code(const struct run *r, const struct trace_result *result)
 {
-	uint64_t attributed = stat_attributed(r->stat);
+	uint64_t attributed = counts_attributed(r->counts);
 	struct trace_result of_counts = *result;
 	int code;
 
@@ -377,8 +377,8 @@ static int end_code(const struct run *r, const struct trace_result *result)
 			    "counted%s%s; a longer interval, or none, makes that less likely", result->missed,
 			    result->priority_error ? ", as bpftrace could not go first: " : "",
 			    result->priority_error ? strerror(-result->priority_error) : "");
-	if (stat_malformed(r->stat))
-		return fail(EXIT_UNBALANCED, "%" PRIu64 " lines of bpftrace could not be read: counts are missing", stat_malformed(r->stat));
+	if (counts_malformed(r->counts))
+		return fail(EXIT_UNBALANCED, "%" PRIu64 " lines of bpftrace could not be read: counts are missing", counts_malformed(r->counts));
 	if (attributed > result->balance.counted)
 		return fail(EXIT_UNBALANCED, "the maps hold %" PRIu64 " waits, and %" PRIu64 " were counted", attributed,
 			    result->balance.counted);
@@ -419,7 +419,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 	int code;
 
 	if (!s->format)
-		s->format = stat_format_find("table");
+		s->format = counts_format_find("table");
 	if (!s->interval_ns && !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO))
 		s->interval_ns = DEFAULT_INTERVAL_NS;
 	code = tracing_prepare(&s->tracing, plan, parts, ARRAY_SIZE(parts), &options);
@@ -435,9 +435,9 @@ static int start(void *settings, char **command, const struct plan *plan)
 	r.part = options.program.parts[0];
 	r.names = vmnames_new("");
 	n_waits = program_waits(plan->chosen->script, &waits);
-	r.stat = stat_new(waits, n_waits);
+	r.counts = counts_new(waits, n_waits);
 	code = run(&r, &options);
-	stat_free(r.stat);
+	counts_free(r.counts);
 	vmnames_free(r.names);
 	replaced_file_done(&r.replaced);
 	return code;
@@ -445,7 +445,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 
 int cmd_stat(int argc, char **argv)
 {
-	struct settings s = { .by = STAT_BY_VM | STAT_BY_VCPU };
+	struct settings s = { .by = COUNTS_BY_VM | COUNTS_BY_VCPU };
 
 	return tracing_command(argc, argv, "stat", take_option, start, &s);
 }

@@ -35,7 +35,7 @@ const struct option_help trace_options[] = {
 
 struct settings {
 	struct tracing tracing;
-	const struct output_format *format;
+	const struct stream_format *format;
 	const char *output;
 	bool outcome, callers;
 };
@@ -60,7 +60,7 @@ static int take_option(void *settings, int id)
 		return code;
 	switch (id) {
 	case 'f':
-		s->format = output_format_find(optarg);
+		s->format = stream_format_find(optarg);
 		if (!s->format)
 			return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv, perfetto", optarg);
 		break;
@@ -83,18 +83,18 @@ static int take_option(void *settings, int id)
 
 static int take_record(void *context, const struct record *r)
 {
-	output_write(context, r);
+	stream_write(context, r);
 	return 0;
 }
 
 static int flush_output(void *context)
 {
-	return output_flush(context);
+	return stream_flush(context);
 }
 
 static int run(const struct settings *s, struct trace_options *options, FILE *file)
 {
-	struct output output;
+	struct stream output;
 	struct trace_result result;
 	int code;
 
@@ -103,12 +103,12 @@ static int run(const struct settings *s, struct trace_options *options, FILE *fi
 	options->context = &output;
 	if (s->output)
 		options->command_stdout = STDOUT_FILENO;
-	output_buffer(file);
-	output_init(&output, s->format, file);
+	stream_buffer(file);
+	stream_init(&output, s->format, file);
 	if (!strcmp(s->format->name, "table") && isatty(fileno(file)))
 		print_plan_lines(file, options->plan, NULL);
 	code = tracing_run(options, &result);
-	output_end(&output);
+	stream_end(&output);
 	return code ? code : tracing_end_code(&result, s->output);
 }
 
@@ -123,7 +123,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 	int code;
 
 	if (!s->format)
-		s->format = output_format_find(!s->output && isatty(STDOUT_FILENO) ? "table" : "json");
+		s->format = stream_format_find(!s->output && isatty(STDOUT_FILENO) ? "table" : "json");
 	if (s->format->binary && !s->output && isatty(STDOUT_FILENO))
 		return fail(EXIT_USAGE, "%s is nothing for a terminal: write it to a file with -o", s->format->name);
 	if (s->outcome)

@@ -16,7 +16,7 @@
 /* What is known of one vCPU over some time. */
 struct sums {
 	uint64_t n[MAX_KINDS], boosted[MAX_KINDS];
-	struct stat_halts halts;
+	struct counts_halts halts;
 	uint64_t ready_ns;
 };
 
@@ -37,8 +37,8 @@ struct seat {
 	struct sums *interval, total;
 };
 
-struct report {
-	struct report_settings settings;
+struct account {
+	struct account_settings settings;
 	void *vms, *tree; /* of struct vm, of struct seat */
 	struct seat **seats;
 	size_t n_seats;
@@ -47,22 +47,22 @@ struct report {
 	size_t n_kinds;
 	json_t *meta, *blame;
 	char *host, *kernel, *vendor, *script, *why;
-	struct stat_origin origin;
+	struct counts_origin origin;
 	bool has_outcomes;
 	uint64_t began_ns, until_ns;
 	struct window now, all;
 	bool interval_open;
-	struct report_balance balance;
+	struct account_balance balance;
 	uint64_t overflow;
 };
 
-struct report *report_new(const struct report_settings *settings)
+struct account *account_new(const struct account_settings *settings)
 {
-	struct report *r = xcalloc(1, sizeof(*r));
+	struct account *a = xcalloc(1, sizeof(*a));
 
-	r->settings = *settings;
-	r->origin = (struct stat_origin){ .kernel = "?", .vendor = "?", .script = "?" };
-	return r;
+	a->settings = *settings;
+	a->origin = (struct counts_origin){ .kernel = "?", .vendor = "?", .script = "?" };
+	return a;
 }
 
 static void vm_free(void *p)
@@ -78,25 +78,25 @@ static void free_nothing(void *node)
 	(void)node;
 }
 
-void report_free(struct report *r)
+void account_free(struct account *a)
 {
-	if (!r)
+	if (!a)
 		return;
-	tdestroy(r->tree, free_nothing);
-	tdestroy(r->vms, vm_free);
-	for (size_t i = 0; i < r->n_seats; i++) {
-		free(r->seats[i]->interval);
-		free(r->seats[i]);
+	tdestroy(a->tree, free_nothing);
+	tdestroy(a->vms, vm_free);
+	for (size_t i = 0; i < a->n_seats; i++) {
+		free(a->seats[i]->interval);
+		free(a->seats[i]);
 	}
-	free(r->seats);
-	json_decref(r->meta);
-	json_decref(r->blame);
-	free(r->host);
-	free(r->kernel);
-	free(r->vendor);
-	free(r->script);
-	free(r->why);
-	free(r);
+	free(a->seats);
+	json_decref(a->meta);
+	json_decref(a->blame);
+	free(a->host);
+	free(a->kernel);
+	free(a->vendor);
+	free(a->script);
+	free(a->why);
+	free(a);
 }
 
 /* ---- vCPUs ---- */
@@ -120,65 +120,65 @@ static int compare_seats(const void *a, const void *b)
 }
 
 /* Where the tree need not be asked: what was found last for this hash. */
-static struct seat **recent_seat(struct report *r, uint32_t pid, int64_t vcpu)
+static struct seat **recent_seat(struct account *a, uint32_t pid, int64_t vcpu)
 {
 	uint64_t h = ((uint64_t)pid << 32 ^ (uint64_t)vcpu) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return &r->recent[(h >> 32) % RECENT_SEATS];
+	return &a->recent[(h >> 32) % RECENT_SEATS];
 }
 
 /* NULL where there are too many. */
-static struct seat *find_seat(struct report *r, uint32_t pid, const char *name, int64_t vcpu)
+static struct seat *find_seat(struct account *a, uint32_t pid, const char *name, int64_t vcpu)
 {
 	struct vm key = { .pid = pid, .name = (char *)(uintptr_t)(name ? name : "") }, *vm, **vm_found;
 	struct seat wanted = { .vcpu = vcpu }, *seat, **found;
 
-	vm_found = tfind(&key, &r->vms, compare_vms);
+	vm_found = tfind(&key, &a->vms, compare_vms);
 	wanted.vm = vm_found ? *vm_found : NULL;
-	found = vm_found ? tfind(&wanted, &r->tree, compare_seats) : NULL;
+	found = vm_found ? tfind(&wanted, &a->tree, compare_seats) : NULL;
 	if (found)
 		return *found;
-	if (r->n_seats == MAX_SEATS)
+	if (a->n_seats == MAX_SEATS)
 		return NULL;
 	if (!vm_found) {
 		vm = xcalloc(1, sizeof(*vm));
 		*vm = (struct vm){ .pid = pid, .name = xstrdup(key.name) };
-		tsearch(vm, &r->vms, compare_vms);
+		tsearch(vm, &a->vms, compare_vms);
 		wanted.vm = vm;
 	}
 	seat = xcalloc(1, sizeof(*seat));
 	*seat = wanted;
-	if (r->settings.interval_ns)
+	if (a->settings.interval_ns)
 		seat->interval = xcalloc(1, sizeof(*seat->interval));
-	tsearch(seat, &r->tree, compare_seats);
-	r->seats = xgrow(r->seats, r->n_seats, sizeof(struct seat *));
-	r->seats[r->n_seats++] = seat;
+	tsearch(seat, &a->tree, compare_seats);
+	a->seats = xgrow(a->seats, a->n_seats, sizeof(struct seat *));
+	a->seats[a->n_seats++] = seat;
 	return seat;
 }
 
-static struct seat *get_seat(struct report *r, uint32_t pid, const char *name, int64_t vcpu)
+static struct seat *get_seat(struct account *a, uint32_t pid, const char *name, int64_t vcpu)
 {
-	struct seat **recent = recent_seat(r, pid, vcpu), *seat = *recent;
+	struct seat **recent = recent_seat(a, pid, vcpu), *seat = *recent;
 
 	if (seat && seat->vcpu == vcpu && seat->vm->pid == pid && !strcmp(seat->vm->name, name ? name : ""))
 		return seat;
-	seat = find_seat(r, pid, name, vcpu);
+	seat = find_seat(a, pid, name, vcpu);
 	if (seat)
 		*recent = seat;
 	return seat;
 }
 
 /* MAX_KINDS where there are too many. */
-static size_t get_kind(struct report *r, const char *event, const char *source)
+static size_t get_kind(struct account *a, const char *event, const char *source)
 {
-	for (size_t i = 0; i < r->n_kinds; i++)
-		if (!strcmp(r->kinds[i].event, event) && !strcmp(r->kinds[i].source, source))
+	for (size_t i = 0; i < a->n_kinds; i++)
+		if (!strcmp(a->kinds[i].event, event) && !strcmp(a->kinds[i].source, source))
 			return i;
-	if (r->n_kinds == MAX_KINDS)
+	if (a->n_kinds == MAX_KINDS)
 		return MAX_KINDS;
-	memcpy(r->kinds[r->n_kinds].event, event, NAME_BYTES);
-	memcpy(r->kinds[r->n_kinds].source, source, NAME_BYTES);
-	return r->n_kinds++;
+	memcpy(a->kinds[a->n_kinds].event, event, NAME_BYTES);
+	memcpy(a->kinds[a->n_kinds].source, source, NAME_BYTES);
+	return a->n_kinds++;
 }
 
 /* ---- times ---- */
@@ -201,14 +201,14 @@ static uint64_t add_saturated(uint64_t a, uint64_t b)
 	return a + b < a ? UINT64_MAX : a + b;
 }
 
-static void begin(struct report *r, uint64_t ns)
+static void begin(struct account *a, uint64_t ns)
 {
-	r->began_ns = r->until_ns = ns;
-	r->all.from_ns = r->settings.from_ns ? add_saturated(ns, r->settings.from_ns) : 0; /* what comes late counts as well */
-	r->all.until_ns = r->settings.to_ns ? add_saturated(ns, r->settings.to_ns) : UINT64_MAX;
-	r->now.from_ns = add_saturated(ns, r->settings.from_ns);
-	r->now.until_ns = add_saturated(r->now.from_ns, r->settings.interval_ns);
-	r->interval_open = r->settings.interval_ns != 0;
+	a->began_ns = a->until_ns = ns;
+	a->all.from_ns = a->settings.from_ns ? add_saturated(ns, a->settings.from_ns) : 0; /* what comes late counts as well */
+	a->all.until_ns = a->settings.to_ns ? add_saturated(ns, a->settings.to_ns) : UINT64_MAX;
+	a->now.from_ns = add_saturated(ns, a->settings.from_ns);
+	a->now.until_ns = add_saturated(a->now.from_ns, a->settings.interval_ns);
+	a->interval_open = a->settings.interval_ns != 0;
 }
 
 static uint64_t clock_of(json_t *object, const char *name)
@@ -228,21 +228,21 @@ static uint64_t time_of(const struct record *record)
 
 /* ---- rows ---- */
 
-static void add_rows(const struct report *r, const struct seat *seat, const struct sums *s, unsigned int by, struct stat_rows *rows)
+static void add_rows(const struct account *a, const struct seat *seat, const struct sums *s, unsigned int by, struct counts_rows *rows)
 {
-	bool by_event = by & (STAT_BY_EVENT | STAT_BY_SOURCE);
+	bool by_event = by & (COUNTS_BY_EVENT | COUNTS_BY_SOURCE);
 	const char *name = *seat->vm->name ? seat->vm->name : NULL;
-	struct stat_row *row = by_event ? NULL : stat_rows_add(rows, by, seat->vm->pid, name, seat->vcpu);
+	struct counts_row *row = by_event ? NULL : counts_rows_add(rows, by, seat->vm->pid, name, seat->vcpu);
 
-	for (size_t i = 0; i < r->n_kinds; i++) {
+	for (size_t i = 0; i < a->n_kinds; i++) {
 		if (!s->n[i] && !s->boosted[i])
 			continue;
 		if (by_event) {
-			row = stat_rows_add(rows, by, seat->vm->pid, name, seat->vcpu);
-			row->event = by & STAT_BY_EVENT ? r->kinds[i].event : "";
-			row->source = by & STAT_BY_SOURCE ? r->kinds[i].source : "";
+			row = counts_rows_add(rows, by, seat->vm->pid, name, seat->vcpu);
+			row->event = by & COUNTS_BY_EVENT ? a->kinds[i].event : "";
+			row->source = by & COUNTS_BY_SOURCE ? a->kinds[i].source : "";
 		}
-		stat_row_count(row, r->kinds[i].event, s->n[i], s->boosted[i]);
+		counts_row_count(row, a->kinds[i].event, s->n[i], s->boosted[i]);
 	}
 	if (!by_event) {
 		row->halts = s->halts;
@@ -250,74 +250,74 @@ static void add_rows(const struct report *r, const struct seat *seat, const stru
 	}
 }
 
-static void make_interval(struct report *r, unsigned int by, struct stat_rows *ret)
+static void make_interval(struct account *a, unsigned int by, struct counts_rows *ret)
 {
-	*ret = (struct stat_rows){ .from_ns = r->now.from_ns, .until_ns = r->now.until_ns };
-	for (size_t i = 0; i < r->n_seats; i++) {
-		struct seat *seat = r->seats[i];
+	*ret = (struct counts_rows){ .from_ns = a->now.from_ns, .until_ns = a->now.until_ns };
+	for (size_t i = 0; i < a->n_seats; i++) {
+		struct seat *seat = a->seats[i];
 
 		if (seat->open_ns)
-			seat->interval->halts.halted_ns += overlap(&r->now, seat->open_ns, r->now.until_ns);
+			seat->interval->halts.halted_ns += overlap(&a->now, seat->open_ns, a->now.until_ns);
 		seat->interval->halts.max_ns = seat->total.halts.max_ns;
-		add_rows(r, seat, seat->interval, by, ret);
+		add_rows(a, seat, seat->interval, by, ret);
 		*seat->interval = (struct sums){ 0 };
 	}
-	stat_rows_finish(ret, by, false);
+	counts_rows_finish(ret, by, false);
 }
 
-bool report_interval(struct report *r, const struct record *record, unsigned int by, struct stat_rows *ret)
+bool account_interval(struct account *a, const struct record *record, unsigned int by, struct counts_rows *ret)
 {
 	uint64_t ts_ns = time_of(record), gap;
 
-	if (!r->interval_open || ts_ns < r->now.until_ns || r->now.until_ns > r->all.until_ns)
+	if (!a->interval_open || ts_ns < a->now.until_ns || a->now.until_ns > a->all.until_ns)
 		return false;
-	make_interval(r, by, ret);
-	gap = (ts_ns - r->now.until_ns) / r->settings.interval_ns;
-	r->now.from_ns = r->now.until_ns + (gap > MAX_GAP ? gap * r->settings.interval_ns : 0);
-	r->now.until_ns = add_saturated(r->now.from_ns, r->settings.interval_ns);
-	r->interval_open = r->now.from_ns < r->all.until_ns && r->now.until_ns != UINT64_MAX;
+	make_interval(a, by, ret);
+	gap = (ts_ns - a->now.until_ns) / a->settings.interval_ns;
+	a->now.from_ns = a->now.until_ns + (gap > MAX_GAP ? gap * a->settings.interval_ns : 0);
+	a->now.until_ns = add_saturated(a->now.from_ns, a->settings.interval_ns);
+	a->interval_open = a->now.from_ns < a->all.until_ns && a->now.until_ns != UINT64_MAX;
 	return true;
 }
 
-bool report_last_interval(struct report *r, unsigned int by, struct stat_rows *ret)
+bool account_last_interval(struct account *a, unsigned int by, struct counts_rows *ret)
 {
-	if (!r->interval_open)
+	if (!a->interval_open)
 		return false;
-	r->interval_open = false;
-	if (r->now.until_ns > r->until_ns)
-		r->now.until_ns = r->until_ns;
-	if (r->now.until_ns > r->all.until_ns)
-		r->now.until_ns = r->all.until_ns;
-	if (r->now.until_ns <= r->now.from_ns)
+	a->interval_open = false;
+	if (a->now.until_ns > a->until_ns)
+		a->now.until_ns = a->until_ns;
+	if (a->now.until_ns > a->all.until_ns)
+		a->now.until_ns = a->all.until_ns;
+	if (a->now.until_ns <= a->now.from_ns)
 		return false;
-	make_interval(r, by, ret);
+	make_interval(a, by, ret);
 	return true;
 }
 
 /* What is halted at the end counts, unless it is open only because its end was lost. */
-static void close_halts(struct report *r)
+static void close_halts(struct account *a)
 {
-	bool lossless = !r->balance.have_end || !r->balance.lost;
+	bool lossless = !a->balance.have_end || !a->balance.lost;
 
-	for (size_t i = 0; i < r->n_seats; i++) {
-		struct seat *seat = r->seats[i];
+	for (size_t i = 0; i < a->n_seats; i++) {
+		struct seat *seat = a->seats[i];
 
 		if (seat->open_ns && lossless)
-			seat->total.halts.halted_ns += overlap(&r->all, seat->open_ns, r->until_ns);
+			seat->total.halts.halted_ns += overlap(&a->all, seat->open_ns, a->until_ns);
 		seat->open_ns = 0;
 	}
 }
 
-void report_total(struct report *r, unsigned int by, struct stat_rows *ret)
+void account_total(struct account *a, unsigned int by, struct counts_rows *ret)
 {
-	uint64_t until_ns = r->until_ns < r->all.until_ns ? r->until_ns : r->all.until_ns;
-	uint64_t from_ns = r->all.from_ns ? r->all.from_ns : r->began_ns;
+	uint64_t until_ns = a->until_ns < a->all.until_ns ? a->until_ns : a->all.until_ns;
+	uint64_t from_ns = a->all.from_ns ? a->all.from_ns : a->began_ns;
 
-	close_halts(r);
-	*ret = (struct stat_rows){ .from_ns = from_ns, .until_ns = until_ns > from_ns ? until_ns : from_ns };
-	for (size_t i = 0; i < r->n_seats; i++)
-		add_rows(r, r->seats[i], &r->seats[i]->total, by, ret);
-	stat_rows_finish(ret, by, false);
+	close_halts(a);
+	*ret = (struct counts_rows){ .from_ns = from_ns, .until_ns = until_ns > from_ns ? until_ns : from_ns };
+	for (size_t i = 0; i < a->n_seats; i++)
+		add_rows(a, a->seats[i], &a->seats[i]->total, by, ret);
+	counts_rows_finish(ret, by, false);
 }
 
 /* ---- waits and outcomes ---- */
@@ -327,47 +327,47 @@ static bool is_halt(const char *event)
 	return event_bit(event) == event_bit("hlt");
 }
 
-static void take_wait(struct report *r, const struct wait_event *w)
+static void count_wait(struct account *a, const struct wait_event *w)
 {
-	size_t kind = get_kind(r, w->event, w->source);
-	struct seat *seat = kind < MAX_KINDS ? get_seat(r, w->pid, w->vm, w->vcpu) : NULL;
+	size_t kind = get_kind(a, w->event, w->source);
+	struct seat *seat = kind < MAX_KINDS ? get_seat(a, w->pid, w->vm, w->vcpu) : NULL;
 
-	r->balance.waits++;
+	a->balance.waits++;
 	if (!seat) {
-		r->overflow++;
+		a->overflow++;
 		return;
 	}
-	seat->open_ns = r->has_outcomes && is_halt(w->event) ? w->ts_ns : 0;
-	if (!is_within(&r->all, w->ts_ns))
+	seat->open_ns = a->has_outcomes && is_halt(w->event) ? w->ts_ns : 0;
+	if (!is_within(&a->all, w->ts_ns))
 		return;
 	seat->total.n[kind]++;
 	if (seat->interval)
 		seat->interval->n[kind]++;
 }
 
-static void add_end(struct stat_halts *h, const struct outcome_event *o)
+static void add_end(struct counts_halts *h, const struct outcome_event *o)
 {
-	static const enum stat_end ends[HALT_KINDS] = { STAT_UNWAITED, STAT_POLLED, STAT_BLOCKED };
+	static const enum counts_end ends[HALT_KINDS] = { COUNTS_UNWAITED, COUNTS_POLLED, COUNTS_BLOCKED };
 	uint64_t ns = o->ts_ns - o->wait_ns;
 
 	if (o->end == OUTCOME_GONE) {
-		h->ends[STAT_GONE]++;
+		h->ends[COUNTS_GONE]++;
 		return;
 	}
 	h->ends[ends[o->halt]]++;
-	h->buckets[stat_bucket(ns)]++;
+	h->buckets[counts_bucket(ns)]++;
 	if (ns > h->max_ns)
 		h->max_ns = ns;
 }
 
-static void add_outcome(const struct report *r, struct sums *s, const struct window *w, const struct outcome_event *o, size_t kind)
+static void add_outcome(const struct account *a, struct sums *s, const struct window *w, const struct outcome_event *o, size_t kind)
 {
 	/* where the wait was lost, what KVM told of it says that it was a HLT */
 	bool halt = *o->event ? is_halt(o->event) : o->halt != HALT_NONE;
 
 	if (halt)
 		s->halts.halted_ns += overlap(w, o->wait_ns, o->ts_ns);
-	if (!is_within(&r->all, o->ts_ns))
+	if (!is_within(&a->all, o->ts_ns))
 		return;
 	s->ready_ns += o->ready_ns < o->ts_ns - o->wait_ns ? o->ready_ns : o->ts_ns - o->wait_ns;
 	if (halt)
@@ -376,22 +376,22 @@ static void add_outcome(const struct report *r, struct sums *s, const struct win
 		s->boosted[kind] += o->boosted_tid || o->boosted >= 0;
 }
 
-static void take_outcome(struct report *r, const struct outcome_event *o)
+static void count_outcome(struct account *a, const struct outcome_event *o)
 {
-	size_t kind = *o->event ? get_kind(r, o->event, o->source) : MAX_KINDS;
-	struct seat *seat = get_seat(r, o->pid, o->vm, o->vcpu);
+	size_t kind = *o->event ? get_kind(a, o->event, o->source) : MAX_KINDS;
+	struct seat *seat = get_seat(a, o->pid, o->vm, o->vcpu);
 
-	r->has_outcomes = true;
+	a->has_outcomes = true;
 	if (o->end == OUTCOME_UNSEEN) {
-		r->balance.unseen++; /* it is halted until something else is heard of it */
+		a->balance.unseen++; /* it is halted until something else is heard of it */
 		return;
 	}
-	r->balance.outcomes++;
+	a->balance.outcomes++;
 	if (!seat)
 		return;
-	add_outcome(r, &seat->total, &r->all, o, kind);
+	add_outcome(a, &seat->total, &a->all, o, kind);
 	if (seat->interval)
-		add_outcome(r, seat->interval, &r->now, o, kind);
+		add_outcome(a, seat->interval, &a->now, o, kind);
 	if (seat->open_ns <= o->wait_ns)
 		seat->open_ns = 0;
 }
@@ -474,26 +474,26 @@ static bool has_part(json_t *meta, const char *name)
 	return false;
 }
 
-static void take_meta(struct report *r, json_t *meta)
+static void take_meta(struct account *a, json_t *meta)
 {
 	uint64_t boottime_ns = clock_of(meta, "boottime");
 
-	if (r->meta)
+	if (a->meta)
 		return;
-	r->meta = json_incref(meta);
-	replace(&r->host, clean_again(meta, "host"));
-	replace(&r->kernel, clean_text(meta, "kernel"));
-	replace(&r->script, clean_text(meta, "script"));
-	replace(&r->vendor, clean_text(meta, json_object_get(meta, "vendor") ? "vendor" : "arch"));
-	r->origin.kernel = r->kernel ? r->kernel : "?";
-	r->origin.script = r->script ? r->script : "?";
-	r->origin.vendor = r->vendor ? r->vendor : "?";
-	r->origin.fidelity_known = true;
-	for (size_t i = 0; i < n_event_kinds && i < ARRAY_SIZE(r->origin.fidelity); i++)
-		r->origin.fidelity[i] = event_fidelity(json_object_get(meta, "probes"), event_kinds[i].name);
-	r->has_outcomes = has_part(meta, "outcome");
-	if (!r->began_ns && boottime_ns)
-		begin(r, boottime_ns);
+	a->meta = json_incref(meta);
+	replace(&a->host, clean_again(meta, "host"));
+	replace(&a->kernel, clean_text(meta, "kernel"));
+	replace(&a->script, clean_text(meta, "script"));
+	replace(&a->vendor, clean_text(meta, json_object_get(meta, "vendor") ? "vendor" : "arch"));
+	a->origin.kernel = a->kernel ? a->kernel : "?";
+	a->origin.script = a->script ? a->script : "?";
+	a->origin.vendor = a->vendor ? a->vendor : "?";
+	a->origin.fidelity_known = true;
+	for (size_t i = 0; i < n_event_kinds && i < ARRAY_SIZE(a->origin.fidelity); i++)
+		a->origin.fidelity[i] = event_fidelity(json_object_get(meta, "probes"), event_kinds[i].name);
+	a->has_outcomes = has_part(meta, "outcome");
+	if (!a->began_ns && boottime_ns)
+		begin(a, boottime_ns);
 }
 
 static int64_t number_of(json_t *object, const char *field)
@@ -501,9 +501,9 @@ static int64_t number_of(json_t *object, const char *field)
 	return json_integer_value(json_object_get(object, field));
 }
 
-static void take_end(struct report *r, json_t *end)
+static void take_end(struct account *a, json_t *end)
 {
-	struct report_balance *b = &r->balance;
+	struct account_balance *b = &a->balance;
 
 	b->have_end = true;
 	b->have_counted = json_is_integer(json_object_get(end, "counted"));
@@ -515,37 +515,37 @@ static void take_end(struct report *r, json_t *end)
 	b->malformed = number_of(end, "malformed");
 	b->late = number_of(end, "late");
 	b->missed = number_of(end, "missed");
-	replace(&r->why, clean_text(end, "why"));
+	replace(&a->why, clean_text(end, "why"));
 }
 
-void report_take(struct report *r, const struct record *record)
+void account_take(struct account *a, const struct record *record)
 {
 	uint64_t ts_ns = time_of(record);
 
 	if (record->type == RECORD_META)
-		take_meta(r, record->object);
+		take_meta(a, record->object);
 	/* events can come before all is attached, and the clocks are read */
-	if (ts_ns && (!r->began_ns || (ts_ns < r->began_ns && !r->n_seats)))
-		begin(r, ts_ns);
-	if (ts_ns > r->until_ns)
-		r->until_ns = ts_ns;
+	if (ts_ns && (!a->began_ns || (ts_ns < a->began_ns && !a->n_seats)))
+		begin(a, ts_ns);
+	if (ts_ns > a->until_ns)
+		a->until_ns = ts_ns;
 	switch ((int)record->type) {
 	case RECORD_WAIT:
-		take_wait(r, &record->wait);
+		count_wait(a, &record->wait);
 		break;
 	case RECORD_OUTCOME:
-		take_outcome(r, &record->outcome);
+		count_outcome(a, &record->outcome);
 		break;
 	case RECORD_LOST:
 		if (number_of(record->object, "lost") > 0)
-			r->balance.lost_records += (uint64_t)number_of(record->object, "lost");
+			a->balance.lost_records += (uint64_t)number_of(record->object, "lost");
 		break;
 	case RECORD_END:
-		take_end(r, record->object);
+		take_end(a, record->object);
 		break;
 	case RECORD_BLAME:
-		json_decref(r->blame);
-		r->blame = json_incref(record->object);
+		json_decref(a->blame);
+		a->blame = json_incref(record->object);
 		break;
 	default:
 		break;
@@ -554,70 +554,70 @@ void report_take(struct report *r, const struct record *record)
 
 /* ---- what there is to know ---- */
 
-const struct stat_origin *report_origin(const struct report *r)
+const struct counts_origin *account_origin(const struct account *a)
 {
-	return &r->origin;
+	return &a->origin;
 }
 
-const char *report_host(const struct report *r)
+const char *account_host(const struct account *a)
 {
-	return r->host;
+	return a->host;
 }
 
-json_t *report_meta(const struct report *r)
+json_t *account_meta(const struct account *a)
 {
-	return r->meta;
+	return a->meta;
 }
 
-json_t *report_blame(const struct report *r)
+json_t *account_blame(const struct account *a)
 {
-	return r->blame;
+	return a->blame;
 }
 
-const char *report_why(const struct report *r)
+const char *account_why(const struct account *a)
 {
-	return r->why;
+	return a->why;
 }
 
-bool report_has_outcomes(const struct report *r)
+bool account_has_outcomes(const struct account *a)
 {
-	return r->has_outcomes;
+	return a->has_outcomes;
 }
 
-uint64_t report_began_ns(const struct report *r)
+uint64_t account_began_ns(const struct account *a)
 {
-	return r->began_ns;
+	return a->began_ns;
 }
 
-uint64_t report_until_ns(const struct report *r)
+uint64_t account_until_ns(const struct account *a)
 {
-	return r->until_ns;
+	return a->until_ns;
 }
 
-uint64_t report_realtime_ns(const struct report *r, uint64_t boottime_ns)
+uint64_t account_realtime_ns(const struct account *a, uint64_t boottime_ns)
 {
-	uint64_t realtime_ns = clock_of(r->meta, "realtime"), at_ns = clock_of(r->meta, "boottime");
+	uint64_t realtime_ns = clock_of(a->meta, "realtime"), at_ns = clock_of(a->meta, "boottime");
 
 	if (!realtime_ns || !at_ns)
 		return 0;
 	return realtime_ns + (boottime_ns - at_ns);
 }
 
-const struct report_balance *report_balance(const struct report *r)
+const struct account_balance *account_balance(const struct account *a)
 {
-	return &r->balance;
+	return &a->balance;
 }
 
-bool report_balances(const struct report *r)
+bool account_balances(const struct account *a)
 {
-	const struct report_balance *b = &r->balance;
+	const struct account_balance *b = &a->balance;
 	uint64_t seen = b->waits + b->outcomes + (uint64_t)b->sched;
 
 	return b->have_end && b->have_counted && seen == (uint64_t)b->received && !b->malformed &&
 	       (uint64_t)b->counted == seen + (uint64_t)b->lost;
 }
 
-uint64_t report_overflow(const struct report *r)
+uint64_t account_overflow(const struct account *a)
 {
-	return r->overflow;
+	return a->overflow;
 }

@@ -7,13 +7,13 @@
 #include "ledger/counts.h"
 #include "record/event.h"
 
-struct report_settings {
+struct account_settings {
 	uint64_t interval_ns;	  /* 0: none */
 	uint64_t from_ns, to_ns; /* since the recording began; to_ns 0: its end */
 };
 
 /* How a recording is accounted for. */
-struct report_balance {
+struct account_balance {
 	uint64_t waits, outcomes; /* records that were there, without unseen outcomes */
 	uint64_t unseen;	  /* outcomes that were not seen */
 	bool have_end;
@@ -23,37 +23,37 @@ struct report_balance {
 	uint64_t lost_records; /* what lost records say, which is all there is without an end */
 };
 
-struct report;
+struct account;
 /* The settings are copied. */
-struct report *report_new(const struct report_settings *settings);
-void report_free(struct report *r);
+struct account *account_new(const struct account_settings *settings);
+void account_free(struct account *a);
 
 /*
  * To be asked with each record before it is taken: are intervals over by then? True: the rows of the next one; ask
  * again. Intervals beyond a day of them in which nothing comes are left out.
  */
-bool report_interval(struct report *r, const struct record *record, unsigned int by, struct stat_rows *ret);
-void report_take(struct report *r, const struct record *record);
+bool account_interval(struct account *a, const struct record *record, unsigned int by, struct counts_rows *ret);
+void account_take(struct account *a, const struct record *record);
 /* At the end: the rows of the interval that was not over. False where there is none. */
-bool report_last_interval(struct report *r, unsigned int by, struct stat_rows *ret);
+bool account_last_interval(struct account *a, unsigned int by, struct counts_rows *ret);
 /* The rows of all the time, after that. */
-void report_total(struct report *r, unsigned int by, struct stat_rows *ret);
+void account_total(struct account *a, unsigned int by, struct counts_rows *ret);
 
 /* What of these is in the recording so far; all text is cleaned, and borrowed. */
-const struct stat_origin *report_origin(const struct report *r);
-const char *report_host(const struct report *r); /* or NULL */
-json_t *report_meta(const struct report *r);	 /* or NULL; as these, borrowed */
-json_t *report_blame(const struct report *r);
-const char *report_why(const struct report *r); /* it ended; or NULL */
-bool report_has_outcomes(const struct report *r);
+const struct counts_origin *account_origin(const struct account *a);
+const char *account_host(const struct account *a); /* or NULL */
+json_t *account_meta(const struct account *a);	 /* or NULL; as these, borrowed */
+json_t *account_blame(const struct account *a);
+const char *account_why(const struct account *a); /* it ended; or NULL */
+bool account_has_outcomes(const struct account *a);
 /* CLOCK_BOOTTIME of the beginning and of the last that is known; and CLOCK_REALTIME of a time, 0 where it is not known. */
-uint64_t report_began_ns(const struct report *r);
-uint64_t report_until_ns(const struct report *r);
-uint64_t report_realtime_ns(const struct report *r, uint64_t boottime_ns);
-const struct report_balance *report_balance(const struct report *r);
+uint64_t account_began_ns(const struct account *a);
+uint64_t account_until_ns(const struct account *a);
+uint64_t account_realtime_ns(const struct account *a, uint64_t boottime_ns);
+const struct account_balance *account_balance(const struct account *a);
 /* Is every event that the kernel counted accounted for? */
-bool report_balances(const struct report *r);
+bool account_balances(const struct account *a);
 /* Waits that are in no row, as there are more vCPUs or sources than a host can have. */
-uint64_t report_overflow(const struct report *r);
+uint64_t account_overflow(const struct account *a);
 
 #endif

@@ -12,19 +12,19 @@
 #include <string.h>
 
 
-const char *const stat_end_names[STAT_ENDS] = { "unwaited", "polled", "blocked", "gone" };
+const char *const counts_end_names[COUNTS_ENDS] = { "unwaited", "polled", "blocked", "gone" };
 
 /* What the maps hold of one key, as they were printed. */
 struct values {
-	int64_t n[STAT_MAX_LINES], boost[STAT_MAX_LINES];
-	int64_t ends[STAT_ENDS], buckets[STAT_BUCKETS];
+	int64_t n[COUNTS_MAX_LINES], boost[COUNTS_MAX_LINES];
+	int64_t ends[COUNTS_ENDS], buckets[COUNTS_BUCKETS];
 	int64_t max, halt, ready; /* halt and ready are negative while one is open: the time is to be added */
 };
 
 /* What they come to at some time. */
 struct totals {
-	uint64_t n[STAT_MAX_LINES], boost[STAT_MAX_LINES];
-	struct stat_halts halts;
+	uint64_t n[COUNTS_MAX_LINES], boost[COUNTS_MAX_LINES];
+	struct counts_halts halts;
 	uint64_t ready_ns;
 };
 
@@ -34,7 +34,7 @@ struct thread {
 	struct totals first, before, last; /* at the first snapshot, the last but one, and the last */
 };
 
-struct stat {
+struct counts {
 	const struct wait_name *waits;
 	size_t n_waits;
 	void *tree; /* of struct thread by key */
@@ -48,12 +48,12 @@ struct stat {
 	bool finished;
 };
 
-struct stat *stat_new(const struct wait_name *waits, size_t n_waits)
+struct counts *counts_new(const struct wait_name *waits, size_t n_waits)
 {
-	struct stat *s = xcalloc(1, sizeof(*s));
+	struct counts *s = xcalloc(1, sizeof(*s));
 
 	s->waits = waits;
-	s->n_waits = n_waits < STAT_MAX_LINES ? n_waits : STAT_MAX_LINES;
+	s->n_waits = n_waits < COUNTS_MAX_LINES ? n_waits : COUNTS_MAX_LINES;
 	return s;
 }
 
@@ -62,7 +62,7 @@ static void free_nothing(void *node)
 	(void)node;
 }
 
-void stat_free(struct stat *s)
+void counts_free(struct counts *s)
 {
 	if (!s)
 		return;
@@ -80,7 +80,7 @@ static int compare_keys(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static struct thread *find_thread(struct stat *s, int64_t key)
+static struct thread *find_thread(struct counts *s, int64_t key)
 {
 	struct thread wanted = { .key = key }, *t;
 	struct thread **found = tfind(&wanted, &s->tree, compare_keys);
@@ -146,10 +146,10 @@ struct map {
 };
 
 static const struct map maps[] = {
-	{ "n[", 2, 0, STAT_MAX_LINES - 1, false, offsetof(struct values, n) },
-	{ "hist[", 2, STAT_LOG2_FIRST, STAT_LOG2_LAST, false, offsetof(struct values, buckets) },
-	{ "end[", 2, 0, STAT_ENDS - 1, false, offsetof(struct values, ends) },
-	{ "boost[", 2, 0, STAT_MAX_LINES - 1, false, offsetof(struct values, boost) },
+	{ "n[", 2, 0, COUNTS_MAX_LINES - 1, false, offsetof(struct values, n) },
+	{ "hist[", 2, COUNTS_LOG2_FIRST, COUNTS_LOG2_LAST, false, offsetof(struct values, buckets) },
+	{ "end[", 2, 0, COUNTS_ENDS - 1, false, offsetof(struct values, ends) },
+	{ "boost[", 2, 0, COUNTS_MAX_LINES - 1, false, offsetof(struct values, boost) },
 	{ "halt[", 1, 0, 0, true, offsetof(struct values, halt) },
 	{ "max[", 1, 0, 0, false, offsetof(struct values, max) },
 	{ "ready[", 1, 0, 0, true, offsetof(struct values, ready) },
@@ -163,7 +163,7 @@ static bool take_entry(struct cursor *c, const struct map *map, int64_t *ret_key
 	       take_text(c, "]: ") && take_number(c, ret_value) && c->p == c->end && *ret_key >= 0;
 }
 
-static bool take_map(struct stat *s, struct cursor *c)
+static bool take_map(struct counts *s, struct cursor *c)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
 		int64_t key, second, value, *place;
@@ -187,7 +187,7 @@ static bool take_map(struct stat *s, struct cursor *c)
 	return false;
 }
 
-static bool take_stop(struct stat *s, struct cursor *c)
+static bool take_stop(struct counts *s, struct cursor *c)
 {
 	int64_t value;
 
@@ -215,20 +215,20 @@ static uint64_t total_ns(int64_t value, uint64_t at_ns, uint64_t last_total_ns, 
 
 static void sum_up(const struct values *v, const struct totals *last, uint64_t at_ns, uint64_t passed_ns, struct totals *ret)
 {
-	for (size_t i = 0; i < STAT_MAX_LINES; i++) {
+	for (size_t i = 0; i < COUNTS_MAX_LINES; i++) {
 		ret->n[i] = (uint64_t)v->n[i];
 		ret->boost[i] = (uint64_t)v->boost[i];
 	}
-	for (size_t i = 0; i < STAT_ENDS; i++)
+	for (size_t i = 0; i < COUNTS_ENDS; i++)
 		ret->halts.ends[i] = (uint64_t)v->ends[i];
-	for (size_t i = 0; i < STAT_BUCKETS; i++)
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
 		ret->halts.buckets[i] = (uint64_t)v->buckets[i];
 	ret->halts.max_ns = (uint64_t)v->max;
 	ret->halts.halted_ns = total_ns(v->halt, at_ns, last->halts.halted_ns, passed_ns);
 	ret->ready_ns = total_ns(v->ready, at_ns, last->ready_ns, passed_ns);
 }
 
-static void take_snapshot(struct stat *s, uint64_t at_ns, uint64_t limit_ns)
+static void take_snapshot(struct counts *s, uint64_t at_ns, uint64_t limit_ns)
 {
 	bool first = !s->last_ns;
 
@@ -247,46 +247,46 @@ static void take_snapshot(struct stat *s, uint64_t at_ns, uint64_t limit_ns)
 }
 
 /* "maps TIME", "maps end" or "maps vcpu KEY" */
-static enum stat_line take_mark(struct stat *s, struct cursor *c)
+static enum counts_line take_mark(struct counts *s, struct cursor *c)
 {
 	uint64_t at_ns = s->pending_ns;
 	int64_t value;
 
 	if (take_text(c, "vcpu ")) {
 		if (!take_number(c, &value) || c->p != c->end || value <= 0)
-			return STAT_MALFORMED;
+			return COUNTS_MALFORMED;
 		s->newest_pid = key_pid(find_thread(s, value)->key);
-		return STAT_VCPU;
+		return COUNTS_VCPU;
 	}
 	if (take_text(c, "end") && c->p == c->end) {
 		s->pending_ns = 0;
 		if (at_ns <= s->last_ns) /* its begin is missing, or it came too late */
-			return STAT_TAKEN;
+			return COUNTS_TAKEN;
 		take_snapshot(s, at_ns, s->last_ns ? at_ns - s->last_ns : UINT64_MAX);
-		return STAT_SNAPSHOT;
+		return COUNTS_SNAPSHOT;
 	}
 	if (!take_number(c, &value) || c->p != c->end || value <= 0)
-		return STAT_MALFORMED;
+		return COUNTS_MALFORMED;
 	s->pending_ns = (uint64_t)value;
-	return STAT_TAKEN;
+	return COUNTS_TAKEN;
 }
 
-enum stat_line stat_take_line(struct stat *s, const char *line, size_t n)
+enum counts_line counts_take_line(struct counts *s, const char *line, size_t n)
 {
 	struct cursor c = { line, line + n };
-	enum stat_line taken = STAT_OTHER;
+	enum counts_line taken = COUNTS_OTHER;
 
 	if (take_text(&c, "maps "))
 		taken = take_mark(s, &c);
 	else if (take_text(&c, "@s_stop: "))
-		taken = take_stop(s, &c) ? STAT_TAKEN : STAT_MALFORMED;
+		taken = take_stop(s, &c) ? COUNTS_TAKEN : COUNTS_MALFORMED;
 	else if (take_text(&c, "@s_"))
-		taken = take_map(s, &c) ? STAT_TAKEN : STAT_MALFORMED;
-	s->malformed += taken == STAT_MALFORMED;
+		taken = take_map(s, &c) ? COUNTS_TAKEN : COUNTS_MALFORMED;
+	s->malformed += taken == COUNTS_MALFORMED;
 	return taken;
 }
 
-void stat_finish(struct stat *s, uint64_t until_ns)
+void counts_finish(struct counts *s, uint64_t until_ns)
 {
 	uint64_t at_ns = s->stopped_ns ? s->stopped_ns : until_ns;
 
@@ -296,12 +296,12 @@ void stat_finish(struct stat *s, uint64_t until_ns)
 	take_snapshot(s, at_ns > s->last_ns ? at_ns : s->last_ns + 1, UINT64_MAX);
 }
 
-bool stat_has_interval(const struct stat *s)
+bool counts_has_interval(const struct counts *s)
 {
 	return s->before_ns != 0;
 }
 
-size_t stat_keys(const struct stat *s)
+size_t counts_keys(const struct counts *s)
 {
 	size_t most = 0;
 
@@ -311,22 +311,22 @@ size_t stat_keys(const struct stat *s)
 	return most + 1; /* the key 0 */
 }
 
-uint64_t stat_attributed(const struct stat *s)
+uint64_t counts_attributed(const struct counts *s)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < s->n_threads; i++)
-		for (size_t j = 0; j < STAT_MAX_LINES; j++)
+		for (size_t j = 0; j < COUNTS_MAX_LINES; j++)
 			sum += (uint64_t)s->threads[i]->now.n[j];
 	return sum;
 }
 
-uint32_t stat_newest_pid(const struct stat *s)
+uint32_t counts_newest_pid(const struct counts *s)
 {
 	return s->newest_pid;
 }
 
-uint64_t stat_malformed(const struct stat *s)
+uint64_t counts_malformed(const struct counts *s)
 {
 	return s->malformed;
 }
@@ -340,24 +340,24 @@ static uint64_t grown(uint64_t now, uint64_t then)
 
 static void subtract(const struct totals *now, const struct totals *then, struct totals *ret)
 {
-	for (size_t i = 0; i < STAT_MAX_LINES; i++) {
+	for (size_t i = 0; i < COUNTS_MAX_LINES; i++) {
 		ret->n[i] = grown(now->n[i], then->n[i]);
 		ret->boost[i] = grown(now->boost[i], then->boost[i]);
 	}
-	for (size_t i = 0; i < STAT_ENDS; i++)
+	for (size_t i = 0; i < COUNTS_ENDS; i++)
 		ret->halts.ends[i] = grown(now->halts.ends[i], then->halts.ends[i]);
-	for (size_t i = 0; i < STAT_BUCKETS; i++)
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
 		ret->halts.buckets[i] = grown(now->halts.buckets[i], then->halts.buckets[i]);
 	ret->halts.halted_ns = grown(now->halts.halted_ns, then->halts.halted_ns);
 	ret->halts.max_ns = now->halts.max_ns;
 	ret->ready_ns = grown(now->ready_ns, then->ready_ns);
 }
 
-static void add_halts(struct stat_halts *sum, const struct stat_halts *h)
+static void add_halts(struct counts_halts *sum, const struct counts_halts *h)
 {
-	for (size_t i = 0; i < STAT_ENDS; i++)
+	for (size_t i = 0; i < COUNTS_ENDS; i++)
 		sum->ends[i] += h->ends[i];
-	for (size_t i = 0; i < STAT_BUCKETS; i++)
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
 		sum->buckets[i] += h->buckets[i];
 	sum->halted_ns += h->halted_ns;
 	if (h->max_ns > sum->max_ns)
@@ -366,7 +366,7 @@ static void add_halts(struct stat_halts *sum, const struct stat_halts *h)
 
 static int compare_rows(const void *a, const void *b)
 {
-	const struct stat_row *x = a, *y = b;
+	const struct counts_row *x = a, *y = b;
 	int order;
 
 	if (x->pid != y->pid)
@@ -380,7 +380,7 @@ static int compare_rows(const void *a, const void *b)
 	return order ? order : strcmp(x->source, y->source);
 }
 
-void stat_row_count(struct stat_row *row, const char *event, uint64_t n, uint64_t boosted)
+void counts_row_count(struct counts_row *row, const char *event, uint64_t n, uint64_t boosted)
 {
 	row->waits += n;
 	row->boosted += boosted;
@@ -396,19 +396,19 @@ void stat_row_count(struct stat_row *row, const char *event, uint64_t n, uint64_
 }
 
 struct maker {
-	const struct stat *s;
+	const struct counts *s;
 	unsigned int by;
 	bool all; /* rows with nothing in them as well */
-	struct stat_rows *rows;
+	struct counts_rows *rows;
 };
 
-struct stat_row *stat_rows_add(struct stat_rows *rows, unsigned int by, uint32_t pid, const char *vm, int64_t vcpu)
+struct counts_row *counts_rows_add(struct counts_rows *rows, unsigned int by, uint32_t pid, const char *vm, int64_t vcpu)
 {
 	rows->items = xgrow(rows->items, rows->n, sizeof(*rows->items));
-	rows->items[rows->n] = (struct stat_row){
-		.pid = by & STAT_BY_VM ? pid : 0,
-		.vm = by & STAT_BY_VM ? vm : NULL,
-		.vcpu = by & STAT_BY_VCPU ? vcpu : 0,
+	rows->items[rows->n] = (struct counts_row){
+		.pid = by & COUNTS_BY_VM ? pid : 0,
+		.vm = by & COUNTS_BY_VM ? vm : NULL,
+		.vcpu = by & COUNTS_BY_VCPU ? vcpu : 0,
 		.event = "",
 		.source = "",
 		.n_vcpus = 1,
@@ -416,16 +416,16 @@ struct stat_row *stat_rows_add(struct stat_rows *rows, unsigned int by, uint32_t
 	return &rows->items[rows->n++];
 }
 
-static struct stat_row *new_row(const struct maker *m, const struct thread *t)
+static struct counts_row *new_row(const struct maker *m, const struct thread *t)
 {
-	return stat_rows_add(m->rows, m->by, key_pid(t->key), NULL, key_vcpu(t->key));
+	return counts_rows_add(m->rows, m->by, key_pid(t->key), NULL, key_vcpu(t->key));
 }
 
 /* What a thread adds: a row for each of its events, or one. */
 static void add_thread(const struct maker *m, const struct thread *t, const struct totals *d)
 {
-	bool by_event = m->by & (STAT_BY_EVENT | STAT_BY_SOURCE);
-	struct stat_row *row = by_event ? NULL : new_row(m, t);
+	bool by_event = m->by & (COUNTS_BY_EVENT | COUNTS_BY_SOURCE);
+	struct counts_row *row = by_event ? NULL : new_row(m, t);
 
 	for (size_t i = 0; i < m->s->n_waits; i++) {
 		const struct wait_name *w = &m->s->waits[i];
@@ -434,11 +434,11 @@ static void add_thread(const struct maker *m, const struct thread *t, const stru
 			continue;
 		if (!row || by_event)
 			row = new_row(m, t);
-		if (m->by & STAT_BY_EVENT)
+		if (m->by & COUNTS_BY_EVENT)
 			row->event = w->event;
-		if (m->by & STAT_BY_SOURCE)
+		if (m->by & COUNTS_BY_SOURCE)
 			row->source = w->source;
-		stat_row_count(row, w->event, d->n[i], d->boost[i]);
+		counts_row_count(row, w->event, d->n[i], d->boost[i]);
 	}
 	if (row && !by_event) {
 		row->halts = d->halts;
@@ -446,7 +446,7 @@ static void add_thread(const struct maker *m, const struct thread *t, const stru
 	}
 }
 
-static void merge_row(struct stat_row *sum, const struct stat_row *row)
+static void merge_row(struct counts_row *sum, const struct counts_row *row)
 {
 	sum->waits += row->waits;
 	sum->boosted += row->boosted;
@@ -460,24 +460,24 @@ static void merge_row(struct stat_row *sum, const struct stat_row *row)
 	add_halts(&sum->halts, &row->halts);
 }
 
-static bool is_empty(const struct stat_row *row)
+static bool is_empty(const struct counts_row *row)
 {
 	uint64_t ends = 0;
 
-	for (size_t i = 0; i < STAT_ENDS; i++)
+	for (size_t i = 0; i < COUNTS_ENDS; i++)
 		ends += row->halts.ends[i];
 	return !row->waits && !row->boosted && !row->ready_ns && !row->halts.halted_ns && !ends;
 }
 
 /* Rows of the same vCPU, which several threads can have run, then rows of the same group. */
-static void merge_rows(struct stat_rows *rows, bool count_vcpus)
+static void merge_rows(struct counts_rows *rows, bool count_vcpus)
 {
 	size_t kept = 0;
 
 	if (rows->n)
 		qsort(rows->items, rows->n, sizeof(*rows->items), compare_rows);
 	for (size_t i = 0; i < rows->n; i++) {
-		struct stat_row *last = kept ? &rows->items[kept - 1] : NULL;
+		struct counts_row *last = kept ? &rows->items[kept - 1] : NULL;
 
 		if (!last || compare_rows(last, &rows->items[i])) {
 			rows->items[kept++] = rows->items[i];
@@ -490,11 +490,11 @@ static void merge_rows(struct stat_rows *rows, bool count_vcpus)
 	rows->n = kept;
 }
 
-void stat_rows_finish(struct stat_rows *rows, unsigned int by, bool all)
+void counts_rows_finish(struct counts_rows *rows, unsigned int by, bool all)
 {
 	size_t kept = 0;
 
-	merge_rows(rows, !(by & STAT_BY_VCPU) || !(by & STAT_BY_VM));
+	merge_rows(rows, !(by & COUNTS_BY_VCPU) || !(by & COUNTS_BY_VM));
 	for (size_t i = 0; i < rows->n; i++)
 		if (all || !is_empty(&rows->items[i]))
 			rows->items[kept++] = rows->items[i];
@@ -503,14 +503,14 @@ void stat_rows_finish(struct stat_rows *rows, unsigned int by, bool all)
 
 static void finish_rows(const struct maker *m)
 {
-	stat_rows_finish(m->rows, m->by, m->all);
+	counts_rows_finish(m->rows, m->by, m->all);
 }
 
-void stat_interval(const struct stat *s, unsigned int by, struct stat_rows *ret)
+void counts_interval(const struct counts *s, unsigned int by, struct counts_rows *ret)
 {
 	struct maker m = { .s = s, .by = by, .rows = ret };
 
-	*ret = (struct stat_rows){ .from_ns = s->before_ns, .until_ns = s->last_ns };
+	*ret = (struct counts_rows){ .from_ns = s->before_ns, .until_ns = s->last_ns };
 	for (size_t i = 0; i < s->n_threads; i++) {
 		struct totals d;
 
@@ -520,12 +520,12 @@ void stat_interval(const struct stat *s, unsigned int by, struct stat_rows *ret)
 	finish_rows(&m);
 }
 
-void stat_total(const struct stat *s, unsigned int by, uint64_t from_ns, struct stat_rows *ret)
+void counts_total(const struct counts *s, unsigned int by, uint64_t from_ns, struct counts_rows *ret)
 {
 	bool had_first = s->first_ns && s->first_ns != s->last_ns;
 	struct maker m = { .s = s, .by = by, .rows = ret };
 
-	*ret = (struct stat_rows){ .from_ns = had_first ? s->first_ns : from_ns, .until_ns = s->last_ns };
+	*ret = (struct counts_rows){ .from_ns = had_first ? s->first_ns : from_ns, .until_ns = s->last_ns };
 	for (size_t i = 0; i < s->n_threads; i++) {
 		static const struct totals nothing;
 		struct totals d;
@@ -536,55 +536,55 @@ void stat_total(const struct stat *s, unsigned int by, uint64_t from_ns, struct 
 	finish_rows(&m);
 }
 
-void stat_counters(const struct stat *s, unsigned int by, struct stat_rows *ret)
+void counts_cumulative(const struct counts *s, unsigned int by, struct counts_rows *ret)
 {
 	struct maker m = { .s = s, .by = by, .rows = ret, .all = true };
 
-	*ret = (struct stat_rows){ .from_ns = s->first_ns, .until_ns = s->last_ns };
+	*ret = (struct counts_rows){ .from_ns = s->first_ns, .until_ns = s->last_ns };
 	for (size_t i = 0; i < s->n_threads; i++)
 		add_thread(&m, s->threads[i], &s->threads[i]->last);
 	finish_rows(&m);
 }
 
-void stat_rows_done(struct stat_rows *rows)
+void counts_rows_done(struct counts_rows *rows)
 {
 	free(rows->items);
-	*rows = (struct stat_rows){ 0 };
+	*rows = (struct counts_rows){ 0 };
 }
 
 /* ---- figures ---- */
 
-size_t stat_bucket(uint64_t ns)
+size_t counts_bucket(uint64_t ns)
 {
 	unsigned int log2 = ns ? 63 - (unsigned int)__builtin_clzll(ns) : 0;
 
-	log2 = log2 < STAT_LOG2_FIRST ? STAT_LOG2_FIRST : log2 > STAT_LOG2_LAST ? STAT_LOG2_LAST : log2;
-	return log2 - STAT_LOG2_FIRST;
+	log2 = log2 < COUNTS_LOG2_FIRST ? COUNTS_LOG2_FIRST : log2 > COUNTS_LOG2_LAST ? COUNTS_LOG2_LAST : log2;
+	return log2 - COUNTS_LOG2_FIRST;
 }
 
-uint64_t stat_n_halts(const struct stat_halts *h)
+uint64_t counts_n_halts(const struct counts_halts *h)
 {
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < STAT_BUCKETS; i++)
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
 		n += h->buckets[i];
 	return n;
 }
 
-uint64_t stat_percentile(const struct stat_halts *h, unsigned int percent)
+uint64_t counts_percentile(const struct counts_halts *h, unsigned int percent)
 {
-	uint64_t n = stat_n_halts(h), before = 0, rank;
+	uint64_t n = counts_n_halts(h), before = 0, rank;
 
 	if (!n)
 		return 0;
 	rank = (uint64_t)(((unsigned __int128)n * percent + 99) / 100);
 	rank = rank ? rank : 1;
-	for (size_t i = 0; i < STAT_BUCKETS; before += h->buckets[i++]) {
-		uint64_t low = i ? UINT64_C(1) << (i + STAT_LOG2_FIRST) : 0, high = UINT64_C(1) << (i + STAT_LOG2_FIRST + 1);
+	for (size_t i = 0; i < COUNTS_BUCKETS; before += h->buckets[i++]) {
+		uint64_t low = i ? UINT64_C(1) << (i + COUNTS_LOG2_FIRST) : 0, high = UINT64_C(1) << (i + COUNTS_LOG2_FIRST + 1);
 
 		if (before + h->buckets[i] < rank)
 			continue;
-		if (i == STAT_BUCKETS - 1)
+		if (i == COUNTS_BUCKETS - 1)
 			high = h->max_ns;
 		else if (h->max_ns && h->max_ns < high)
 			high = h->max_ns;
@@ -595,14 +595,14 @@ uint64_t stat_percentile(const struct stat_halts *h, unsigned int percent)
 	return 0;
 }
 
-unsigned int stat_permille(uint64_t part, uint64_t whole)
+unsigned int counts_permille(uint64_t part, uint64_t whole)
 {
 	if (!whole)
 		return 0;
 	return part >= whole ? 1000 : (unsigned int)(((unsigned __int128)part * 1000 + whole / 2) / whole);
 }
 
-uint64_t stat_rate(uint64_t count, uint64_t ns)
+uint64_t counts_rate(uint64_t count, uint64_t ns)
 {
 	return ns ? (uint64_t)(((unsigned __int128)count * 100 * NS_PER_S + ns / 2) / ns) : 0;
 }

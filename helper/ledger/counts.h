@@ -8,118 +8,118 @@
 #include "plan/select.h"
 #include "record/event.h"
 
-#define STAT_MAX_LINES 32 /* event lines of a script */
-#define STAT_LOG2_FIRST 9 /* the shortest bucket holds all below 2^10 ns */
-#define STAT_LOG2_LAST 36 /* the longest all from 2^36 ns on */
-#define STAT_BUCKETS (STAT_LOG2_LAST - STAT_LOG2_FIRST + 1)
+#define COUNTS_MAX_LINES 32 /* event lines of a script */
+#define COUNTS_LOG2_FIRST 9 /* the shortest bucket holds all below 2^10 ns */
+#define COUNTS_LOG2_LAST 36 /* the longest all from 2^36 ns on */
+#define COUNTS_BUCKETS (COUNTS_LOG2_LAST - COUNTS_LOG2_FIRST + 1)
 
 /* How a HLT ended. */
-enum stat_end {
-	STAT_UNWAITED, /* KVM did not wait: user space did, or there was something to do at once */
-	STAT_POLLED,
-	STAT_BLOCKED,
-	STAT_GONE, /* with its thread */
-	STAT_ENDS,
+enum counts_end {
+	COUNTS_UNWAITED, /* KVM did not wait: user space did, or there was something to do at once */
+	COUNTS_POLLED,
+	COUNTS_BLOCKED,
+	COUNTS_GONE, /* with its thread */
+	COUNTS_ENDS,
 };
-extern const char *const stat_end_names[STAT_ENDS];
+extern const char *const counts_end_names[COUNTS_ENDS];
 
 /* What there is to tell of halts. */
-struct stat_halts {
-	uint64_t ends[STAT_ENDS];
-	uint64_t buckets[STAT_BUCKETS]; /* of the first three ends: how many took 2^(STAT_LOG2_FIRST + i) ns and more */
+struct counts_halts {
+	uint64_t ends[COUNTS_ENDS];
+	uint64_t buckets[COUNTS_BUCKETS]; /* of the first three ends: how many took 2^(COUNTS_LOG2_FIRST + i) ns and more */
 	uint64_t halted_ns;		/* of those that are open too */
 	uint64_t max_ns;		/* the longest since counting began */
 };
 
-enum stat_by {
-	STAT_BY_VM = 1, /* by TGID, to be exact */
-	STAT_BY_VCPU = 2,
-	STAT_BY_EVENT = 4,
-	STAT_BY_SOURCE = 8,
+enum counts_by {
+	COUNTS_BY_VM = 1, /* by TGID, to be exact */
+	COUNTS_BY_VCPU = 2,
+	COUNTS_BY_EVENT = 4,
+	COUNTS_BY_SOURCE = 8,
 };
 
-struct stat_row {
+struct counts_row {
 	uint32_t pid;	      /* as all of these where rows go by it */
 	const char *vm;	      /* borrowed; NULL: to be found by the pid */
 	int64_t vcpu;
 	const char *event, *source; /* borrowed; "" */
 	uint64_t waits, boosted; /* of all the events of the row */
 	uint64_t ple, ple_boosted, hlt, yields, yields_boosted;
-	struct stat_halts halts; /* not where rows go by event or source, nor is ready_ns */
+	struct counts_halts halts; /* not where rows go by event or source, nor is ready_ns */
 	uint64_t ready_ns;
 	size_t n_vcpus;
 };
 
 /* Where counts come from. */
-struct stat_origin {
+struct counts_origin {
 	const char *kernel, *vendor /* or the machine */, *script;
 	bool fidelity_known;
 	enum fidelity fidelity[3]; /* of event_kinds */
 };
 
 /* Rows of one interval. */
-struct stat_rows {
-	struct stat_row *items;
+struct counts_rows {
+	struct counts_row *items;
 	size_t n;
 	uint64_t from_ns, until_ns; /* CLOCK_BOOTTIME */
 };
 
-struct stat;
-/* Lines are counted by their number in `waits` (borrowed); at most STAT_MAX_LINES. */
-struct stat *stat_new(const struct wait_name *waits, size_t n_waits);
-void stat_free(struct stat *s);
+struct counts;
+/* Lines are counted by their number in `waits` (borrowed); at most COUNTS_MAX_LINES. */
+struct counts *counts_new(const struct wait_name *waits, size_t n_waits);
+void counts_free(struct counts *s);
 
-enum stat_line {
-	STAT_OTHER,	/* not of the part */
-	STAT_TAKEN,
-	STAT_SNAPSHOT,	/* taken, and a snapshot is complete */
-	STAT_VCPU,	/* taken, and of a thread that is new: stat_newest_pid() says whose */
-	STAT_MALFORMED, /* of the part, but not of a form that it prints: nothing of it was taken */
+enum counts_line {
+	COUNTS_OTHER,	/* not of the part */
+	COUNTS_TAKEN,
+	COUNTS_SNAPSHOT,	/* taken, and a snapshot is complete */
+	COUNTS_VCPU,	/* taken, and of a thread that is new: counts_newest_pid() says whose */
+	COUNTS_MALFORMED, /* of the part, but not of a form that it prints: nothing of it was taken */
 };
 /* Takes a line without its newline. A value is the newest of its key, whether or not its snapshot comes to its end. */
-enum stat_line stat_take_line(struct stat *s, const char *line, size_t n);
+enum counts_line counts_take_line(struct counts *s, const char *line, size_t n);
 
 /* At the end: what was printed last is the total. Where the kernel did not say when it stopped, it was at `until_ns`. */
-void stat_finish(struct stat *s, uint64_t until_ns);
+void counts_finish(struct counts *s, uint64_t until_ns);
 
 /* Are there two snapshots? */
-bool stat_has_interval(const struct stat *s);
+bool counts_has_interval(const struct counts *s);
 /* How many keys the fullest map has. */
-size_t stat_keys(const struct stat *s);
-uint32_t stat_newest_pid(const struct stat *s);
+size_t counts_keys(const struct counts *s);
+uint32_t counts_newest_pid(const struct counts *s);
 /* All waits that the maps hold, of every thread. */
-uint64_t stat_attributed(const struct stat *s);
-uint64_t stat_malformed(const struct stat *s);
+uint64_t counts_attributed(const struct counts *s);
+uint64_t counts_malformed(const struct counts *s);
 
 /*
  * The rows between the last two snapshots; or those of all time from the first snapshot on, or from `from_ns` where
  * there was none. Rows with nothing in them are left out. In the order of pid, vCPU, event and source.
  */
-void stat_interval(const struct stat *s, unsigned int by, struct stat_rows *ret);
-void stat_total(const struct stat *s, unsigned int by, uint64_t from_ns, struct stat_rows *ret);
+void counts_interval(const struct counts *s, unsigned int by, struct counts_rows *ret);
+void counts_total(const struct counts *s, unsigned int by, uint64_t from_ns, struct counts_rows *ret);
 /* Counters as they stand, from before the first snapshot too, at the last snapshot; every row there is. */
-void stat_counters(const struct stat *s, unsigned int by, struct stat_rows *ret);
-void stat_rows_done(struct stat_rows *rows);
+void counts_cumulative(const struct counts *s, unsigned int by, struct counts_rows *ret);
+void counts_rows_done(struct counts_rows *rows);
 
 /* Rows from elsewhere: a new one for a vCPU, with what `by` says of these. */
-struct stat_row *stat_rows_add(struct stat_rows *rows, unsigned int by, uint32_t pid, const char *vm, int64_t vcpu);
+struct counts_row *counts_rows_add(struct counts_rows *rows, unsigned int by, uint32_t pid, const char *vm, int64_t vcpu);
 /* Counts waits of one event into a row. */
-void stat_row_count(struct stat_row *row, const char *event, uint64_t waits, uint64_t boosted);
+void counts_row_count(struct counts_row *row, const char *event, uint64_t waits, uint64_t boosted);
 /* At the end: one row of all that go together, in order; those with nothing in them are left out, unless all are wanted. */
-void stat_rows_finish(struct stat_rows *rows, unsigned int by, bool all);
+void counts_rows_finish(struct counts_rows *rows, unsigned int by, bool all);
 /* The bucket for a HLT that took so long. */
-size_t stat_bucket(uint64_t ns);
+size_t counts_bucket(uint64_t ns);
 
 /* How many halts the buckets hold. */
-uint64_t stat_n_halts(const struct stat_halts *h);
+uint64_t counts_n_halts(const struct counts_halts *h);
 /*
  * The duration that so many percent of halts do not exceed, in ns; interpolated within its bucket, so within a factor
  * of two of the truth. 0 where there are none.
  */
-uint64_t stat_percentile(const struct stat_halts *h, unsigned int percent);
+uint64_t counts_percentile(const struct counts_halts *h, unsigned int percent);
 /* part of whole in tenths of a percent, 0 to 1000; 0 where whole is. */
-unsigned int stat_permille(uint64_t part, uint64_t whole);
+unsigned int counts_permille(uint64_t part, uint64_t whole);
 /* How many a second, in hundredths. */
-uint64_t stat_rate(uint64_t count, uint64_t ns);
+uint64_t counts_rate(uint64_t count, uint64_t ns);
 
 #endif

@@ -8,36 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct tally_row *find_row(struct tally *t, const struct tally_key *key)
+static struct selftest_count_row *find_row(struct selftest_count *t, const struct selftest_count_key *key)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		const struct tally_key *k = &t->rows[i].key;
+		const struct selftest_count_key *k = &t->rows[i].key;
 
 		if (k->pid == key->pid && k->vcpu == key->vcpu && k->target == key->target && !strcmp(k->event, key->event) &&
 		    !strcmp(k->source, key->source))
 			return &t->rows[i];
 	}
 	t->rows = xrealloc(t->rows, t->n + 1, sizeof(*t->rows));
-	t->rows[t->n] = (struct tally_row){ .key = *key };
+	t->rows[t->n] = (struct selftest_count_row){ .key = *key };
 	return &t->rows[t->n++];
 }
 
-void tally_see(struct tally *t, const struct wait_event *w)
+void selftest_count_see(struct selftest_count *t, const struct wait_event *w)
 {
-	struct tally_key key = { .pid = w->pid, .vcpu = w->vcpu, .target = w->target };
+	struct selftest_count_key key = { .pid = w->pid, .vcpu = w->vcpu, .target = w->target };
 
 	memcpy(key.event, w->event, sizeof(key.event));
 	memcpy(key.source, w->source, sizeof(key.source));
 	find_row(t, &key)->seen++;
 }
 
-static int add_deed(struct tally *t, json_t *deed)
+static int add_deed(struct selftest_count *t, json_t *deed)
 {
-	struct tally_key key = { 0 };
+	struct selftest_count_key key = { 0 };
 	const char *event, *source;
 	json_int_t pid, vcpu, target;
 	json_t *count;
-	struct tally_row *row;
+	struct selftest_count_row *row;
 
 	if (json_unpack(deed, "{s:I, s:I, s:s, s:s, s:I, s:o}", "pid", &pid, "vcpu", &vcpu, "event", &event, "source", &source,
 			"target", &target, "count", &count))
@@ -60,7 +60,7 @@ static int add_deed(struct tally *t, json_t *deed)
 }
 
 /* Moves what belongs to no process of the guest out of the rows. */
-static int set_others_apart(struct tally *t, json_t *report)
+static int set_others_apart(struct selftest_count *t, json_t *report)
 {
 	json_t *vms = json_object_get(report, "vms"), *vm;
 	size_t kept = 0, index;
@@ -83,7 +83,7 @@ static int set_others_apart(struct tally *t, json_t *report)
 	return 0;
 }
 
-int tally_report(struct tally *t, json_t *report)
+int selftest_count_report(struct selftest_count *t, json_t *report)
 {
 	json_t *did = json_object_get(report, "did"), *deed;
 	size_t index;
@@ -96,13 +96,13 @@ int tally_report(struct tally *t, json_t *report)
 	return set_others_apart(t, report);
 }
 
-bool tally_row_differs(const struct tally_row *row)
+bool selftest_count_row_differs(const struct selftest_count_row *row)
 {
 	return !row->open && row->did != row->seen;
 }
 
-void tally_done(struct tally *t)
+void selftest_count_done(struct selftest_count *t)
 {
 	free(t->rows);
-	*t = (struct tally){ 0 };
+	*t = (struct selftest_count){ 0 };
 }

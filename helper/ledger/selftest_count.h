@@ -5,33 +5,33 @@
 
 #include "record/event.h"
 
-struct tally_key {
+struct selftest_count_key {
 	uint32_t pid;
 	int64_t vcpu;
 	char event[NAME_BYTES], source[NAME_BYTES];
 	int64_t target;
 };
 
-struct tally_row {
-	struct tally_key key;
+struct selftest_count_row {
+	struct selftest_count_key key;
 	uint64_t did, seen;
 	bool open; /* the guest cannot know how many it did: not compared */
 };
 
-struct tally {
-	struct tally_row *rows;
+struct selftest_count {
+	struct selftest_count_row *rows;
 	size_t n;
 	uint64_t others; /* events of processes that are not the guest's */
 };
 
 /* Counts an event that was seen. */
-void tally_see(struct tally *t, const struct wait_event *w);
+void selftest_count_see(struct selftest_count *t, const struct wait_event *w);
 /*
  * Adds what the guest reports (its JSON document) and sets events of other processes apart.
  * 0, or -EINVAL where the report is not of the known form.
  */
-int tally_report(struct tally *t, json_t *report);
-bool tally_row_differs(const struct tally_row *row);
-void tally_done(struct tally *t);
+int selftest_count_report(struct selftest_count *t, json_t *report);
+bool selftest_count_row_differs(const struct selftest_count_row *row);
+void selftest_count_done(struct selftest_count *t);
 
 #endif

@@ -229,7 +229,7 @@ static void count_source(struct timeline *t, const struct wait_event *w)
 	memcpy(s->source, w->source, sizeof(s->source));
 }
 
-static void take_wait(struct timeline *t, const struct wait_event *w)
+static void place_wait(struct timeline *t, const struct wait_event *w)
 {
 	struct timeline_vcpu *v = vcpu_of(t, w->pid, w->vcpu, w->vm);
 	size_t event = event_index(w->event), bin = bin_of(t, w->ts_ns);
@@ -267,7 +267,7 @@ static void count_halt(struct timeline_sums *sums, const struct outcome_event *o
 	uint64_t ns = o->ts_ns - o->wait_ns;
 	size_t bucket = 0;
 
-	while (bucket < STAT_BUCKETS - 1 && ns >> (STAT_LOG2_FIRST + bucket + 1))
+	while (bucket < COUNTS_BUCKETS - 1 && ns >> (COUNTS_LOG2_FIRST + bucket + 1))
 		bucket++;
 	sums->halts[o->halt]++;
 	sums->buckets[o->halt][bucket]++;
@@ -298,7 +298,7 @@ static void put_outcome(struct timeline *t, struct timeline_vcpu *v, const struc
 	put(t, v, TIME_READY, o->ts_ns - o->ready_ns, o->ts_ns);
 }
 
-static void take_outcome(struct timeline *t, const struct outcome_event *o)
+static void place_outcome(struct timeline *t, const struct outcome_event *o)
 {
 	struct timeline_vcpu *v = vcpu_of(t, o->pid, o->vcpu, o->vm);
 	bool expected;
@@ -336,10 +336,10 @@ void timeline_take(struct timeline *t, const struct record *r)
 {
 	if (r->type == RECORD_WAIT) {
 		timeline_start(t, r->wait.ts_ns);
-		take_wait(t, &r->wait);
+		place_wait(t, &r->wait);
 	} else if (r->type == RECORD_OUTCOME) {
 		timeline_start(t, r->outcome.wait_ns);
-		take_outcome(t, &r->outcome);
+		place_outcome(t, &r->outcome);
 	}
 }
 

@@ -31,7 +31,7 @@ struct timeline_sums {
 	uint64_t ends[OUTCOME_ENDS]; /* of outcomes */
 	uint64_t ns[TIMELINE_STATES];
 	uint64_t halts[HALT_KINDS]; /* HLTs whose end was seen while their thread lived, and how long they took */
-	uint64_t buckets[HALT_KINDS][STAT_BUCKETS];
+	uint64_t buckets[HALT_KINDS][COUNTS_BUCKETS];
 	uint64_t boosted;	 /* waits that gave the CPU to another thread */
 	uint64_t open;		 /* waits without an outcome when the recording ended */
 	uint64_t contradictions; /* outcomes with more time runnable than in all: their time is unknown */

@@ -97,7 +97,7 @@ static int get_callers(struct ndjson *n, json_t *list, char **ret_error)
 	return 0;
 }
 
-static int take_wait(struct ndjson *n, json_t *object, struct wait_event *w, char **ret_error)
+static int convert_wait(struct ndjson *n, json_t *object, struct wait_event *w, char **ret_error)
 {
 	char comm[4 * COMM_BYTES + 1];
 	json_int_t ts = 0, vcpu = 0, target = 0;
@@ -158,7 +158,7 @@ static int get_choice(json_t *object, const char *field, const char *const *name
 	return err ? err : complain(ret_error, "unknown value", field);
 }
 
-static int take_outcome(struct ndjson *n, json_t *object, struct outcome_event *o, char **ret_error)
+static int convert_outcome(struct ndjson *n, json_t *object, struct outcome_event *o, char **ret_error)
 {
 	static const struct {
 		const char *name;
@@ -239,9 +239,9 @@ static int take_object(struct ndjson *n, json_t *object, struct record *ret, cha
 			continue;
 		ret->type = (enum record_type)i;
 		if (i == RECORD_WAIT)
-			return take_wait(n, object, &ret->wait, ret_error);
+			return convert_wait(n, object, &ret->wait, ret_error);
 		if (i == RECORD_OUTCOME)
-			return take_outcome(n, object, &ret->outcome, ret_error);
+			return convert_outcome(n, object, &ret->outcome, ret_error);
 		if (check_fields(object, record_schemas[i].fields, ret_error))
 			return -EINVAL;
 		ret->object = json_incref(object);

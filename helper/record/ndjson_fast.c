@@ -113,7 +113,7 @@ static bool take_vm(struct cursor *c, struct ndjson *n)
 	return TAKE(c, ",\"vm\":\"") && take_text(c, n->vm, NDJSON_VM_BYTES);
 }
 
-static bool take_wait(struct cursor *c, struct ndjson *n, struct wait_event *w)
+static bool scan_wait(struct cursor *c, struct ndjson *n, struct wait_event *w)
 {
 	w->vm = n->vm;
 	w->callers = NULL;
@@ -139,7 +139,7 @@ static bool take_halt_or_boost(struct cursor *c, struct outcome_event *o)
 	       (TAKE(c, ",\"woken\":true") || TAKE(c, ",\"woken\":false"));
 }
 
-static bool take_outcome(struct cursor *c, struct ndjson *n, struct outcome_event *o)
+static bool scan_outcome(struct cursor *c, struct ndjson *n, struct outcome_event *o)
 {
 	uint64_t ns; /* follows from the times */
 	int end;
@@ -169,11 +169,11 @@ bool ndjson_own(struct ndjson *n, const char *line, size_t length, struct record
 	ret->object = NULL;
 	if (TAKE(&c, "{\"type\":\"wait\",\"ts\":")) {
 		ret->type = RECORD_WAIT;
-		return take_wait(&c, n, &ret->wait);
+		return scan_wait(&c, n, &ret->wait);
 	}
 	if (TAKE(&c, "{\"type\":\"outcome\",\"ts\":")) {
 		ret->type = RECORD_OUTCOME;
-		return take_outcome(&c, n, &ret->outcome);
+		return scan_outcome(&c, n, &ret->outcome);
 	}
 	return false;
 }

@@ -77,7 +77,7 @@ static void make_unseen(const struct wait_event *w, uint64_t ts_ns, struct outco
 	copy_wait(ret, w);
 }
 
-static bool take_wait(struct outcomes *o, const struct wait_event *w, struct outcome_event *ret_unseen)
+static bool open_wait(struct outcomes *o, const struct wait_event *w, struct outcome_event *ret_unseen)
 {
 	struct pending *p = find(o, w->tid);
 	bool unseen = p != NULL;
@@ -94,7 +94,7 @@ static bool take_wait(struct outcomes *o, const struct wait_event *w, struct out
 	return unseen;
 }
 
-static bool take_outcome(struct outcomes *o, struct outcome_event *outcome, struct outcome_event *ret_unseen)
+static bool join_outcome(struct outcomes *o, struct outcome_event *outcome, struct outcome_event *ret_unseen)
 {
 	struct pending *p = find(o, outcome->tid);
 	bool unseen = p && p->wait.ts_ns < outcome->wait_ns;
@@ -112,7 +112,7 @@ static bool take_outcome(struct outcomes *o, struct outcome_event *outcome, stru
 bool outcomes_take(struct outcomes *o, struct record *r, struct outcome_event *ret_unseen)
 {
 	o->n_rest = 0; /* what was in order may be no longer there */
-	return r->type == RECORD_OUTCOME ? take_outcome(o, &r->outcome, ret_unseen) : take_wait(o, &r->wait, ret_unseen);
+	return r->type == RECORD_OUTCOME ? join_outcome(o, &r->outcome, ret_unseen) : open_wait(o, &r->wait, ret_unseen);
 }
 
 static void note_rest(const void *node, VISIT visit, void *closure)

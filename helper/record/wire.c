@@ -249,7 +249,7 @@ static bool recall(struct cursor *c, struct wait_event *w)
 	return take_i64(&parts.target, &w->target) && parts.target.p == parts.target.end;
 }
 
-static bool take_wait(struct cursor *c, struct wait_event *w)
+static bool parse_wait(struct cursor *c, struct wait_event *w)
 {
 	if (!take_when(c, w))
 		return false;
@@ -276,7 +276,7 @@ static bool take_end(struct cursor *c, enum outcome_end *ret)
 	return false;
 }
 
-static bool take_outcome(struct cursor *c, struct outcome_event *o)
+static bool parse_outcome(struct cursor *c, struct outcome_event *o)
 {
 	uint32_t halt;
 
@@ -442,10 +442,10 @@ void wire_parse(const char *line, size_t n, struct wire_line *ret)
 	ret->kind = WIRE_NOTHING;
 	if (take_mark(&c, "w ")) {
 		ret->record.type = RECORD_WAIT;
-		ret->kind = take_wait(&c, &ret->record.wait) ? WIRE_WAIT : WIRE_MALFORMED;
+		ret->kind = parse_wait(&c, &ret->record.wait) ? WIRE_WAIT : WIRE_MALFORMED;
 	} else if (take_mark(&c, "o ")) {
 		ret->record.type = RECORD_OUTCOME;
-		ret->kind = take_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
+		ret->kind = parse_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
 	} else if (n && *line == '\t') {
 		ret->kind = take_frame(&c, &ret->number) ? WIRE_FRAME : WIRE_NOTHING;
 	} else if (take_sched(&c, ret)) {

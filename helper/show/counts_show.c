@@ -12,24 +12,24 @@
 #include <string.h>
 
 
-const char *const stat_by_names[] = { "vm", "vcpu", "event", "source", NULL };
+const char *const counts_by_names[] = { "vm", "vcpu", "event", "source", NULL };
 
-unsigned int stat_by_bit(const char *name)
+unsigned int counts_by_bit(const char *name)
 {
-	for (unsigned int i = 0; stat_by_names[i]; i++)
-		if (!strcmp(stat_by_names[i], name))
+	for (unsigned int i = 0; counts_by_names[i]; i++)
+		if (!strcmp(counts_by_names[i], name))
 			return 1u << i;
 	return 0;
 }
 
 /* Are these rows of events, rather than of vCPUs with all that is told of them? */
-static bool of_events(const struct stat_report *r)
+static bool of_events(const struct counts_report *r)
 {
-	return r->by & (STAT_BY_EVENT | STAT_BY_SOURCE);
+	return r->by & (COUNTS_BY_EVENT | COUNTS_BY_SOURCE);
 }
 
 /* A name is cleaned when it is read; without one the TGID stands for the VM. */
-static const char *vm_text(const struct stat_report *r, const struct stat_row *row, char *number, size_t size)
+static const char *vm_text(const struct counts_report *r, const struct counts_row *row, char *number, size_t size)
 {
 	const char *name = row->vm ? row->vm : r->names ? vmnames_get(r->names, row->pid) : NULL;
 
@@ -41,92 +41,92 @@ static const char *vm_text(const struct stat_report *r, const struct stat_row *r
 
 /* ---- columns ---- */
 
-static uint64_t get_waits(const struct stat_row *r)
+static uint64_t get_waits(const struct counts_row *r)
 {
 	return r->waits;
 }
 
-static uint64_t get_boosted(const struct stat_row *r)
+static uint64_t get_boosted(const struct counts_row *r)
 {
 	return r->boosted;
 }
 
-static uint64_t get_ple(const struct stat_row *r)
+static uint64_t get_ple(const struct counts_row *r)
 {
 	return r->ple;
 }
 
-static uint64_t get_ple_boosted(const struct stat_row *r)
+static uint64_t get_ple_boosted(const struct counts_row *r)
 {
 	return r->ple_boosted;
 }
 
-static uint64_t get_yields(const struct stat_row *r)
+static uint64_t get_yields(const struct counts_row *r)
 {
 	return r->yields;
 }
 
-static uint64_t get_yields_boosted(const struct stat_row *r)
+static uint64_t get_yields_boosted(const struct counts_row *r)
 {
 	return r->yields_boosted;
 }
 
-static uint64_t get_hlt(const struct stat_row *r)
+static uint64_t get_hlt(const struct counts_row *r)
 {
 	return r->hlt;
 }
 
-static uint64_t get_polled(const struct stat_row *r)
+static uint64_t get_polled(const struct counts_row *r)
 {
-	return r->halts.ends[STAT_POLLED];
+	return r->halts.ends[COUNTS_POLLED];
 }
 
-static uint64_t get_blocked(const struct stat_row *r)
+static uint64_t get_blocked(const struct counts_row *r)
 {
-	return r->halts.ends[STAT_BLOCKED];
+	return r->halts.ends[COUNTS_BLOCKED];
 }
 
-static uint64_t get_unwaited(const struct stat_row *r)
+static uint64_t get_unwaited(const struct counts_row *r)
 {
-	return r->halts.ends[STAT_UNWAITED];
+	return r->halts.ends[COUNTS_UNWAITED];
 }
 
-static uint64_t get_gone(const struct stat_row *r)
+static uint64_t get_gone(const struct counts_row *r)
 {
-	return r->halts.ends[STAT_GONE];
+	return r->halts.ends[COUNTS_GONE];
 }
 
-static uint64_t get_halted(const struct stat_row *r)
+static uint64_t get_halted(const struct counts_row *r)
 {
 	return r->halts.halted_ns;
 }
 
-static uint64_t get_p50(const struct stat_row *r)
+static uint64_t get_p50(const struct counts_row *r)
 {
-	return stat_percentile(&r->halts, 50);
+	return counts_percentile(&r->halts, 50);
 }
 
-static uint64_t get_p99(const struct stat_row *r)
+static uint64_t get_p99(const struct counts_row *r)
 {
-	return stat_percentile(&r->halts, 99);
+	return counts_percentile(&r->halts, 99);
 }
 
-static uint64_t get_max(const struct stat_row *r)
+static uint64_t get_max(const struct counts_row *r)
 {
 	return r->halts.max_ns;
 }
 
-static uint64_t get_ready(const struct stat_row *r)
+static uint64_t get_ready(const struct counts_row *r)
 {
 	return r->ready_ns;
 }
 
-static uint64_t get_vcpus(const struct stat_row *r)
+static uint64_t get_vcpus(const struct counts_row *r)
 {
 	return r->n_vcpus;
 }
 
-const struct stat_column stat_columns[] = {
+const struct counts_column counts_columns[] = {
 	{ "waits", "events of all kinds", get_waits, false },
 	{ "ple", "pause-loop exits", get_ple, false },
 	{ "hlt", "HLTs", get_hlt, false },
@@ -137,9 +137,9 @@ const struct stat_column stat_columns[] = {
 	{ 0 },
 };
 
-const struct stat_column *stat_column_find(const char *name)
+const struct counts_column *counts_column_find(const char *name)
 {
-	for (const struct stat_column *c = stat_columns; c->name; c++)
+	for (const struct counts_column *c = counts_columns; c->name; c++)
 		if (!strcmp(c->name, name))
 			return c;
 	return NULL;
@@ -147,14 +147,14 @@ const struct stat_column *stat_column_find(const char *name)
 
 static int compare_columns(const void *a, const void *b, void *column)
 {
-	uint64_t x = ((const struct stat_column *)column)->get(a), y = ((const struct stat_column *)column)->get(b);
+	uint64_t x = ((const struct counts_column *)column)->get(a), y = ((const struct counts_column *)column)->get(b);
 
 	return x > y ? -1 : x < y;
 }
 
-void stat_rows_sort(struct stat_rows *rows, const struct stat_column *column)
+void counts_rows_sort(struct counts_rows *rows, const struct counts_column *column)
 {
-	struct stat_column by = *column;
+	struct counts_column by = *column;
 
 	/* glibc's is a merge sort where there is memory, and so keeps the order of equals */
 	qsort_r(rows->items, rows->n, sizeof(*rows->items), compare_columns, &by);
@@ -163,7 +163,7 @@ void stat_rows_sort(struct stat_rows *rows, const struct stat_column *column)
 /* The numbers of a row in json and csv, in this order. */
 static const struct number {
 	const char *name;
-	uint64_t (*get)(const struct stat_row *row);
+	uint64_t (*get)(const struct counts_row *row);
 	bool of_event;	 /* rows of events have it too */
 	bool of_outcome; /* what followed the waits tells it */
 } numbers[] = {
@@ -186,7 +186,7 @@ static const struct number {
 	{ "vcpus", get_vcpus, false, false },
 };
 
-static bool has_number(const struct stat_report *r, const struct number *n)
+static bool has_number(const struct counts_report *r, const struct number *n)
 {
 	return (n->of_event || !of_events(r)) && !(n->of_outcome && r->no_outcomes);
 }
@@ -210,7 +210,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *l, const char
 	l->n += (size_t)n < sizeof(l->text) - l->n ? (size_t)n : sizeof(l->text) - l->n - 1;
 }
 
-static void put_line(FILE *f, const struct stat_report *r, struct line *l)
+static void put_line(FILE *f, const struct counts_report *r, struct line *l)
 {
 	size_t n = l->n, columns = 0;
 
@@ -243,7 +243,7 @@ static void add_grouped(struct line *l, int width, uint64_t value)
 /* A rate a second: whole from 10 on. */
 static void add_rate(struct line *l, int width, uint64_t count, uint64_t ns)
 {
-	uint64_t hundredths = stat_rate(count, ns);
+	uint64_t hundredths = counts_rate(count, ns);
 
 	if (!count || hundredths >= 1000)
 		add_grouped(l, width, (hundredths + 50) / 100);
@@ -253,7 +253,7 @@ static void add_rate(struct line *l, int width, uint64_t count, uint64_t ns)
 
 static void add_share(struct line *l, int width, uint64_t part, uint64_t whole)
 {
-	unsigned int permille = stat_permille(part, whole);
+	unsigned int permille = counts_permille(part, whole);
 
 	if (whole)
 		add(l, " %*u.%u", width - 2, permille / 10, permille % 10);
@@ -269,9 +269,9 @@ static void add_us(struct line *l, int width, uint64_t ns, bool there_are)
 		add(l, " %*s", width, "-");
 }
 
-static struct stat_origin origin_of(const struct stat_report *r)
+static struct counts_origin origin_of(const struct counts_report *r)
 {
-	struct stat_origin o = { 0 };
+	struct counts_origin o = { 0 };
 
 	if (r->origin)
 		return *r->origin;
@@ -285,7 +285,7 @@ static struct stat_origin origin_of(const struct stat_report *r)
 }
 
 /* "exact: ple hlt  " for the events of this fidelity, if any. */
-static void add_fidelity(struct line *l, const struct stat_origin *o, enum fidelity wanted)
+static void add_fidelity(struct line *l, const struct counts_origin *o, enum fidelity wanted)
 {
 	bool any = false;
 
@@ -301,15 +301,15 @@ static void add_fidelity(struct line *l, const struct stat_origin *o, enum fidel
 		add(l, "  ");
 }
 
-static uint64_t outcome_of(const struct stat_report *r, uint64_t whole)
+static uint64_t outcome_of(const struct counts_report *r, uint64_t whole)
 {
 	return r->no_outcomes ? 0 : whole;
 }
 
-static void put_table_title(FILE *f, const struct stat_report *r)
+static void put_table_title(FILE *f, const struct counts_report *r)
 {
 	uint64_t tenths = (r->rows->until_ns - r->rows->from_ns + NS_PER_S / 20) / (NS_PER_S / 10);
-	struct stat_origin o = origin_of(r);
+	struct counts_origin o = origin_of(r);
 	struct line l = { 0 };
 
 	add(&l, "%s %s  %s  ", o.kernel, o.vendor, o.script);
@@ -324,17 +324,17 @@ static void put_table_title(FILE *f, const struct stat_report *r)
 	put_line(f, r, &l);
 }
 
-static void put_table_heading(FILE *f, const struct stat_report *r)
+static void put_table_heading(FILE *f, const struct counts_report *r)
 {
 	struct line l = { 0 };
 
-	if (r->by & STAT_BY_VM)
+	if (r->by & COUNTS_BY_VM)
 		add(&l, "%-16s ", "VM");
-	if (r->by & STAT_BY_VCPU)
+	if (r->by & COUNTS_BY_VCPU)
 		add(&l, "%4s ", "VCPU");
-	if (r->by & STAT_BY_EVENT)
+	if (r->by & COUNTS_BY_EVENT)
 		add(&l, "%-8s ", "EVENT");
-	if (r->by & STAT_BY_SOURCE)
+	if (r->by & COUNTS_BY_SOURCE)
 		add(&l, "%-7s", "SOURCE");
 	if (of_events(r))
 		add(&l, " %12s %10s %7s", "COUNT", "RATE/s", "boost%");
@@ -344,20 +344,20 @@ static void put_table_heading(FILE *f, const struct stat_report *r)
 	put_line(f, r, &l);
 }
 
-static void put_table_row(FILE *f, const struct stat_report *r, const struct stat_row *row)
+static void put_table_row(FILE *f, const struct counts_report *r, const struct counts_row *row)
 {
-	uint64_t ns = r->rows->until_ns - r->rows->from_ns, ended = stat_n_halts(&row->halts);
+	uint64_t ns = r->rows->until_ns - r->rows->from_ns, ended = counts_n_halts(&row->halts);
 	uint64_t vcpus_ns = outcome_of(r, ns * row->n_vcpus);
 	struct line l = { 0 };
 	char number[16];
 
-	if (r->by & STAT_BY_VM)
+	if (r->by & COUNTS_BY_VM)
 		add(&l, "%-16s ", vm_text(r, row, number, sizeof(number)));
-	if (r->by & STAT_BY_VCPU)
+	if (r->by & COUNTS_BY_VCPU)
 		add(&l, "%4" PRId64 " ", row->vcpu);
-	if (r->by & STAT_BY_EVENT)
+	if (r->by & COUNTS_BY_EVENT)
 		add(&l, "%-8s ", row->event);
-	if (r->by & STAT_BY_SOURCE)
+	if (r->by & COUNTS_BY_SOURCE)
 		add(&l, "%-7s", row->source);
 	if (of_events(r)) {
 		add_grouped(&l, 12, row->waits);
@@ -370,7 +370,7 @@ static void put_table_row(FILE *f, const struct stat_report *r, const struct sta
 	add_rate(&l, 9, row->ple, ns);
 	add_share(&l, 7, row->ple_boosted, outcome_of(r, row->ple));
 	add_rate(&l, 9, row->hlt, ns);
-	add_share(&l, 6, row->halts.ends[STAT_POLLED], ended);
+	add_share(&l, 6, row->halts.ends[COUNTS_POLLED], ended);
 	add_share(&l, 7, row->halts.halted_ns, vcpus_ns);
 	add_us(&l, 9, get_p50(row), ended);
 	add_us(&l, 9, get_p99(row), ended);
@@ -396,29 +396,29 @@ static void add_bound(struct line *l, uint64_t ns)
 
 #define BAR 40
 
-static void put_table_hist(FILE *f, const struct stat_report *r, const struct stat_row *row)
+static void put_table_hist(FILE *f, const struct counts_report *r, const struct counts_row *row)
 {
 	uint64_t most = 0;
 	struct line l = { 0 };
 
-	for (size_t i = 0; i < STAT_BUCKETS; i++)
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
 		if (row->halts.buckets[i] > most)
 			most = row->halts.buckets[i];
-	for (size_t i = 0; i < STAT_BUCKETS; i++) {
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++) {
 		uint64_t n = row->halts.buckets[i];
 		int bar = most ? (int)((unsigned __int128)n * BAR / most) : 0;
 
 		if (!n)
 			continue;
 		add(&l, "    from ");
-		add_bound(&l, i ? UINT64_C(1) << (i + STAT_LOG2_FIRST) : 0);
+		add_bound(&l, i ? UINT64_C(1) << (i + COUNTS_LOG2_FIRST) : 0);
 		add_grouped(&l, 12, n);
 		add(&l, "  %.*s", bar, "########################################");
 		put_line(f, r, &l);
 	}
 }
 
-static void write_table(FILE *f, const struct stat_report *r)
+static void write_table(FILE *f, const struct counts_report *r)
 {
 	size_t left = r->max_lines;
 
@@ -438,42 +438,42 @@ static void write_table(FILE *f, const struct stat_report *r)
 
 /* ---- json ---- */
 
-static void put_json_hist(FILE *f, const struct stat_row *row)
+static void put_json_hist(FILE *f, const struct counts_row *row)
 {
 	const char *comma = "";
 
 	fputs(",\"hist\":[", f);
-	for (size_t i = 0; i < STAT_BUCKETS; i++) {
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++) {
 		if (!row->halts.buckets[i])
 			continue;
-		fprintf(f, "%s{\"from_ns\":%" PRIu64 ",\"count\":%" PRIu64 "}", comma, i ? UINT64_C(1) << (i + STAT_LOG2_FIRST) : 0,
+		fprintf(f, "%s{\"from_ns\":%" PRIu64 ",\"count\":%" PRIu64 "}", comma, i ? UINT64_C(1) << (i + COUNTS_LOG2_FIRST) : 0,
 			row->halts.buckets[i]);
 		comma = ",";
 	}
 	putc(']', f);
 }
 
-static void put_json_row(FILE *f, const struct stat_report *r, const struct stat_row *row)
+static void put_json_row(FILE *f, const struct counts_report *r, const struct counts_row *row)
 {
 	const char *comma = "";
 	char number[16];
 
 	putc('{', f);
-	if (r->by & STAT_BY_VM) {
+	if (r->by & COUNTS_BY_VM) {
 		fputs("\"vm\":", f);
-		output_quoted(f, vm_text(r, row, number, sizeof(number)));
+		stream_quoted(f, vm_text(r, row, number, sizeof(number)));
 		fprintf(f, ",\"pid\":%" PRIu32, row->pid);
 		comma = ",";
 	}
-	if (r->by & STAT_BY_VCPU) {
+	if (r->by & COUNTS_BY_VCPU) {
 		fprintf(f, "%s\"vcpu\":%" PRId64, comma, row->vcpu);
 		comma = ",";
 	}
-	if (r->by & STAT_BY_EVENT) {
+	if (r->by & COUNTS_BY_EVENT) {
 		fprintf(f, "%s\"event\":\"%s\"", comma, row->event);
 		comma = ",";
 	}
-	if (r->by & STAT_BY_SOURCE) {
+	if (r->by & COUNTS_BY_SOURCE) {
 		fprintf(f, "%s\"source\":\"%s\"", comma, row->source);
 		comma = ",";
 	}
@@ -488,17 +488,17 @@ static void put_json_row(FILE *f, const struct stat_report *r, const struct stat
 	putc('}', f);
 }
 
-static void write_json(FILE *f, const struct stat_report *r)
+static void write_json(FILE *f, const struct counts_report *r)
 {
 	const char *comma = "";
 
 	fprintf(f, "{\"type\":\"stat\",\"ts\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"total\":%s,\"full\":%s,%s\"by\":[",
 		r->rows->until_ns, r->rows->until_ns - r->rows->from_ns, r->total ? "true" : "false", r->full ? "true" : "false",
 		r->recorded ? "\"recorded\":true," : "");
-	for (unsigned int i = 0; stat_by_names[i]; i++) {
+	for (unsigned int i = 0; counts_by_names[i]; i++) {
 		if (!(r->by >> i & 1))
 			continue;
-		fprintf(f, "%s\"%s\"", comma, stat_by_names[i]);
+		fprintf(f, "%s\"%s\"", comma, counts_by_names[i]);
 		comma = ",";
 	}
 	fputs("],\"rows\":[", f);
@@ -512,44 +512,44 @@ static void write_json(FILE *f, const struct stat_report *r)
 
 /* ---- csv ---- */
 
-static void begin_csv(FILE *f, const struct stat_report *r)
+static void begin_csv(FILE *f, const struct counts_report *r)
 {
 	fputs(r->file ? "host,file,ts,ns,total" : "ts,ns,total", f);
-	if (r->by & STAT_BY_VM)
+	if (r->by & COUNTS_BY_VM)
 		fputs(",vm,pid", f);
-	for (unsigned int i = 1; stat_by_names[i]; i++)
+	for (unsigned int i = 1; counts_by_names[i]; i++)
 		if (r->by >> i & 1)
-			fprintf(f, ",%s", stat_by_names[i]);
+			fprintf(f, ",%s", counts_by_names[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		if (numbers[i].of_event || !of_events(r))
 			fprintf(f, ",%s", numbers[i].name);
 	putc('\n', f);
 }
 
-static void write_csv(FILE *f, const struct stat_report *r)
+static void write_csv(FILE *f, const struct counts_report *r)
 {
 	char number[16];
 
 	for (size_t i = 0; i < r->rows->n; i++) {
-		const struct stat_row *row = &r->rows->items[i];
+		const struct counts_row *row = &r->rows->items[i];
 
 		if (r->file) {
-			output_csv_text(f, r->host);
+			stream_csv_text(f, r->host);
 			putc(',', f);
-			output_csv_text(f, r->file);
+			stream_csv_text(f, r->file);
 			putc(',', f);
 		}
 		fprintf(f, "%" PRIu64 ",%" PRIu64 ",%d", r->rows->until_ns, r->rows->until_ns - r->rows->from_ns, r->total);
-		if (r->by & STAT_BY_VM) {
+		if (r->by & COUNTS_BY_VM) {
 			putc(',', f);
-			output_csv_text(f, vm_text(r, row, number, sizeof(number)));
+			stream_csv_text(f, vm_text(r, row, number, sizeof(number)));
 			fprintf(f, ",%" PRIu32, row->pid);
 		}
-		if (r->by & STAT_BY_VCPU)
+		if (r->by & COUNTS_BY_VCPU)
 			fprintf(f, ",%" PRId64, row->vcpu);
-		if (r->by & STAT_BY_EVENT)
+		if (r->by & COUNTS_BY_EVENT)
 			fprintf(f, ",%s", row->event);
-		if (r->by & STAT_BY_SOURCE)
+		if (r->by & COUNTS_BY_SOURCE)
 			fprintf(f, ",%s", row->source);
 		for (size_t j = 0; j < ARRAY_SIZE(numbers); j++)
 			if (has_number(r, &numbers[j]))
@@ -568,19 +568,19 @@ static void put_family(FILE *f, const char *name, const char *type, const char *
 }
 
 /* "kvmwait_NAME{vm="web01",pid="4711",vcpu="0" without the brace that closes it; returns what stands before a label. */
-static const char *put_sample(FILE *f, const struct stat_report *r, const struct stat_row *row, const char *name)
+static const char *put_sample(FILE *f, const struct counts_report *r, const struct counts_row *row, const char *name)
 {
 	const char *comma = "";
 	char number[16];
 
 	fprintf(f, "kvmwait_%s{", name);
-	if (r->by & STAT_BY_VM) {
+	if (r->by & COUNTS_BY_VM) {
 		fputs("vm=", f);
-		output_quoted(f, vm_text(r, row, number, sizeof(number)));
+		stream_quoted(f, vm_text(r, row, number, sizeof(number)));
 		fprintf(f, ",pid=\"%" PRIu32 "\"", row->pid);
 		comma = ",";
 	}
-	if (r->by & STAT_BY_VCPU) {
+	if (r->by & COUNTS_BY_VCPU) {
 		fprintf(f, "%svcpu=\"%" PRId64 "\"", comma, row->vcpu);
 		comma = ",";
 	}
@@ -592,38 +592,38 @@ static void put_seconds(FILE *f, uint64_t ns)
 	fprintf(f, "%" PRIu64 ".%09" PRIu64, ns / NS_PER_S, ns % NS_PER_S);
 }
 
-static void put_event_counters(FILE *f, const struct stat_report *r, const char *name, uint64_t (*get)(const struct stat_row *))
+static void put_event_counters(FILE *f, const struct counts_report *r, const char *name, uint64_t (*get)(const struct counts_row *))
 {
 	for (size_t i = 0; i < r->rows->n; i++) {
-		const struct stat_row *row = &r->rows->items[i];
+		const struct counts_row *row = &r->rows->items[i];
 		const char *comma;
 
 		if (get == get_boosted && row->hlt)
 			continue;
 		comma = put_sample(f, r, row, name);
-		if (r->by & STAT_BY_EVENT) {
+		if (r->by & COUNTS_BY_EVENT) {
 			fprintf(f, "%sevent=\"%s\"", comma, row->event);
 			comma = ",";
 		}
-		if (r->by & STAT_BY_SOURCE)
+		if (r->by & COUNTS_BY_SOURCE)
 			fprintf(f, "%ssource=\"%s\"", comma, row->source);
 		fprintf(f, "} %" PRIu64 "\n", get(row));
 	}
 }
 
-static void put_ends(FILE *f, const struct stat_report *r)
+static void put_ends(FILE *f, const struct counts_report *r)
 {
 	put_family(f, "halts_total", "counter", "HLTs that ended, by how.");
 	for (size_t i = 0; i < r->rows->n; i++)
-		for (int end = 0; end < STAT_ENDS; end++) {
+		for (int end = 0; end < COUNTS_ENDS; end++) {
 			const char *comma = put_sample(f, r, &r->rows->items[i], "halts_total");
 
-			fprintf(f, "%send=\"%s\"} %" PRIu64 "\n", comma, stat_end_names[end], r->rows->items[i].halts.ends[end]);
+			fprintf(f, "%send=\"%s\"} %" PRIu64 "\n", comma, counts_end_names[end], r->rows->items[i].halts.ends[end]);
 		}
 }
 
-static void put_times(FILE *f, const struct stat_report *r, const char *name, const char *help,
-		      uint64_t (*get)(const struct stat_row *))
+static void put_times(FILE *f, const struct counts_report *r, const char *name, const char *help,
+		      uint64_t (*get)(const struct counts_row *))
 {
 	put_family(f, name, "counter", help);
 	for (size_t i = 0; i < r->rows->n; i++) {
@@ -635,22 +635,22 @@ static void put_times(FILE *f, const struct stat_report *r, const char *name, co
 }
 
 /* The last bucket has no bound of its own. The sum is not that of the buckets: it has the halts that are open too. */
-static void put_histogram(FILE *f, const struct stat_report *r)
+static void put_histogram(FILE *f, const struct counts_report *r)
 {
 	put_family(f, "halt_seconds", "histogram", "How long HLTs took until the vCPU ran again.");
 	for (size_t i = 0; i < r->rows->n; i++) {
-		const struct stat_row *row = &r->rows->items[i];
+		const struct counts_row *row = &r->rows->items[i];
 		const char *comma;
 		uint64_t n = 0;
 
-		for (size_t j = 0; j + 1 < STAT_BUCKETS; j++) {
+		for (size_t j = 0; j + 1 < COUNTS_BUCKETS; j++) {
 			n += row->halts.buckets[j];
 			comma = put_sample(f, r, row, "halt_seconds_bucket");
 			fprintf(f, "%sle=\"", comma);
-			put_seconds(f, UINT64_C(1) << (j + STAT_LOG2_FIRST + 1));
+			put_seconds(f, UINT64_C(1) << (j + COUNTS_LOG2_FIRST + 1));
 			fprintf(f, "\"} %" PRIu64 "\n", n);
 		}
-		n = stat_n_halts(&row->halts);
+		n = counts_n_halts(&row->halts);
 		comma = put_sample(f, r, row, "halt_seconds_bucket");
 		fprintf(f, "%sle=\"+Inf\"} %" PRIu64 "\n", comma, n);
 		put_sample(f, r, row, "halt_seconds_sum");
@@ -666,7 +666,7 @@ static void put_histogram(FILE *f, const struct stat_report *r)
  * HELP and TYPE name the sample itself, _total included: so the text format of Prometheus, which node_exporter and
  * promtool read, keeps the type.
  */
-static void write_openmetrics(FILE *f, const struct stat_report *r)
+static void write_openmetrics(FILE *f, const struct counts_report *r)
 {
 	if (of_events(r)) {
 		put_family(f, "waits_total", "counter", "Waits of vCPUs that KVM served.");
@@ -692,7 +692,7 @@ static void write_openmetrics(FILE *f, const struct stat_report *r)
 	fputs("\n# EOF\n", f);
 }
 
-const struct stat_format stat_formats[] = {
+const struct counts_format counts_formats[] = {
 	{ "table", NULL, write_table, false },
 	{ "json", NULL, write_json, false },
 	{ "csv", begin_csv, write_csv, false },
@@ -700,9 +700,9 @@ const struct stat_format stat_formats[] = {
 	{ 0 },
 };
 
-const struct stat_format *stat_format_find(const char *name)
+const struct counts_format *counts_format_find(const char *name)
 {
-	for (const struct stat_format *f = stat_formats; f->name; f++)
+	for (const struct counts_format *f = counts_formats; f->name; f++)
 		if (!strcmp(f->name, name))
 			return f;
 	return NULL;

@@ -144,7 +144,7 @@ void html_bar(FILE *f, const struct html_part *parts, size_t n, uint64_t whole)
 
 	fputs("<svg class=bar aria-hidden=true>", f);
 	for (size_t i = 0; i < n; i++) {
-		unsigned int width = stat_permille(parts[i].size, whole);
+		unsigned int width = counts_permille(parts[i].size, whole);
 
 		if (!parts[i].size)
 			continue;

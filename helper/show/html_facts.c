@@ -14,7 +14,7 @@
 #define MAX_PROGRAM_BYTES 131072
 #define HASH_DIGITS 12 /* to tell scripts apart by eye; all of it stands in the title */
 
-void page_facts_done(struct page_facts *p)
+void html_facts_done(struct html_facts *p)
 {
 	json_decref(p->meta);
 	json_decref(p->plan);
@@ -32,14 +32,14 @@ static const char *text_of(json_t *object, const char *field)
 
 /* ---- what is missing ---- */
 
-static uint64_t lost(const struct page_facts *p)
+static uint64_t lost(const struct html_facts *p)
 {
 	uint64_t said = json_count(p->end, "lost");
 
 	return said > p->lost ? said : p->lost;
 }
 
-bool page_facts_complete(const struct page_facts *p)
+bool html_facts_complete(const struct html_facts *p)
 {
 	json_t *off = json_object_get(p->end, "unbalanced");
 
@@ -69,7 +69,7 @@ static bool asked_for(json_t *events, const char *event)
 	return !json_array_size(events);
 }
 
-bool page_facts_all_events(const struct page_facts *p)
+bool html_facts_all_events(const struct html_facts *p)
 {
 	json_t *events = json_object_get(json_object_get(p->meta, "filters"), "events");
 
@@ -81,7 +81,7 @@ bool page_facts_all_events(const struct page_facts *p)
 
 /* ---- the balance ---- */
 
-static void put_balance(FILE *f, const struct page_facts *p)
+static void put_balance(FILE *f, const struct html_facts *p)
 {
 	json_t *off = json_object_get(p->end, "unbalanced");
 
@@ -110,9 +110,9 @@ static void put_balance(FILE *f, const struct page_facts *p)
 	fputs(".</p>\n", f);
 }
 
-static void put_completeness(FILE *f, const struct page_facts *p)
+static void put_completeness(FILE *f, const struct html_facts *p)
 {
-	bool complete = page_facts_complete(p);
+	bool complete = html_facts_complete(p);
 
 	fprintf(f, "<div class=\"%s\"><p><strong>%s</strong></p>\n", complete ? "complete" : "incomplete",
 		complete ? "<span aria-hidden=\"true\">✓</span> Complete: no event was lost" :
@@ -319,7 +319,7 @@ static void put_program(FILE *f, const char *program)
 	fprintf(f, "</pre>%s</details>\n", strlen(program) > MAX_PROGRAM_BYTES ? "<p class=\"note\">The rest is left out.</p>" : "");
 }
 
-static void put_plan(FILE *f, const struct page_facts *p)
+static void put_plan(FILE *f, const struct html_facts *p)
 {
 	json_t *verdicts = json_object_get(json_object_get(p->plan, "plan"), "scripts");
 	const char *program = text_of(p->plan, "program");
@@ -333,7 +333,7 @@ static void put_plan(FILE *f, const struct page_facts *p)
 		put_program(f, program);
 }
 
-void page_facts_top(FILE *f, const struct page_facts *p)
+void html_facts_top(FILE *f, const struct html_facts *p)
 {
 	put_completeness(f, p);
 	fprintf(f, "<section aria-labelledby=\"h%zu-plan\"><h3 id=\"h%zu-plan\">What was traced, and how exactly</h3>\n", p->host, p->host);
@@ -432,7 +432,7 @@ static void put_blame_vms(FILE *f, json_t *vms)
 	fputs("</ul>\n", f);
 }
 
-void page_facts_blame(FILE *f, const struct page_facts *p)
+void html_facts_blame(FILE *f, const struct html_facts *p)
 {
 	json_t *rows = json_object_get(p->blame, "rows"), *vms = json_object_get(p->blame, "vms");
 

@@ -8,21 +8,21 @@
 #include <jansson.h>
 
 /* Objects of records, NULL where there was none; what they hold may be of any type. */
-struct page_facts {
+struct html_facts {
 	size_t host; /* number of the recording; ids on the page begin with it */
 	json_t *meta, *plan, *blame, *end;
 	uint64_t lost;	       /* sum of the lost records */
 	struct strings damage; /* what is wrong with the file */
 };
-void page_facts_done(struct page_facts *p);
+void html_facts_done(struct html_facts *p);
 
 /* Is nothing missing that was asked for? */
-bool page_facts_complete(const struct page_facts *p);
+bool html_facts_complete(const struct html_facts *p);
 /* Is each of the three events exact from some source, and was each asked for? */
-bool page_facts_all_events(const struct page_facts *p);
+bool html_facts_all_events(const struct html_facts *p);
 
 /* The balance, whether it is complete, and what was traced. */
-void page_facts_top(FILE *f, const struct page_facts *p);
-void page_facts_blame(FILE *f, const struct page_facts *p);
+void html_facts_top(FILE *f, const struct html_facts *p);
+void html_facts_blame(FILE *f, const struct html_facts *p);
 
 #endif

@@ -23,35 +23,35 @@
 
 struct recording_page {
 	char *name;
-	struct page_facts facts;
+	struct html_facts facts;
 	struct timeline *timeline;
 	uint64_t end_ns; /* 0: there was no end record */
 };
 
-struct report_html {
+struct html_page {
 	struct recording_page *items;
 	size_t n;
 };
 
-struct report_html *report_html_new(void)
+struct html_page *html_page_new(void)
 {
-	return xcalloc(1, sizeof(struct report_html));
+	return xcalloc(1, sizeof(struct html_page));
 }
 
-void report_html_free(struct report_html *h)
+void html_page_free(struct html_page *h)
 {
 	if (!h)
 		return;
 	for (size_t i = 0; i < h->n; i++) {
 		free(h->items[i].name);
-		page_facts_done(&h->items[i].facts);
+		html_facts_done(&h->items[i].facts);
 		timeline_free(h->items[i].timeline);
 	}
 	free(h->items);
 	free(h);
 }
 
-static size_t tracked(const struct report_html *h)
+static size_t tracked(const struct html_page *h)
 {
 	size_t n = 0;
 
@@ -60,7 +60,7 @@ static size_t tracked(const struct report_html *h)
 	return n < MAX_TRACKED_OF_ALL ? MAX_TRACKED_OF_ALL - n : 0;
 }
 
-static struct recording_page *page_of(struct report_html *h, size_t recording)
+static struct recording_page *page_of(struct html_page *h, size_t recording)
 {
 	while (h->n <= recording) {
 		size_t left = tracked(h);
@@ -75,7 +75,7 @@ static struct recording_page *page_of(struct report_html *h, size_t recording)
 	return &h->items[recording];
 }
 
-void report_html_name(struct report_html *h, size_t recording, const char *name)
+void html_page_name(struct html_page *h, size_t recording, const char *name)
 {
 	struct recording_page *p = page_of(h, recording);
 
@@ -83,7 +83,7 @@ void report_html_name(struct report_html *h, size_t recording, const char *name)
 	p->name = xstrdup(name);
 }
 
-void report_html_damage(struct report_html *h, size_t recording, const char *sentence)
+void html_page_damage(struct html_page *h, size_t recording, const char *sentence)
 {
 	strings_add(&page_of(h, recording)->facts.damage, sentence);
 }
@@ -110,7 +110,7 @@ static void take_lost(struct recording_page *p, json_t *object)
 	timeline_lost(p->timeline, positive(json_object_get(object, "ts")), n);
 }
 
-void report_html_take(struct report_html *h, size_t recording, const struct record *r)
+void html_page_take(struct html_page *h, size_t recording, const struct record *r)
 {
 	struct recording_page *p = page_of(h, recording);
 	uint64_t boottime_ns;
@@ -193,7 +193,7 @@ static void put_patterns(FILE *f)
 	fputs("</defs></svg>\n", f);
 }
 
-static void put_nav(FILE *f, const struct report_html *h)
+static void put_nav(FILE *f, const struct html_page *h)
 {
 	static const char *const sections[][2] = {
 		{ "plan", "What was traced" }, { "lines", "Time by vCPU" },   { "rates", "Waits over time" },	{ "blame", "Blame" },
@@ -217,13 +217,13 @@ static size_t part_of(size_t limit, size_t n)
 	return limit / n ? limit / n : 1;
 }
 
-static void put_recording(FILE *f, const struct report_html *h, size_t i)
+static void put_recording(FILE *f, const struct html_page *h, size_t i)
 {
 	const struct recording_page *p = &h->items[i];
-	struct page_times times = {
+	struct html_times times = {
 		.timeline = p->timeline,
 		.host = i,
-		.running = page_facts_complete(&p->facts) && page_facts_all_events(&p->facts),
+		.running = html_facts_complete(&p->facts) && html_facts_all_events(&p->facts),
 		.max_lines = part_of(MAX_LINES, h->n),
 		.max_vms = part_of(MAX_VMS, h->n),
 		.max_vcpus = part_of(MAX_VCPUS, h->n),
@@ -237,17 +237,17 @@ static void put_recording(FILE *f, const struct report_html *h, size_t i)
 		html_foreign(f, p->name);
 		fputs("</p>\n", f);
 	}
-	page_times_figures(f, &times);
-	page_facts_top(f, &p->facts);
-	page_times_lines(f, &times);
-	page_facts_blame(f, &p->facts);
-	page_times_tables(f, &times);
+	html_times_figures(f, &times);
+	html_facts_top(f, &p->facts);
+	html_times_lines(f, &times);
+	html_facts_blame(f, &p->facts);
+	html_times_tables(f, &times);
 	fprintf(f, "<script type=\"application/json\" id=\"h%zu-data\">", i);
-	page_times_data(f, &times);
+	html_times_data(f, &times);
 	fputs("</script>\n</article>\n", f);
 }
 
-int report_html_write(struct report_html *h, FILE *f)
+int html_page_write(struct html_page *h, FILE *f)
 {
 	put_head(f);
 	fputs("<body>\n<a class=\"skip\" href=\"#main\">Skip to the report</a>\n", f);

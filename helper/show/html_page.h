@@ -5,17 +5,17 @@
 
 #include "record/event.h"
 
-struct report_html;
-struct report_html *report_html_new(void);
-void report_html_free(struct report_html *h);
+struct html_page;
+struct html_page *html_page_new(void);
+void html_page_free(struct html_page *h);
 
 /* Recordings are kept apart by their number, from 0 on. What it is called by, such as its path. */
-void report_html_name(struct report_html *h, size_t recording, const char *name);
+void html_page_name(struct html_page *h, size_t recording, const char *name);
 /* Something is wrong with it, such as being cut short: a sentence that stands on the page. */
-void report_html_damage(struct report_html *h, size_t recording, const char *sentence);
+void html_page_damage(struct html_page *h, size_t recording, const char *sentence);
 /* A record in the order of the recording; nothing of it is borrowed. */
-void report_html_take(struct report_html *h, size_t recording, const struct record *r);
+void html_page_take(struct html_page *h, size_t recording, const struct record *r);
 /* Once, at the end. 0, or -errno where the page cannot be written. */
-int report_html_write(struct report_html *h, FILE *f);
+int html_page_write(struct html_page *h, FILE *f);
 
 #endif

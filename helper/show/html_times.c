@@ -28,7 +28,7 @@ static const struct {
 	{ TIME_UNKNOWN, "s-unknown", "unknown" },
 };
 
-static const char *state_label(const struct page_times *p, size_t i)
+static const char *state_label(const struct html_times *p, size_t i)
 {
 	return states[i].label ? states[i].label : p->running ? "running" : "between waits";
 }
@@ -56,7 +56,7 @@ static void put_legend_item(FILE *f, const char *class, const char *label)
 		class, label);
 }
 
-static void put_legend(FILE *f, const struct page_times *p)
+static void put_legend(FILE *f, const struct html_times *p)
 {
 	fputs("<ul class=\"legend\" aria-label=\"Legend\">", f);
 	for (size_t i = 0; i < ARRAY_SIZE(states) && p->timeline->has_outcomes; i++)
@@ -94,7 +94,7 @@ static size_t count_vms(const struct timeline *t)
 	return n;
 }
 
-void page_times_figures(FILE *f, const struct page_times *p)
+void html_times_figures(FILE *f, const struct html_times *p)
 {
 	const struct timeline *t = p->timeline;
 
@@ -110,7 +110,7 @@ void page_times_figures(FILE *f, const struct page_times *p)
 
 /* ---- time lines ---- */
 
-static void put_lines_notes(FILE *f, const struct page_times *p)
+static void put_lines_notes(FILE *f, const struct html_times *p)
 {
 	const struct timeline_sums *sums = &p->timeline->sums;
 
@@ -130,7 +130,7 @@ static void put_lines_notes(FILE *f, const struct page_times *p)
 			   "runnable; the others stand together by VM, and in the tables below.</p>\n", p->max_lines, p->timeline->n_vcpus);
 }
 
-static void put_lines(FILE *f, const struct page_times *p)
+static void put_lines(FILE *f, const struct html_times *p)
 {
 	fprintf(f, "<section aria-labelledby=\"h%zu-lines\"><h3 id=\"h%zu-lines\">Time by vCPU</h3>\n", p->host, p->host);
 	if (p->timeline->has_outcomes)
@@ -176,14 +176,14 @@ static void put_interval_row(FILE *f, const struct timeline *t, size_t from, siz
 	fputs("</tr>\n", f);
 }
 
-static void put_state_heads(FILE *f, const struct page_times *p)
+static void put_state_heads(FILE *f, const struct html_times *p)
 {
 	fputs("<th scope=\"col\" class=\"wide\">share of time</th>", f);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
 		fprintf(f, "<th class=\"n\" scope=\"col\">%s</th>", state_label(p, i));
 }
 
-static void put_rates(FILE *f, const struct page_times *p)
+static void put_rates(FILE *f, const struct html_times *p)
 {
 	const struct timeline *t = p->timeline;
 	size_t n = timeline_n_bins(t), step = (n + MAX_INTERVALS - 1) / MAX_INTERVALS;
@@ -213,13 +213,13 @@ static void put_bucket_range(FILE *f, size_t bucket)
 		fputs("below 1.02 µs", f);
 		return;
 	}
-	html_duration_text(f, UINT64_C(1) << (bucket + STAT_LOG2_FIRST));
-	if (bucket == STAT_BUCKETS - 1) {
+	html_duration_text(f, UINT64_C(1) << (bucket + COUNTS_LOG2_FIRST));
+	if (bucket == COUNTS_BUCKETS - 1) {
 		fputs(" and more", f);
 		return;
 	}
 	fputs(" to ", f);
-	html_duration_text(f, UINT64_C(1) << (bucket + STAT_LOG2_FIRST + 1));
+	html_duration_text(f, UINT64_C(1) << (bucket + COUNTS_LOG2_FIRST + 1));
 }
 
 static uint64_t bucket_size(const struct timeline_sums *sums, size_t bucket)
@@ -247,10 +247,10 @@ static void put_histogram_row(FILE *f, const struct timeline_sums *sums, size_t 
 
 static void put_histogram(FILE *f, const struct timeline_sums *sums)
 {
-	size_t first = STAT_BUCKETS, last = 0;
+	size_t first = COUNTS_BUCKETS, last = 0;
 	uint64_t most = 0;
 
-	for (size_t i = 0; i < STAT_BUCKETS; i++) {
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++) {
 		uint64_t size = bucket_size(sums, i);
 
 		if (!size)
@@ -295,7 +295,7 @@ static void put_vm_name(FILE *f, const struct timeline_vcpu *v)
 		fprintf(f, " <span class=\"pid\">pid %s</span>", number);
 }
 
-static void put_histograms(FILE *f, const struct page_times *p)
+static void put_histograms(FILE *f, const struct html_times *p)
 {
 	const struct timeline *t = p->timeline;
 	CLEANUP_FREE const struct timeline_vcpu **list = NULL;
@@ -329,7 +329,7 @@ static void put_histograms(FILE *f, const struct page_times *p)
 
 /* ---- tables ---- */
 
-static void put_sums_heads(FILE *f, const struct page_times *p)
+static void put_sums_heads(FILE *f, const struct html_times *p)
 {
 	for (size_t e = 0; e < n_event_kinds; e++)
 		fprintf(f, "<th class=\"n\" scope=\"col\">%s</th>", event_name(e));
@@ -340,9 +340,9 @@ static void put_sums_heads(FILE *f, const struct page_times *p)
 	fputs("<th class=\"n\" scope=\"col\">HLT, half within</th><th class=\"n\" scope=\"col\">HLT, 99 % within</th><th class=\"n\" scope=\"col\">longest HLT</th>", f);
 }
 
-static void put_sums_cells(FILE *f, const struct page_times *p, const struct timeline_sums *sums)
+static void put_sums_cells(FILE *f, const struct html_times *p, const struct timeline_sums *sums)
 {
-	struct stat_halts halts = { .max_ns = sums->longest_halt_ns };
+	struct counts_halts halts = { .max_ns = sums->longest_halt_ns };
 
 	for (size_t e = 0; e < n_event_kinds; e++)
 		html_count_cell(f, sums->waits[e]);
@@ -354,14 +354,14 @@ static void put_sums_cells(FILE *f, const struct page_times *p, const struct tim
 	fputs("</td>", f);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
 		html_duration_cell(f, sums->ns[states[i].state]);
-	for (size_t i = 0; i < STAT_BUCKETS; i++)
+	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
 		halts.buckets[i] = bucket_size(sums, i);
-	html_duration_cell(f, stat_percentile(&halts, 50));
-	html_duration_cell(f, stat_percentile(&halts, 99));
+	html_duration_cell(f, counts_percentile(&halts, 50));
+	html_duration_cell(f, counts_percentile(&halts, 99));
 	html_duration_cell(f, sums->longest_halt_ns);
 }
 
-static void put_vms(FILE *f, const struct page_times *p, const struct timeline_vcpu *const *list)
+static void put_vms(FILE *f, const struct html_times *p, const struct timeline_vcpu *const *list)
 {
 	size_t total = p->timeline->n_vcpus, n, rows = 0, left = 0;
 	struct timeline_sums others = { 0 };
@@ -398,7 +398,7 @@ static void put_vms(FILE *f, const struct page_times *p, const struct timeline_v
 	fputs("</tr></tfoot></table></div></section>\n", f);
 }
 
-static void put_vcpus(FILE *f, const struct page_times *p, const struct timeline_vcpu *const *list)
+static void put_vcpus(FILE *f, const struct html_times *p, const struct timeline_vcpu *const *list)
 {
 	size_t total = p->timeline->n_vcpus, n = total < p->max_vcpus ? total : p->max_vcpus;
 	size_t columns = 1 + n_event_kinds + (p->timeline->has_outcomes ? 1 + 1 + ARRAY_SIZE(states) + 3 : 0);
@@ -424,13 +424,13 @@ static void put_vcpus(FILE *f, const struct page_times *p, const struct timeline
 	fputs("</section>\n", f);
 }
 
-void page_times_lines(FILE *f, const struct page_times *p)
+void html_times_lines(FILE *f, const struct html_times *p)
 {
 	put_lines(f, p);
 	put_rates(f, p);
 }
 
-void page_times_tables(FILE *f, const struct page_times *p)
+void html_times_tables(FILE *f, const struct html_times *p)
 {
 	CLEANUP_FREE const struct timeline_vcpu **list = NULL;
 
@@ -507,7 +507,7 @@ static void put_bins_waits(FILE *f, const struct timeline_bins *bins, size_t n_b
 	putc('}', f);
 }
 
-static void put_line_data(FILE *f, const struct page_times *p, const struct timeline_line *line, size_t n_bins)
+static void put_line_data(FILE *f, const struct html_times *p, const struct timeline_line *line, size_t n_bins)
 {
 	const struct timeline *t = p->timeline;
 
@@ -524,7 +524,7 @@ static void put_line_data(FILE *f, const struct page_times *p, const struct time
 	putc('}', f);
 }
 
-void page_times_data(FILE *f, const struct page_times *p)
+void html_times_data(FILE *f, const struct html_times *p)
 {
 	const struct timeline *t = p->timeline;
 	struct timeline_line *lines;

@@ -9,17 +9,17 @@
 #include <stddef.h>
 #include <stdio.h>
 
-struct page_times {
+struct html_times {
 	const struct timeline *timeline;
 	size_t host; /* number of the recording; ids on the page begin with it */
 	/* Is between two waits nothing but running: all three events were asked for and are exact, and nothing is missing? */
 	bool running;
 	size_t max_lines, max_vms, max_vcpus; /* of the picture, and of the tables */
 };
-void page_times_figures(FILE *f, const struct page_times *p);
-void page_times_lines(FILE *f, const struct page_times *p);
-void page_times_tables(FILE *f, const struct page_times *p);
+void html_times_figures(FILE *f, const struct html_times *p);
+void html_times_lines(FILE *f, const struct html_times *p);
+void html_times_tables(FILE *f, const struct html_times *p);
 /* An object of JSON, fit for a script element. */
-void page_times_data(FILE *f, const struct page_times *p);
+void html_times_data(FILE *f, const struct html_times *p);
 
 #endif

@@ -254,7 +254,7 @@ static void let_go(struct perfetto *p, struct thread *t, const struct outcome_ev
 	t->callers = NULL;
 }
 
-static void take_wait(struct perfetto *p, const struct wait_event *w)
+static void hold_wait(struct perfetto *p, const struct wait_event *w)
 {
 	struct thread *t = find_thread(p, w->tid);
 
@@ -276,7 +276,7 @@ static void take_wait(struct perfetto *p, const struct wait_event *w)
 }
 
 /* What followed a wait that was lost tells where the vCPU was all the same. */
-static void take_outcome(struct perfetto *p, const struct outcome_event *o)
+static void join_outcome(struct perfetto *p, const struct outcome_event *o)
 {
 	struct thread *t = find_thread(p, o->tid);
 	struct event e;
@@ -377,10 +377,10 @@ void perfetto_write(struct perfetto *p, const struct record *r)
 		take_meta(p, r->object);
 		break;
 	case RECORD_WAIT:
-		take_wait(p, &r->wait);
+		hold_wait(p, &r->wait);
 		break;
 	case RECORD_OUTCOME:
-		take_outcome(p, &r->outcome);
+		join_outcome(p, &r->outcome);
 		break;
 	case RECORD_LOST:
 		take_lost(p, r->object);

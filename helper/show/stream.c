@@ -28,7 +28,7 @@ static const char *vm_text(const char *vm, uint32_t pid, char *number, size_t si
 /* ---- json ---- */
 
 /* Cleaned text holds no control character: only quote and backslash need an escape. */
-void output_quoted(FILE *f, const char *s)
+void stream_quoted(FILE *f, const char *s)
 {
 	putc_unlocked('"', f);
 	for (; *s; s++) {
@@ -39,19 +39,19 @@ void output_quoted(FILE *f, const char *s)
 	putc_unlocked('"', f);
 }
 
-static void write_json(struct output *o, const struct record *r)
+static void write_json(struct stream *o, const struct record *r)
 {
 	ndjson_write(o->file, r);
 }
 
 /* ---- table ---- */
 
-static void begin_table(struct output *o)
+static void begin_table(struct stream *o)
 {
 	fprintf(o->file, "%-11s %4s  %-16s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
 }
 
-void output_balance(FILE *f, json_t *end)
+void stream_balance(FILE *f, json_t *end)
 {
 	json_t *counted = json_object_get(end, "counted");
 	json_int_t received = json_integer_value(json_object_get(end, "received"));
@@ -72,7 +72,7 @@ void output_balance(FILE *f, json_t *end)
 }
 
 /* The first columns, up to the vCPU. */
-static void write_table_head(struct output *o, uint64_t ts_ns, uint32_t cpu, const char *vm, int64_t vcpu)
+static void write_table_head(struct stream *o, uint64_t ts_ns, uint32_t cpu, const char *vm, int64_t vcpu)
 {
 	uint64_t since_ns;
 
@@ -90,7 +90,7 @@ static void put_us(FILE *f, const char *what, uint64_t ns)
 }
 
 /* "  -> hlt blocked, ran again after 180.2 us, off CPU 170.0 us, ready 4.1 us, CPU 3 to 5" */
-static void write_table_outcome(struct output *o, const struct outcome_event *e)
+static void write_table_outcome(struct stream *o, const struct outcome_event *e)
 {
 	static const char *const ends[OUTCOME_ENDS] = {
 		", ran again after ", ", went to user space after ", ", its thread ended after ", ", not seen what followed",
@@ -118,7 +118,7 @@ static void write_table_outcome(struct output *o, const struct outcome_event *e)
 	putc('\n', f);
 }
 
-static void write_table(struct output *o, const struct record *r)
+static void write_table(struct stream *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
 	char number[16];
@@ -148,7 +148,7 @@ static void write_table(struct output *o, const struct record *r)
 		fprintf(o->file, "lost %" JSON_INTEGER_FORMAT " events\n", json_integer_value(json_object_get(r->object, "lost")));
 		return;
 	case RECORD_END:
-		output_balance(o->file, r->object);
+		stream_balance(o->file, r->object);
 		return;
 	default:
 		return;
@@ -169,7 +169,7 @@ static void put_right(struct line_writer *l, const char *s, size_t n)
  * The frame of trace_print_context() in kernel/trace/trace_output.c with the fields this stream has: the
  * thread, the CPU, no flags, and CLOCK_BOOTTIME (trace_clock boot) in microseconds.
  */
-static void write_ftrace(struct output *o, const struct record *r)
+static void write_ftrace(struct stream *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
 	uint64_t ts_us = (w->ts_ns + 500) / 1000; /* as ns2usecs() rounds */
@@ -204,7 +204,7 @@ static void write_ftrace(struct output *o, const struct record *r)
 	line_end(&l);
 }
 
-static void begin_ftrace(struct output *o)
+static void begin_ftrace(struct stream *o)
 {
 	fputs("# tracer: nop\n#\n#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n#              | |         |   |||||     |         |\n",
 	      o->file);
@@ -212,7 +212,7 @@ static void begin_ftrace(struct output *o)
 
 /* ---- csv ---- */
 
-static void begin_csv(struct output *o)
+static void begin_csv(struct stream *o)
 {
 	for (const struct field *f = record_schemas[RECORD_WAIT].fields; f->name && !f->optional; f++)
 		fprintf(o->file, "%s%s", f == record_schemas[RECORD_WAIT].fields ? "" : ",", f->name);
@@ -220,7 +220,7 @@ static void begin_csv(struct output *o)
 }
 
 /* Text goes in quotes; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
-void output_csv_text(FILE *f, const char *s)
+void stream_csv_text(FILE *f, const char *s)
 {
 	putc('"', f);
 	if (*s && strchr("=+-@", *s))
@@ -271,7 +271,7 @@ static void put_csv_who(struct line_writer *l, const struct wait_event *w)
 	line_char(l, ',');
 }
 
-static void write_csv(struct output *o, const struct record *r)
+static void write_csv(struct stream *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
 	struct line_writer l;
@@ -290,44 +290,44 @@ static void write_csv(struct output *o, const struct record *r)
 
 /* ---- perfetto ---- */
 
-static void begin_perfetto(struct output *o)
+static void begin_perfetto(struct stream *o)
 {
 	o->state = perfetto_new(o->file);
 }
 
-static void write_perfetto(struct output *o, const struct record *r)
+static void write_perfetto(struct stream *o, const struct record *r)
 {
 	perfetto_write(o->state, r);
 }
 
-static void end_perfetto(struct output *o)
+static void end_perfetto(struct stream *o)
 {
 	perfetto_free(o->state);
 }
 
-const struct output_format output_formats[] = {
+const struct stream_format stream_formats[] = {
 	{ "table", "columns for a person; the default on a terminal", begin_table, write_table, NULL, false },
 	{ "json", "NDJSON, one record a line; the default elsewhere", NULL, write_json, NULL, false },
 	{ "ftrace", "text as the tracing file has it, event kvm_sched_event", begin_ftrace, write_ftrace, NULL, false },
 	{ "csv", "the wait events, with a heading", begin_csv, write_csv, NULL, false },
 	{ "perfetto", "a trace for Perfetto: tracks of VMs and vCPUs, waits as slices", begin_perfetto, write_perfetto, end_perfetto, true },
 };
-const size_t n_output_formats = ARRAY_SIZE(output_formats);
+const size_t n_stream_formats = ARRAY_SIZE(stream_formats);
 
-const struct output_format *output_format_find(const char *name)
+const struct stream_format *stream_format_find(const char *name)
 {
-	for (size_t i = 0; i < n_output_formats; i++)
-		if (!strcmp(output_formats[i].name, name))
-			return &output_formats[i];
+	for (size_t i = 0; i < n_stream_formats; i++)
+		if (!strcmp(stream_formats[i].name, name))
+			return &stream_formats[i];
 	return NULL;
 }
 
-void output_init(struct output *o, const struct output_format *format, FILE *file)
+void stream_init(struct stream *o, const struct stream_format *format, FILE *file)
 {
-	*o = (struct output){ .format = format, .file = file };
+	*o = (struct stream){ .format = format, .file = file };
 }
 
-void output_buffer(FILE *file)
+void stream_buffer(FILE *file)
 {
 	static char buffer[FILE_BUFFER_BYTES];
 	static bool taken;
@@ -340,27 +340,27 @@ void output_buffer(FILE *file)
 		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
-void output_begin(struct output *o)
+void stream_begin(struct stream *o)
 {
 	if (!o->begun && o->format->begin)
 		o->format->begin(o);
 	o->begun = true;
 }
 
-void output_write(struct output *o, const struct record *r)
+void stream_write(struct stream *o, const struct record *r)
 {
-	output_begin(o);
+	stream_begin(o);
 	o->format->write(o, r);
 }
 
-void output_end(struct output *o)
+void stream_end(struct stream *o)
 {
 	if (o->format && o->format->end) /* a summary has none */
 		o->format->end(o);
 	o->state = NULL;
 }
 
-int output_flush(struct output *o)
+int stream_flush(struct stream *o)
 {
 	errno = 0;
 	if (!fflush(o->file) && !ferror(o->file))

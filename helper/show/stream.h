@@ -5,21 +5,21 @@
 
 #include "record/event.h"
 
-struct output;
+struct stream;
 
-struct output_format {
+struct stream_format {
 	const char *name;
 	const char *help;
-	void (*begin)(struct output *o);
-	void (*write)(struct output *o, const struct record *r);
-	void (*end)(struct output *o); /* writes what is held, and frees `state`; may be NULL */
+	void (*begin)(struct stream *o);
+	void (*write)(struct stream *o, const struct record *r);
+	void (*end)(struct stream *o); /* writes what is held, and frees `state`; may be NULL */
 	bool binary;		       /* nothing for a terminal */
 };
-extern const struct output_format output_formats[];
-extern const size_t n_output_formats;
+extern const struct stream_format stream_formats[];
+extern const size_t n_stream_formats;
 
-struct output {
-	const struct output_format *format;
+struct stream {
+	const struct stream_format *format;
 	FILE *file;
 	bool begun;
 	uint64_t start_ns; /* of the trace; the table counts from there */
@@ -27,25 +27,25 @@ struct output {
 };
 
 /* The format of that name, or NULL. */
-const struct output_format *output_format_find(const char *name);
+const struct stream_format *stream_format_find(const char *name);
 
-void output_init(struct output *o, const struct output_format *format, FILE *file);
+void stream_init(struct stream *o, const struct stream_format *format, FILE *file);
 /* Writes what stands before the first record, if that is still to be written. */
-void output_begin(struct output *o);
-/* Writes one record. Errors stay with the file: see output_flush(). */
-void output_write(struct output *o, const struct record *r);
+void stream_begin(struct stream *o);
+/* Writes one record. Errors stay with the file: see stream_flush(). */
+void stream_write(struct stream *o, const struct record *r);
 /* Gives the file to which the stream goes a large buffer, before anything is written to it; there is one of them. */
-void output_buffer(FILE *file);
-/* Writes what is held and frees; nothing may be written any more. output_flush() follows. NULL state is fine. */
-void output_end(struct output *o);
+void stream_buffer(FILE *file);
+/* Writes what is held and frees; nothing may be written any more. stream_flush() follows. NULL state is fine. */
+void stream_end(struct stream *o);
 /* Hands on what is buffered. 0 or -errno (-EPIPE: nobody reads any more). */
-int output_flush(struct output *o);
+int stream_flush(struct stream *o);
 
 /* The balance of an end record, as a line for a person. */
-void output_balance(FILE *f, json_t *end);
+void stream_balance(FILE *f, json_t *end);
 /* Cleaned text (see text_clean()) in quotes, as JSON and OpenMetrics have it. */
-void output_quoted(FILE *f, const char *text);
+void stream_quoted(FILE *f, const char *text);
 /* Cleaned text as a cell of CSV; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
-void output_csv_text(FILE *f, const char *text);
+void stream_csv_text(FILE *f, const char *text);
 
 #endif

@@ -52,14 +52,14 @@ static inline void fuzz_must_be_printable(const char *text)
 /* A record in one of the forms; the caller frees. */
 static inline char *fuzz_written(const struct record *r, const char *format, size_t *ret_size)
 {
-	struct output output;
+	struct stream output;
 	char *text = NULL;
 	FILE *f = open_memstream(&text, ret_size);
 
 	MUST(f);
-	output_init(&output, output_format_find(format), f);
+	stream_init(&output, stream_format_find(format), f);
 	output.begun = true; /* no heading */
-	output_write(&output, r);
+	stream_write(&output, r);
 	fclose(f);
 	return text;
 }

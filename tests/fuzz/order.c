@@ -8,7 +8,7 @@
 
 #define MAX_RECORDS 4096
 
-struct stream {
+struct feed {
 	struct order order;
 	struct outcomes *outcomes;
 	uint64_t last_ns;
@@ -16,7 +16,7 @@ struct stream {
 	bool came[MAX_RECORDS];
 };
 
-static void check_unseen(struct stream *s, const struct outcome_event *o)
+static void check_unseen(struct feed *s, const struct outcome_event *o)
 {
 	MUST(o->end == OUTCOME_UNSEEN && o->ts_ns >= o->wait_ns && *o->event);
 	s->unseen++;
@@ -28,7 +28,7 @@ static size_t number_of(const struct record *r)
 	return r->type == RECORD_WAIT ? r->wait.cpu : r->outcome.cpu;
 }
 
-static void release(struct stream *s, uint64_t before_ns)
+static void release(struct feed *s, uint64_t before_ns)
 {
 	struct outcome_event unseen;
 	struct record r;
@@ -48,7 +48,7 @@ static void release(struct stream *s, uint64_t before_ns)
 }
 
 /* A record of two or more bytes: what it is and whose, and how far it lies from the one before. */
-static void push(struct stream *s, uint64_t *ts_ns, uint8_t what, int8_t step)
+static void push(struct feed *s, uint64_t *ts_ns, uint8_t what, int8_t step)
 {
 	int64_t by_ns = (int64_t)step * (what & 0x10 ? 10000000 : 1);
 	struct record r = { .type = what & 1 ? RECORD_OUTCOME : RECORD_WAIT };
@@ -65,12 +65,12 @@ static void push(struct stream *s, uint64_t *ts_ns, uint8_t what, int8_t step)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct stream s;
+	static struct feed s;
 	struct outcome_event unseen;
 	uint64_t ts_ns = 1000000000;
 	uint8_t op[2];
 
-	s = (struct stream){ .outcomes = outcomes_new() };
+	s = (struct feed){ .outcomes = outcomes_new() };
 	order_init(&s.order);
 	while (s.pushed < MAX_RECORDS && fuzz_take(&data, &size, op, 2) == 2) {
 		push(&s, &ts_ns, op[0], (int8_t)op[1]);

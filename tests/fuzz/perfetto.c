@@ -63,7 +63,7 @@ static void check_packet(struct seen *s, const Perfetto__TracePacket *packet)
 }
 
 /* Returns whether any line was a record. */
-static bool write_all(struct output *o, const char *text, size_t size, struct seen *seen)
+static bool write_all(struct stream *o, const char *text, size_t size, struct seen *seen)
 {
 	struct ndjson ndjson = { 0 };
 	bool any = false;
@@ -75,7 +75,7 @@ static bool write_all(struct output *o, const char *text, size_t size, struct se
 		char *why = NULL;
 
 		if (!ndjson_parse(&ndjson, text, n, &r, &why)) {
-			output_write(o, &r);
+			stream_write(o, &r);
 			seen->waits += r.type == RECORD_WAIT;
 			any = true;
 		}
@@ -90,7 +90,7 @@ static bool write_all(struct output *o, const char *text, size_t size, struct se
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct output output;
+	struct stream output;
 	struct seen seen = { 0 };
 	char *text = NULL;
 	size_t text_size;
@@ -98,10 +98,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	Perfetto__Trace *trace;
 
 	MUST(f);
-	output_init(&output, output_format_find("perfetto"), f);
+	stream_init(&output, stream_format_find("perfetto"), f);
 	if (!write_all(&output, (const char *)data, size, &seen))
-		output_begin(&output);
-	output_end(&output);
+		stream_begin(&output);
+	stream_end(&output);
 	fclose(f);
 	trace = perfetto__trace__unpack(NULL, text_size, (const uint8_t *)text);
 	MUST(trace && trace->n_packet);

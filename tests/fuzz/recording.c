@@ -13,89 +13,89 @@
 #define MS UINT64_C(1000000)
 
 /* Writes the rows in every form. */
-static void write_rows(struct report *report, struct stat_rows *rows, FILE *f)
+static void write_rows(struct account *report, struct counts_rows *rows, FILE *f)
 {
-	struct stat_report r = {
-		.origin = report_origin(report),
+	struct counts_report r = {
+		.origin = account_origin(report),
 		.rows = rows,
-		.by = STAT_BY_VM | STAT_BY_VCPU,
+		.by = COUNTS_BY_VM | COUNTS_BY_VCPU,
 		.recorded = true,
 		.hist = true,
-		.no_outcomes = !report_has_outcomes(report),
+		.no_outcomes = !account_has_outcomes(report),
 		.host = "h",
 		.file = "f",
 	};
 
 	MUST(rows->until_ns >= rows->from_ns);
-	for (const struct stat_format *format = stat_formats; format->name; format++)
+	for (const struct counts_format *format = counts_formats; format->name; format++)
 		if (!format->counters)
 			format->write(f, &r);
 }
 
 /* Of one record after the other; how many waits the rows of intervals had. */
-static uint64_t take_all(struct recording *recording, struct report *report, FILE *f)
+static uint64_t take_all(struct recording *recording, struct account *report, FILE *f)
 {
 	uint64_t waits = 0, n = 0;
-	struct stat_rows rows;
+	struct counts_rows rows;
 	struct record record;
 	size_t intervals = 0;
 	int more;
 
 	while ((more = recording_next(recording, &record)) > 0) {
-		while (report_interval(report, &record, STAT_BY_VM | STAT_BY_VCPU, &rows)) {
+		while (account_interval(report, &record, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows)) {
 			for (size_t i = 0; i < rows.n; i++)
 				waits += rows.items[i].waits;
 			if (intervals++ < 16)
 				write_rows(report, &rows, f);
-			stat_rows_done(&rows);
+			counts_rows_done(&rows);
 		}
-		report_take(report, &record);
+		account_take(report, &record);
 		n++;
 	}
 	MUST(!more);
 	MUST(n == recording_state(recording)->records);
-	while (report_last_interval(report, STAT_BY_VM | STAT_BY_VCPU, &rows)) {
+	while (account_last_interval(report, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows)) {
 		for (size_t i = 0; i < rows.n; i++)
 			waits += rows.items[i].waits;
-		stat_rows_done(&rows);
+		counts_rows_done(&rows);
 	}
 	return waits;
 }
 
 static void report_on(struct recording *recording, uint8_t choice)
 {
-	struct report_settings settings = { .interval_ns = choice & 1 ? 100 * MS << (choice >> 4) : 0, .from_ns = choice & 2 ? 5 * MS : 0,
+	struct account_settings settings = { .interval_ns = choice & 1 ? 100 * MS << (choice >> 4) : 0, .from_ns = choice & 2 ? 5 * MS : 0,
 					    .to_ns = choice & 4 ? 500 * MS : 0 };
-	struct report *report = report_new(&settings);
+	struct account *report = account_new(&settings);
 	const struct recording_state *state = recording_state(recording);
-	const struct report_balance *b = report_balance(report);
+	const struct account_balance *b = account_balance(report);
 	uint64_t waits, of_intervals;
-	struct stat_rows rows;
+	struct counts_rows rows;
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	MUST(f);
 	of_intervals = take_all(recording, report, f);
-	report_total(report, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	account_total(report, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	waits = 0;
 	for (size_t i = 0; i < rows.n; i++)
 		waits += rows.items[i].waits;
-	MUST(waits + report_overflow(report) <= b->waits && of_intervals <= waits);
+	MUST(waits + account_overflow(report) <= b->waits && of_intervals <= waits);
 	MUST(b->waits + b->outcomes + b->unseen <= state->records);
 	write_rows(report, &rows, f);
-	stat_rows_done(&rows);
+	counts_rows_done(&rows);
 	fclose(f);
 	for (char *p = text; (p = strchr(p, '\n')); p++)
 		*p = ' ';
 	fuzz_must_be_printable(text);
-	fuzz_must_be_printable(report_host(report));
-	fuzz_must_be_printable(report_why(report));
+	fuzz_must_be_printable(account_host(report));
+	fuzz_must_be_printable(account_why(report));
 	fuzz_must_be_printable(state->first_error);
 	MUST(state->input->read_bytes == state->input->size_bytes);
 	MUST(!state->malformed == !state->first_error);
 	free(text);
-	report_free(report);
+	account_free(report);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

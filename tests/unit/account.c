@@ -8,9 +8,9 @@
 #define S UINT64_C(1000000000)
 #define MS UINT64_C(1000000)
 
-static struct report *made(uint64_t interval_ns, uint64_t from_ns, uint64_t to_ns)
+static struct account *made(uint64_t interval_ns, uint64_t from_ns, uint64_t to_ns)
 {
-	return report_new(&(struct report_settings){ .interval_ns = interval_ns, .from_ns = from_ns, .to_ns = to_ns });
+	return account_new(&(struct account_settings){ .interval_ns = interval_ns, .from_ns = from_ns, .to_ns = to_ns });
 }
 
 static struct record object_record(enum record_type type, const char *text)
@@ -21,16 +21,16 @@ static struct record object_record(enum record_type type, const char *text)
 	return r;
 }
 
-static void take_object(struct report *r, enum record_type type, const char *text)
+static void take_object(struct account *r, enum record_type type, const char *text)
 {
 	struct record record = object_record(type, text);
 
-	report_take(r, &record);
+	account_take(r, &record);
 	json_decref(record.object);
 }
 
 /* A recording that begins at 100 s; at that time it was 1,000,000,000 s after 1970. */
-static void meta(struct report *r)
+static void meta(struct account *r)
 {
 	take_object(r, RECORD_META,
 		    "{\"host\":\"h\\\\x0a1\",\"kernel\":\"6.12\\u001b\",\"arch\":\"x86_64\",\"script\":\"s.bt\",\"parts\":[{\"script\":\"outcome\"}],"
@@ -40,7 +40,7 @@ static void meta(struct report *r)
 		    "\"clock\":{\"boottime\":100000000000,\"monotonic\":1,\"realtime\":1000000000000000000}}");
 }
 
-static void end(struct report *r, uint64_t at_ns, int counted, int received, int lost)
+static void end(struct account *r, uint64_t at_ns, int counted, int received, int lost)
 {
 	CLEANUP_FREE char *text = xasprintf("{\"counted\":%d,\"received\":%d,\"lost\":%d,\"why\":\"the time is up\",\"clock\":{\"boottime\":%" PRIu64 "}}",
 					    counted, received, lost, at_ns);
@@ -57,11 +57,11 @@ static struct record wait_record(uint64_t ts_ns, uint32_t pid, int64_t vcpu, con
 	return r;
 }
 
-static void take_wait(struct report *r, uint64_t ts_ns, int64_t vcpu, const char *event)
+static void take_wait(struct account *r, uint64_t ts_ns, int64_t vcpu, const char *event)
 {
 	struct record record = wait_record(ts_ns, 7, vcpu, event, "kvm");
 
-	report_take(r, &record);
+	account_take(r, &record);
 }
 
 static struct record outcome_record(uint64_t wait_ns, uint64_t ts_ns, int64_t vcpu, const char *event, enum outcome_end how)
@@ -75,24 +75,24 @@ static struct record outcome_record(uint64_t wait_ns, uint64_t ts_ns, int64_t vc
 	return r;
 }
 
-static void take_halt(struct report *r, uint64_t wait_ns, uint64_t ts_ns, enum outcome_end how, enum halt_kind halt)
+static void take_halt(struct account *r, uint64_t wait_ns, uint64_t ts_ns, enum outcome_end how, enum halt_kind halt)
 {
 	struct record record = outcome_record(wait_ns, ts_ns, 0, "hlt", how);
 
 	record.outcome.halt = halt;
 	record.outcome.ready_ns = how == OUTCOME_RUN ? 1000 : 0;
-	report_take(r, &record);
+	account_take(r, &record);
 }
 
-static struct stat_row only_row(struct report *r)
+static struct counts_row only_row(struct account *r)
 {
-	struct stat_rows rows;
-	struct stat_row row;
+	struct counts_rows rows;
+	struct counts_row row;
 
-	report_total(r, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	account_total(r, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 1);
 	row = rows.items[0];
-	stat_rows_done(&rows);
+	counts_rows_done(&rows);
 	return row;
 }
 
@@ -100,10 +100,10 @@ static struct stat_row only_row(struct report *r)
 
 static void test_total(void)
 {
-	struct report *r = made(0, 0, 0);
+	struct account *r = made(0, 0, 0);
 	struct record o;
-	struct stat_rows rows;
-	struct stat_row row;
+	struct counts_rows rows;
+	struct counts_row row;
 
 	meta(r);
 	take_wait(r, 101 * S, 0, "hlt");
@@ -115,13 +115,13 @@ static void test_total(void)
 	take_wait(r, 104 * S, 0, "ple");
 	o = outcome_record(104 * S, 104 * S + 10, 0, "ple", OUTCOME_RUN);
 	o.outcome.boosted_tid = 9;
-	report_take(r, &o);
+	account_take(r, &o);
 	take_wait(r, 105 * S, 0, "pv_yield");
 	o = outcome_record(105 * S, 105 * S + 10, 0, "pv_yield", OUTCOME_RUN);
-	report_take(r, &o);
+	account_take(r, &o);
 	take_wait(r, 106 * S, 0, "hlt"); /* it goes on until the end */
 	end(r, 110 * S, 11, 11, 0);
-	report_total(r, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	account_total(r, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 1);
 	CHECK_U64(rows.from_ns, 100 * S);
 	CHECK_U64(rows.until_ns, 110 * S);
@@ -135,60 +135,60 @@ static void test_total(void)
 	CHECK_U64(row.yields, 1);
 	CHECK_U64(row.yields_boosted, 0);
 	CHECK_U64(row.boosted, 1);
-	CHECK_U64(row.halts.ends[STAT_POLLED], 1);
-	CHECK_U64(row.halts.ends[STAT_BLOCKED], 1);
-	CHECK_U64(row.halts.ends[STAT_UNWAITED], 1);
+	CHECK_U64(row.halts.ends[COUNTS_POLLED], 1);
+	CHECK_U64(row.halts.ends[COUNTS_BLOCKED], 1);
+	CHECK_U64(row.halts.ends[COUNTS_UNWAITED], 1);
 	CHECK_U64(row.halts.buckets[0], 1);
 	CHECK_U64(row.halts.buckets[1], 1);
 	CHECK_U64(row.halts.buckets[12], 1);
 	CHECK_U64(row.halts.max_ns, 3 * MS);
 	CHECK_U64(row.halts.halted_ns, 1500 + 3 * MS + 500 + 4 * S);
 	CHECK_U64(row.ready_ns, 2000);
-	stat_rows_done(&rows);
-	CHECK(report_balances(r));
-	CHECK_STR(report_why(r), "the time is up");
-	report_free(r);
+	counts_rows_done(&rows);
+	CHECK(account_balances(r));
+	CHECK_STR(account_why(r), "the time is up");
+	account_free(r);
 }
 
 static void test_origin(void)
 {
-	struct report *r = made(0, 0, 0);
+	struct account *r = made(0, 0, 0);
 
-	CHECK(!report_host(r) && !report_meta(r));
+	CHECK(!account_host(r) && !account_meta(r));
 	meta(r);
-	CHECK_STR(report_host(r), "h\\x0a1");
-	CHECK_STR(report_origin(r)->kernel, "6.12\\x1b");
-	CHECK_STR(report_origin(r)->vendor, "x86_64");
-	CHECK_INT(report_origin(r)->fidelity[0], FIDELITY_EXACT);
-	CHECK_INT(report_origin(r)->fidelity[1], FIDELITY_INFERRED);
-	CHECK_INT(report_origin(r)->fidelity[2], FIDELITY_EXACT);
-	CHECK(report_has_outcomes(r));
-	CHECK_U64(report_realtime_ns(r, 103 * S), 1000000003 * S);
-	report_free(r);
+	CHECK_STR(account_host(r), "h\\x0a1");
+	CHECK_STR(account_origin(r)->kernel, "6.12\\x1b");
+	CHECK_STR(account_origin(r)->vendor, "x86_64");
+	CHECK_INT(account_origin(r)->fidelity[0], FIDELITY_EXACT);
+	CHECK_INT(account_origin(r)->fidelity[1], FIDELITY_INFERRED);
+	CHECK_INT(account_origin(r)->fidelity[2], FIDELITY_EXACT);
+	CHECK(account_has_outcomes(r));
+	CHECK_U64(account_realtime_ns(r, 103 * S), 1000000003 * S);
+	account_free(r);
 }
 
 /* ---- intervals ---- */
 
 /* Takes a record as the command does; what intervals it ended are appended as "halted hlt" in ms. */
-static void step(struct report *r, const struct record *record, char *told)
+static void step(struct account *r, const struct record *record, char *told)
 {
-	struct stat_rows rows;
+	struct counts_rows rows;
 
-	while (report_interval(r, record, STAT_BY_VM | STAT_BY_VCPU, &rows)) {
+	while (account_interval(r, record, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows)) {
 		sprintf(told + strlen(told), "%" PRIu64 ":%" PRIu64 "/%" PRIu64 " ", rows.from_ns / S, rows.n ? rows.items[0].halts.halted_ns / MS : 0,
 			rows.n ? rows.items[0].hlt : 0);
-		stat_rows_done(&rows);
+		counts_rows_done(&rows);
 	}
-	report_take(r, record);
+	account_take(r, record);
 }
 
 /* A HLT from 100.5 s to 103.25 s is halted 0.5 s in the first interval, all of the next two, and 0.25 s in the last. */
 static void test_a_halt_over_intervals(void)
 {
-	struct report *r = made(S, 0, 0);
+	struct account *r = made(S, 0, 0);
 	struct record w = wait_record(100 * S + 500 * MS, 7, 0, "hlt", "kvm"), o = outcome_record(w.ts_ns, 103 * S + 250 * MS, 0, "hlt", OUTCOME_RUN);
 	struct record e = object_record(RECORD_END, "{\"counted\":2,\"received\":2,\"lost\":0,\"why\":\"x\",\"clock\":{\"boottime\":103500000000}}");
-	struct stat_rows rows;
+	struct counts_rows rows;
 	char told[512] = "";
 
 	meta(r);
@@ -198,44 +198,44 @@ static void test_a_halt_over_intervals(void)
 	CHECK_STR(told, "100:500/1 101:1000/0 102:1000/0 ");
 	step(r, &e, told);
 	CHECK_STR(told, "100:500/1 101:1000/0 102:1000/0 ");
-	CHECK(report_last_interval(r, STAT_BY_VM, &rows));
+	CHECK(account_last_interval(r, COUNTS_BY_VM, &rows));
 	CHECK_U64(rows.from_ns, 103 * S);
 	CHECK_U64(rows.until_ns, 103 * S + 500 * MS);
 	CHECK_U64(rows.items[0].halts.halted_ns, 250 * MS);
-	CHECK_U64(rows.items[0].halts.ends[STAT_BLOCKED], 1);
-	stat_rows_done(&rows);
-	CHECK(!report_last_interval(r, STAT_BY_VM, &rows));
+	CHECK_U64(rows.items[0].halts.ends[COUNTS_BLOCKED], 1);
+	counts_rows_done(&rows);
+	CHECK(!account_last_interval(r, COUNTS_BY_VM, &rows));
 	CHECK_U64(only_row(r).halts.halted_ns, 2750 * MS);
 	json_decref(e.object);
-	report_free(r);
+	account_free(r);
 }
 
 /* A clock that jumps does not make intervals without end. */
 static void test_a_gap(void)
 {
-	struct report *r = made(S, 0, 0);
+	struct account *r = made(S, 0, 0);
 	struct record a = wait_record(101 * S, 7, 0, "ple", "kvm"), b = wait_record(INT64_MAX, 7, 0, "ple", "kvm");
-	struct stat_rows rows;
+	struct counts_rows rows;
 	size_t n = 0;
 
 	meta(r);
-	CHECK(report_interval(r, &a, STAT_BY_VM, &rows));
-	stat_rows_done(&rows);
-	CHECK(!report_interval(r, &a, STAT_BY_VM, &rows));
-	report_take(r, &a);
-	for (; report_interval(r, &b, STAT_BY_VM, &rows); n++) {
+	CHECK(account_interval(r, &a, COUNTS_BY_VM, &rows));
+	counts_rows_done(&rows);
+	CHECK(!account_interval(r, &a, COUNTS_BY_VM, &rows));
+	account_take(r, &a);
+	for (; account_interval(r, &b, COUNTS_BY_VM, &rows); n++) {
 		CHECK(n < 100000);
-		stat_rows_done(&rows);
+		counts_rows_done(&rows);
 	}
-	report_take(r, &b);
+	account_take(r, &b);
 	CHECK_U64(only_row(r).waits, 2);
-	report_free(r);
+	account_free(r);
 }
 
 static void test_from_to(void)
 {
-	struct report *r = made(0, 2 * S, 4 * S);
-	struct stat_rows rows;
+	struct account *r = made(0, 2 * S, 4 * S);
+	struct counts_rows rows;
 
 	meta(r);
 	take_wait(r, 101 * S, 0, "hlt");
@@ -245,16 +245,16 @@ static void test_from_to(void)
 	take_halt(r, 103 * S + 750 * MS, 105 * S, OUTCOME_RUN, HALT_BLOCKED); /* again; it ends outside */
 	take_wait(r, 106 * S, 0, "ple");
 	end(r, 110 * S, 6, 6, 0);
-	report_total(r, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	account_total(r, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_U64(rows.from_ns, 102 * S);
 	CHECK_U64(rows.until_ns, 104 * S);
 	CHECK_U64(rows.items[0].waits, 2);
 	CHECK_U64(rows.items[0].ple, 1);
 	CHECK_U64(rows.items[0].halts.halted_ns, 500 * MS);
-	CHECK_U64(rows.items[0].halts.ends[STAT_BLOCKED], 1);
-	stat_rows_done(&rows);
-	CHECK(report_balances(r));
-	report_free(r);
+	CHECK_U64(rows.items[0].halts.ends[COUNTS_BLOCKED], 1);
+	counts_rows_done(&rows);
+	CHECK(account_balances(r));
+	account_free(r);
 }
 
 /* ---- what is lost ---- */
@@ -262,7 +262,7 @@ static void test_from_to(void)
 /* The end of a HLT that was not seen: nobody knows how long it took. */
 static void test_unseen(void)
 {
-	struct report *r = made(0, 0, 0);
+	struct account *r = made(0, 0, 0);
 
 	meta(r);
 	take_wait(r, 101 * S, 0, "hlt");
@@ -270,42 +270,42 @@ static void test_unseen(void)
 	take_wait(r, 105 * S, 0, "ple");
 	end(r, 110 * S, 3, 2, 1);
 	CHECK_U64(only_row(r).halts.halted_ns, 0);
-	CHECK_U64(report_balance(r)->unseen, 1);
-	CHECK(report_balances(r));
-	report_free(r);
+	CHECK_U64(account_balance(r)->unseen, 1);
+	CHECK(account_balances(r));
+	account_free(r);
 }
 
 /* At the end it is still halted, if nothing was lost; otherwise it may have been woken. */
 static void test_open_at_the_end(void)
 {
 	for (int lost = 0; lost < 2; lost++) {
-		struct report *r = made(0, 0, 0);
+		struct account *r = made(0, 0, 0);
 
 		meta(r);
 		take_wait(r, 101 * S, 0, "hlt");
 		take_halt(r, 101 * S, 101 * S, OUTCOME_UNSEEN, HALT_NONE);
 		end(r, 110 * S, 1 + lost, 1, lost);
 		CHECK_U64(only_row(r).halts.halted_ns, lost ? 0 : 9 * S);
-		report_free(r);
+		account_free(r);
 	}
 }
 
 /* The outcome of a wait that was lost: a HLT by what KVM told of it. */
 static void test_lost_wait(void)
 {
-	struct report *r = made(0, 0, 0);
+	struct account *r = made(0, 0, 0);
 	struct record o = outcome_record(101 * S, 101 * S + 5000, 0, "", OUTCOME_RUN);
 
 	meta(r);
 	o.outcome.halt = HALT_BLOCKED;
-	report_take(r, &o);
+	account_take(r, &o);
 	o.outcome.halt = HALT_NONE;
-	report_take(r, &o);
+	account_take(r, &o);
 	end(r, 110 * S, 4, 2, 2);
 	CHECK_U64(only_row(r).halts.halted_ns, 5000);
-	CHECK_U64(only_row(r).halts.ends[STAT_BLOCKED], 1);
+	CHECK_U64(only_row(r).halts.ends[COUNTS_BLOCKED], 1);
 	CHECK_U64(only_row(r).waits, 0);
-	report_free(r);
+	account_free(r);
 }
 
 static void test_imbalance(void)
@@ -316,31 +316,31 @@ static void test_imbalance(void)
 	} cases[] = { { 2, 2, 0, true }, { 5, 2, 3, true }, { 2, 3, 0, false }, { 3, 2, 0, false }, { 1, 1, 0, false }, { 2, 2, -1, false } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct report *r = made(0, 0, 0);
+		struct account *r = made(0, 0, 0);
 
 		meta(r);
 		take_wait(r, 101 * S, 0, "ple");
 		take_wait(r, 102 * S, 0, "ple");
-		CHECK(!report_balances(r));
+		CHECK(!account_balances(r));
 		end(r, 103 * S, cases[i].counted, cases[i].received, cases[i].lost);
-		CHECK_INT(report_balances(r), cases[i].balances);
-		report_free(r);
+		CHECK_INT(account_balances(r), cases[i].balances);
+		account_free(r);
 	}
 }
 
 /* What the scheduler did is received and not written; without the count nothing balances. */
 static void test_balance_of_others(void)
 {
-	struct report *r = made(0, 0, 0);
+	struct account *r = made(0, 0, 0);
 
 	take_wait(r, 101 * S, 0, "ple");
 	take_object(r, RECORD_END, "{\"counted\":10,\"received\":8,\"sched\":7,\"lost\":2,\"why\":\"x\"}");
-	CHECK(report_balances(r));
+	CHECK(account_balances(r));
 	take_object(r, RECORD_END, "{\"received\":8,\"sched\":7,\"lost\":2,\"why\":\"x\"}");
-	CHECK(!report_balances(r));
+	CHECK(!account_balances(r));
 	take_object(r, RECORD_END, "{\"counted\":10,\"received\":8,\"sched\":7,\"lost\":2,\"malformed\":1,\"why\":\"x\"}");
-	CHECK(!report_balances(r));
-	report_free(r);
+	CHECK(!account_balances(r));
+	account_free(r);
 }
 
 /* ---- strangers ---- */
@@ -348,68 +348,68 @@ static void test_balance_of_others(void)
 /* A TGID that was given to another VM, and one that has no meta, nor times that make sense. */
 static void test_names(void)
 {
-	struct report *r = made(0, 0, 0);
+	struct account *r = made(0, 0, 0);
 	struct record w = wait_record(5, 7, 0, "ple", "svm");
-	struct stat_rows rows;
+	struct counts_rows rows;
 
-	report_take(r, &w);
+	account_take(r, &w);
 	w.wait.vm = "b";
-	report_take(r, &w);
+	account_take(r, &w);
 	w.wait.vm = "a";
 	w.ts_ns = 0;
-	report_take(r, &w);
-	report_total(r, STAT_BY_VM, &rows);
+	account_take(r, &w);
+	account_total(r, COUNTS_BY_VM, &rows);
 	CHECK_INT(rows.n, 2);
 	CHECK_STR(rows.items[0].vm, "a");
 	CHECK_U64(rows.items[0].waits, 2);
 	CHECK_STR(rows.items[1].vm, "b");
 	CHECK_U64(rows.items[1].waits, 1);
-	stat_rows_done(&rows);
-	CHECK(!report_origin(r)->fidelity_known);
-	report_free(r);
+	counts_rows_done(&rows);
+	CHECK(!account_origin(r)->fidelity_known);
+	account_free(r);
 }
 
 /* More vCPUs and sources than any host has: what is in no row is counted. */
 static void test_no_room(void)
 {
-	struct report *r = made(S, 0, 0);
-	struct stat_rows rows;
+	struct account *r = made(S, 0, 0);
+	struct counts_rows rows;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < 65536 + 100; i++) {
 		struct record w = wait_record(5, 1000 + i % 1000, i / 1000, "ple", "svm");
 
-		report_take(r, &w);
+		account_take(r, &w);
 	}
-	CHECK_U64(report_overflow(r), 100);
+	CHECK_U64(account_overflow(r), 100);
 	for (int i = 0; i < 40; i++) {
 		struct record w = wait_record(5, 1000, 0, "ple", "svm");
 
 		sprintf(w.wait.source, "s%d", i);
-		report_take(r, &w);
+		account_take(r, &w);
 	}
-	CHECK_U64(report_overflow(r), 100 + 40 - 31); /* one of 32 kinds is ple svm */
-	report_total(r, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	CHECK_U64(account_overflow(r), 100 + 40 - 31); /* one of 32 kinds is ple svm */
+	account_total(r, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 65536);
 	for (size_t i = 0; i < rows.n; i++)
 		sum += rows.items[i].waits;
-	CHECK_U64(sum + report_overflow(r), 65536 + 100 + 40);
-	stat_rows_done(&rows);
-	report_free(r);
+	CHECK_U64(sum + account_overflow(r), 65536 + 100 + 40);
+	counts_rows_done(&rows);
+	account_free(r);
 }
 
 /* Any numbers in objects that nobody checked. */
 static void test_odd_objects(void)
 {
-	struct report *r = made(S, S, 0);
+	struct account *r = made(S, S, 0);
 
 	take_object(r, RECORD_META, "{\"host\":7,\"kernel\":[],\"clock\":{\"boottime\":-5},\"probes\":[1,{\"event\":1}],\"parts\":[{}]}");
 	take_object(r, RECORD_LOST, "{\"lost\":-9223372036854775808}");
 	take_object(r, RECORD_END, "{\"counted\":-1,\"received\":9223372036854775807,\"lost\":-9223372036854775808,\"clock\":[]}");
-	CHECK(!report_balances(r));
-	CHECK(!report_host(r));
-	CHECK_STR(report_origin(r)->kernel, "?");
-	report_free(r);
+	CHECK(!account_balances(r));
+	CHECK(!account_host(r));
+	CHECK_STR(account_origin(r)->kernel, "?");
+	account_free(r);
 }
 
 static const struct unit_test tests[] = {

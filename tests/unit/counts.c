@@ -18,12 +18,12 @@ static int64_t key_of(int64_t tid, int64_t pid, int64_t vcpu)
 	return tid << 38 | pid << 16 | vcpu;
 }
 
-static enum stat_line take(struct stat *s, const char *line)
+static enum counts_line take(struct counts *s, const char *line)
 {
-	return stat_take_line(s, line, strlen(line));
+	return counts_take_line(s, line, strlen(line));
 }
 
-__attribute__((format(printf, 2, 3))) static void feed(struct stat *s, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void feed(struct counts *s, const char *format, ...)
 {
 	va_list args;
 	char *line;
@@ -32,17 +32,17 @@ __attribute__((format(printf, 2, 3))) static void feed(struct stat *s, const cha
 	if (vasprintf(&line, format, args) < 0)
 		abort();
 	va_end(args);
-	CHECK_INT(take(s, line), STAT_TAKEN);
+	CHECK_INT(take(s, line), COUNTS_TAKEN);
 	free(line);
 }
 
-static void snapshot(struct stat *s, uint64_t at_ns)
+static void snapshot(struct counts *s, uint64_t at_ns)
 {
 	feed(s, "maps %" PRIu64, at_ns);
-	CHECK_INT(take(s, "maps end"), STAT_SNAPSHOT);
+	CHECK_INT(take(s, "maps end"), COUNTS_SNAPSHOT);
 }
 
-static void put_n(struct stat *s, int64_t key, int line, int64_t n)
+static void put_n(struct counts *s, int64_t key, int line, int64_t n)
 {
 	feed(s, "@s_n[%" PRId64 ", %d]: %" PRId64, key, line, n);
 }
@@ -51,65 +51,65 @@ static void check_lines(void)
 {
 	static const struct {
 		const char *line;
-		enum stat_line taken;
+		enum counts_line taken;
 	} lines[] = {
-		{ "@s_n[19242189045761, 0]: 17", STAT_TAKEN },
-		{ "@s_n[19242189045761, 31]: 9223372036854775807", STAT_TAKEN },
-		{ "@s_n[0, 0]: 0", STAT_TAKEN },
-		{ "@s_halt[0]: 0", STAT_TAKEN },
-		{ "@s_halt[19242189045761]: -61931268912", STAT_TAKEN },
-		{ "@s_halt[19242189045761]: -9223372036854775808", STAT_TAKEN },
-		{ "@s_hist[19242189045761, 36]: 1", STAT_TAKEN },
-		{ "@s_hist[0, 0]: 0", STAT_TAKEN },
-		{ "@s_stop: 61931268912", STAT_TAKEN },
-		{ "maps 1", STAT_TAKEN },
-		{ "maps vcpu 79714611888128", STAT_VCPU },
-		{ "", STAT_OTHER },
-		{ "w 1 2 3", STAT_OTHER },
-		{ "@counted: 5", STAT_OTHER },
-		{ "@stop: 0", STAT_OTHER },
-		{ "@s_n[19242189045761, 32]: 1", STAT_MALFORMED },
-		{ "@s_n[19242189045761, -1]: 1", STAT_MALFORMED },
-		{ "@s_n[19242189045761, 0]: -1", STAT_MALFORMED },
-		{ "@s_n[-1, 0]: 1", STAT_MALFORMED },
-		{ "@s_n[19242189045761]: 1", STAT_MALFORMED },
-		{ "@s_n[19242189045761,0]: 1", STAT_MALFORMED },
-		{ "@s_n[19242189045761, 0]: ", STAT_MALFORMED },
-		{ "@s_n[19242189045761, 0]: 1 ", STAT_MALFORMED },
-		{ "@s_n[19242189045761, 0]: 1K", STAT_MALFORMED },
-		{ "@s_n[19242189045761, 0", STAT_MALFORMED },
-		{ "@s_n[19242189045761, 0]: 9223372036854775808", STAT_MALFORMED },
-		{ "@s_hist[19242189045761, 8]: 1", STAT_MALFORMED },
-		{ "@s_hist[19242189045761, 37]: 1", STAT_MALFORMED },
-		{ "@s_end[19242189045761, 4]: 1", STAT_MALFORMED },
-		{ "@s_halt[19242189045761, 0]: 1", STAT_MALFORMED },
-		{ "@s_halt[19242189045761]: --1", STAT_MALFORMED },
-		{ "@s_other[1]: 1", STAT_MALFORMED },
-		{ "@s_", STAT_MALFORMED },
-		{ "@s_stop: x", STAT_MALFORMED },
-		{ "maps ", STAT_MALFORMED },
-		{ "maps 0", STAT_MALFORMED },
-		{ "maps ended", STAT_MALFORMED },
-		{ "maps vcpu 0", STAT_MALFORMED },
-		{ "maps vcpu", STAT_MALFORMED },
+		{ "@s_n[19242189045761, 0]: 17", COUNTS_TAKEN },
+		{ "@s_n[19242189045761, 31]: 9223372036854775807", COUNTS_TAKEN },
+		{ "@s_n[0, 0]: 0", COUNTS_TAKEN },
+		{ "@s_halt[0]: 0", COUNTS_TAKEN },
+		{ "@s_halt[19242189045761]: -61931268912", COUNTS_TAKEN },
+		{ "@s_halt[19242189045761]: -9223372036854775808", COUNTS_TAKEN },
+		{ "@s_hist[19242189045761, 36]: 1", COUNTS_TAKEN },
+		{ "@s_hist[0, 0]: 0", COUNTS_TAKEN },
+		{ "@s_stop: 61931268912", COUNTS_TAKEN },
+		{ "maps 1", COUNTS_TAKEN },
+		{ "maps vcpu 79714611888128", COUNTS_VCPU },
+		{ "", COUNTS_OTHER },
+		{ "w 1 2 3", COUNTS_OTHER },
+		{ "@counted: 5", COUNTS_OTHER },
+		{ "@stop: 0", COUNTS_OTHER },
+		{ "@s_n[19242189045761, 32]: 1", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761, -1]: 1", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761, 0]: -1", COUNTS_MALFORMED },
+		{ "@s_n[-1, 0]: 1", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761]: 1", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761,0]: 1", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761, 0]: ", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761, 0]: 1 ", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761, 0]: 1K", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761, 0", COUNTS_MALFORMED },
+		{ "@s_n[19242189045761, 0]: 9223372036854775808", COUNTS_MALFORMED },
+		{ "@s_hist[19242189045761, 8]: 1", COUNTS_MALFORMED },
+		{ "@s_hist[19242189045761, 37]: 1", COUNTS_MALFORMED },
+		{ "@s_end[19242189045761, 4]: 1", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761, 0]: 1", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761]: --1", COUNTS_MALFORMED },
+		{ "@s_other[1]: 1", COUNTS_MALFORMED },
+		{ "@s_", COUNTS_MALFORMED },
+		{ "@s_stop: x", COUNTS_MALFORMED },
+		{ "maps ", COUNTS_MALFORMED },
+		{ "maps 0", COUNTS_MALFORMED },
+		{ "maps ended", COUNTS_MALFORMED },
+		{ "maps vcpu 0", COUNTS_MALFORMED },
+		{ "maps vcpu", COUNTS_MALFORMED },
 	};
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
 	uint64_t malformed = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		enum stat_line taken = take(s, lines[i].line);
+		enum counts_line taken = take(s, lines[i].line);
 
 		if (taken != lines[i].taken)
 			unit_fail(__FILE__, __LINE__, "<%s> is %d", lines[i].line, taken);
-		malformed += taken == STAT_MALFORMED;
-		CHECK_U64(stat_malformed(s), malformed);
+		malformed += taken == COUNTS_MALFORMED;
+		CHECK_U64(counts_malformed(s), malformed);
 	}
-	CHECK_U64(stat_newest_pid(s), 288);
+	CHECK_U64(counts_newest_pid(s), 288);
 	/* a line that is cut, of any length, is never taken for another number */
 	for (size_t n = 0; n < strlen("@s_n[7, 1]: 2"); n++)
-		CHECK(stat_take_line(s, "@s_n[7, 1]: 2", n) != STAT_TAKEN);
-	stat_free(s);
-	stat_free(NULL);
+		CHECK(counts_take_line(s, "@s_n[7, 1]: 2", n) != COUNTS_TAKEN);
+	counts_free(s);
+	counts_free(NULL);
 }
 
 /* What 0.17, 0.23 and 0.27 print of two threads that yield and halt; blank lines come with the first two. */
@@ -122,14 +122,14 @@ static void real_output(void)
 		"@s_end[79714611888128, 0]: 7", "@s_end[80539245543424, 2]: 16", "@s_end[80814123450369, 2]: 17",
 		"@s_halt[80814123450369]: 91045378", "@s_ready[78889978101760]: 90890458", "@s_stop: 61931268912",
 	};
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
-	struct stat_rows rows;
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-		CHECK_INT(take(s, lines[i]), *lines[i] ? STAT_TAKEN : STAT_OTHER);
-	CHECK_U64(stat_attributed(s), 79401);
-	stat_finish(s, 1);
-	stat_total(s, STAT_BY_VM | STAT_BY_VCPU, 60 * S, &rows);
+		CHECK_INT(take(s, lines[i]), *lines[i] ? COUNTS_TAKEN : COUNTS_OTHER);
+	CHECK_U64(counts_attributed(s), 79401);
+	counts_finish(s, 1);
+	counts_total(s, COUNTS_BY_VM | COUNTS_BY_VCPU, 60 * S, &rows);
 	CHECK_U64(rows.from_ns, 60 * S);
 	CHECK_U64(rows.until_ns, 61931268912);
 	CHECK_INT(rows.n, 4);
@@ -139,25 +139,25 @@ static void real_output(void)
 	CHECK_U64(rows.items[1].ple, 23);
 	CHECK_U64(rows.items[1].hlt, 17);
 	CHECK_U64(rows.items[1].waits, 60053);
-	CHECK_U64(rows.items[1].halts.ends[STAT_BLOCKED], 17);
+	CHECK_U64(rows.items[1].halts.ends[COUNTS_BLOCKED], 17);
 	CHECK_U64(rows.items[1].halts.halted_ns, 91045378);
-	stat_rows_done(&rows);
-	stat_total(s, STAT_BY_EVENT | STAT_BY_SOURCE, 60 * S, &rows);
+	counts_rows_done(&rows);
+	counts_total(s, COUNTS_BY_EVENT | COUNTS_BY_SOURCE, 60 * S, &rows);
 	CHECK_INT(rows.n, 3);
 	CHECK_STR(rows.items[0].event, "hlt");
 	CHECK_U64(rows.items[0].waits, 48);
 	CHECK_STR(rows.items[2].source, "kvm");
 	CHECK_U64(rows.items[2].waits, 79307);
-	stat_rows_done(&rows);
-	stat_free(s);
+	counts_rows_done(&rows);
+	counts_free(s);
 }
 
 /* The same vCPU id in two VMs, and one vCPU that two threads have run. */
 static void groups(void)
 {
 	int64_t a = key_of(101, 100, 0), b = key_of(201, 200, 0), b_again = key_of(202, 200, 0), c = key_of(203, 200, 65535);
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
-	struct stat_rows rows;
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
 
 	snapshot(s, S);
 	put_n(s, a, 0, 3);
@@ -168,7 +168,7 @@ static void groups(void)
 	feed(s, "@s_boost[%" PRId64 ", 3]: 2", c);
 	feed(s, "@s_boost[%" PRId64 ", 2]: 1", b_again);
 	snapshot(s, 2 * S);
-	stat_interval(s, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 3);
 	CHECK_INT(rows.items[0].pid, 100);
 	CHECK_U64(rows.items[0].hlt, 7);
@@ -179,67 +179,67 @@ static void groups(void)
 	CHECK_INT(rows.items[1].n_vcpus, 1);
 	CHECK_INT(rows.items[2].vcpu, 65535);
 	CHECK_U64(rows.items[2].ple_boosted, 2);
-	stat_rows_done(&rows);
-	stat_interval(s, STAT_BY_VM, &rows);
+	counts_rows_done(&rows);
+	counts_interval(s, COUNTS_BY_VM, &rows);
 	CHECK_INT(rows.n, 2);
 	CHECK_U64(rows.items[1].waits, 18);
-	stat_rows_done(&rows);
-	stat_interval(s, STAT_BY_EVENT, &rows);
+	counts_rows_done(&rows);
+	counts_interval(s, COUNTS_BY_EVENT, &rows);
 	CHECK_INT(rows.n, 3);
 	CHECK_STR(rows.items[0].event, "hlt");
 	CHECK_U64(rows.items[0].waits, 12);
-	stat_rows_done(&rows);
-	stat_interval(s, STAT_BY_VM | STAT_BY_VCPU | STAT_BY_EVENT | STAT_BY_SOURCE, &rows);
+	counts_rows_done(&rows);
+	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU | COUNTS_BY_EVENT | COUNTS_BY_SOURCE, &rows);
 	CHECK_INT(rows.n, 4);
-	stat_rows_done(&rows);
-	stat_free(s);
+	counts_rows_done(&rows);
+	counts_free(s);
 }
 
 /* Half a snapshot is none, and what it told is in the next. */
 static void half(void)
 {
 	int64_t a = key_of(101, 100, 0);
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
-	struct stat_rows rows;
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
 
 	snapshot(s, S);
-	CHECK(!stat_has_interval(s));
+	CHECK(!counts_has_interval(s));
 	put_n(s, a, 0, 10);
 	snapshot(s, 2 * S);
-	CHECK(stat_has_interval(s));
+	CHECK(counts_has_interval(s));
 	feed(s, "maps %" PRIu64, 3 * S);
 	put_n(s, a, 0, 15);
 	snapshot(s, 4 * S); /* begins anew, and this map is not in it */
-	stat_interval(s, STAT_BY_VM, &rows);
+	counts_interval(s, COUNTS_BY_VM, &rows);
 	CHECK_U64(rows.from_ns, 2 * S);
 	CHECK_U64(rows.until_ns, 4 * S);
 	CHECK_U64(rows.items[0].hlt, 5);
-	stat_rows_done(&rows);
-	CHECK_INT(take(s, "maps end"), STAT_TAKEN); /* without a begin */
+	counts_rows_done(&rows);
+	CHECK_INT(take(s, "maps end"), COUNTS_TAKEN); /* without a begin */
 	feed(s, "maps %" PRIu64, 3 * S);
-	CHECK_INT(take(s, "maps end"), STAT_TAKEN); /* older than the last */
+	CHECK_INT(take(s, "maps end"), COUNTS_TAKEN); /* older than the last */
 	put_n(s, a, 0, 14);			 /* an old value again */
 	snapshot(s, 5 * S);
-	stat_interval(s, STAT_BY_VM, &rows);
+	counts_interval(s, COUNTS_BY_VM, &rows);
 	CHECK_INT(rows.n, 0);
-	stat_rows_done(&rows);
+	counts_rows_done(&rows);
 	put_n(s, a, 0, 17);
-	stat_finish(s, 6 * S);
-	stat_finish(s, 7 * S);
-	stat_total(s, STAT_BY_VM, 1, &rows);
+	counts_finish(s, 6 * S);
+	counts_finish(s, 7 * S);
+	counts_total(s, COUNTS_BY_VM, 1, &rows);
 	CHECK_U64(rows.from_ns, S);
 	CHECK_U64(rows.until_ns, 6 * S);
 	CHECK_U64(rows.items[0].hlt, 17);
-	stat_rows_done(&rows);
-	stat_free(s);
+	counts_rows_done(&rows);
+	counts_free(s);
 }
 
 /* What was counted while probes were attached is in the counters and in the balance, not in the total. */
 static void before_first(void)
 {
 	int64_t a = key_of(101, 100, 0), b = key_of(102, 100, 1);
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
-	struct stat_rows rows;
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
 
 	put_n(s, a, 0, 10);
 	put_n(s, b, 0, 4);
@@ -248,31 +248,31 @@ static void before_first(void)
 	put_n(s, a, 0, 13);
 	feed(s, "@s_halt[%" PRId64 "]: %" PRIu64, a, 20 * S + 5 * MS);
 	feed(s, "@s_stop: %" PRIu64, 31 * S);
-	stat_finish(s, 99 * S);
-	stat_total(s, STAT_BY_VM | STAT_BY_VCPU, 1, &rows);
+	counts_finish(s, 99 * S);
+	counts_total(s, COUNTS_BY_VM | COUNTS_BY_VCPU, 1, &rows);
 	CHECK_INT(rows.n, 1);
 	CHECK_U64(rows.items[0].hlt, 3);
 	CHECK_U64(rows.items[0].halts.halted_ns, 5 * MS);
 	CHECK_U64(rows.until_ns - rows.from_ns, S);
-	stat_rows_done(&rows);
-	stat_counters(s, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	counts_rows_done(&rows);
+	counts_cumulative(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 2);
 	CHECK_U64(rows.items[0].hlt, 13);
 	CHECK_U64(rows.items[1].hlt, 4);
-	stat_rows_done(&rows);
-	CHECK_U64(stat_attributed(s), 17);
-	stat_free(s);
+	counts_rows_done(&rows);
+	CHECK_U64(counts_attributed(s), 17);
+	counts_free(s);
 }
 
-static uint64_t halted_in(struct stat *s, uint64_t at_ns)
+static uint64_t halted_in(struct counts *s, uint64_t at_ns)
 {
-	struct stat_rows rows;
+	struct counts_rows rows;
 	uint64_t halted_ns;
 
 	snapshot(s, at_ns);
-	stat_interval(s, STAT_BY_VM, &rows);
+	counts_interval(s, COUNTS_BY_VM, &rows);
 	halted_ns = rows.n ? rows.items[0].halts.halted_ns : 0;
-	stat_rows_done(&rows);
+	counts_rows_done(&rows);
 	return halted_ns;
 }
 
@@ -280,8 +280,8 @@ static uint64_t halted_in(struct stat *s, uint64_t at_ns)
 static void open_halts(void)
 {
 	int64_t a = key_of(101, 100, 0);
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
-	struct stat_rows rows;
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
 
 	snapshot(s, 100 * S);
 	put_n(s, a, 0, 1);
@@ -297,145 +297,145 @@ static void open_halts(void)
 	CHECK_U64(halted_in(s, 106 * S), 0);
 	CHECK_U64(halted_in(s, 107 * S), 980 * MS);
 	feed(s, "@s_stop: %" PRIu64, 107 * S + 500 * MS);
-	stat_finish(s, 0);
-	stat_total(s, STAT_BY_VM, 0, &rows);
+	counts_finish(s, 0);
+	counts_total(s, COUNTS_BY_VM, 0, &rows);
 	CHECK_U64(rows.items[0].halts.halted_ns, 3750 * MS + 1480 * MS);
-	stat_rows_done(&rows);
-	stat_free(s);
+	counts_rows_done(&rows);
+	counts_free(s);
 }
 
 /* Comes in one interval, is quiet in the next, and has ended in the last: no row, but the counters stay. */
 static void comes_and_goes(void)
 {
 	int64_t a = key_of(101, 100, 0);
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
-	struct stat_rows rows;
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
 
 	snapshot(s, S);
-	stat_interval(s, STAT_BY_VM, &rows);
+	counts_interval(s, COUNTS_BY_VM, &rows);
 	CHECK_INT(rows.n, 0);
-	stat_rows_done(&rows);
+	counts_rows_done(&rows);
 	feed(s, "@s_ready[%" PRId64 "]: -%" PRIu64, a, S + 900 * MS);
 	snapshot(s, 2 * S);
-	stat_interval(s, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 1);
 	CHECK_U64(rows.items[0].ready_ns, 100 * MS);
-	stat_rows_done(&rows);
+	counts_rows_done(&rows);
 	feed(s, "@s_ready[%" PRId64 "]: %" PRIu64, a, 100 * MS);
 	snapshot(s, 3 * S);
-	stat_interval(s, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 0);
-	stat_rows_done(&rows);
+	counts_rows_done(&rows);
 	feed(s, "@s_end[%" PRId64 ", 3]: 1", a);
 	snapshot(s, 4 * S);
-	stat_interval(s, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 1);
-	CHECK_U64(rows.items[0].halts.ends[STAT_GONE], 1);
-	stat_rows_done(&rows);
-	stat_counters(s, STAT_BY_VM | STAT_BY_VCPU, &rows);
+	CHECK_U64(rows.items[0].halts.ends[COUNTS_GONE], 1);
+	counts_rows_done(&rows);
+	counts_cumulative(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 1);
-	stat_rows_done(&rows);
-	stat_free(s);
+	counts_rows_done(&rows);
+	counts_free(s);
 }
 
 /* Beyond 2^53 nothing is rounded. */
 static void large(void)
 {
 	int64_t a = key_of((1 << 22) - 1, (1 << 22) - 1, 65535), n = (INT64_C(1) << 53) + 1;
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
-	struct stat_rows rows;
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
 
 	snapshot(s, S);
 	put_n(s, a, 4, n);
 	put_n(s, a, 2, INT64_MAX - n);
 	snapshot(s, 2 * S);
-	stat_interval(s, STAT_BY_VM | STAT_BY_VCPU | STAT_BY_SOURCE, &rows);
+	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU | COUNTS_BY_SOURCE, &rows);
 	CHECK_INT(rows.n, 2);
 	CHECK_INT(rows.items[0].pid, (1 << 22) - 1);
 	CHECK_INT(rows.items[0].vcpu, 65535);
 	CHECK_U64(rows.items[0].waits, (uint64_t)(INT64_MAX - n));
 	CHECK_U64(rows.items[1].waits, 9007199254740993);
-	CHECK_U64(stat_attributed(s), INT64_MAX);
-	stat_rows_done(&rows);
-	stat_free(s);
-	CHECK_U64(stat_rate(UINT64_C(184467440737095516), S), UINT64_C(18446744073709551600));
-	CHECK_U64(stat_rate(3, 2 * S), 150);
-	CHECK_U64(stat_rate(3, 0), 0);
-	CHECK_INT(stat_permille(UINT64_MAX - 1, UINT64_MAX), 1000);
-	CHECK_INT(stat_permille(1, 3), 333);
-	CHECK_INT(stat_permille(5, 3), 1000);
-	CHECK_INT(stat_permille(0, 0), 0);
+	CHECK_U64(counts_attributed(s), INT64_MAX);
+	counts_rows_done(&rows);
+	counts_free(s);
+	CHECK_U64(counts_rate(UINT64_C(184467440737095516), S), UINT64_C(18446744073709551600));
+	CHECK_U64(counts_rate(3, 2 * S), 150);
+	CHECK_U64(counts_rate(3, 0), 0);
+	CHECK_INT(counts_permille(UINT64_MAX - 1, UINT64_MAX), 1000);
+	CHECK_INT(counts_permille(1, 3), 333);
+	CHECK_INT(counts_permille(5, 3), 1000);
+	CHECK_INT(counts_permille(0, 0), 0);
 }
 
 static void percentiles(void)
 {
-	struct stat_halts h = { 0 };
+	struct counts_halts h = { 0 };
 
-	CHECK_U64(stat_percentile(&h, 50), 0);
-	h.buckets[20 - STAT_LOG2_FIRST] = 1; /* from 1,048,576 ns */
+	CHECK_U64(counts_percentile(&h, 50), 0);
+	h.buckets[20 - COUNTS_LOG2_FIRST] = 1; /* from 1,048,576 ns */
 	h.max_ns = 2000000;
-	CHECK_U64(stat_percentile(&h, 50), 1048576 + (2000000 - 1048576) / 2);
-	CHECK_U64(stat_percentile(&h, 0), stat_percentile(&h, 100));
-	h.buckets[10 - STAT_LOG2_FIRST] = 99; /* 1,024 to 2,047 ns */
-	CHECK_U64(stat_percentile(&h, 99), 1024 + 1024 * 197 / 198);
-	CHECK(stat_percentile(&h, 50) > 1024 && stat_percentile(&h, 50) < 2048);
-	CHECK(stat_percentile(&h, 100) >= 1048576 && stat_percentile(&h, 100) <= h.max_ns);
-	h = (struct stat_halts){ .buckets = { 5 }, .max_ns = 900 };
-	CHECK_U64(stat_percentile(&h, 50), 450); /* the third of five */
-	h = (struct stat_halts){ .max_ns = UINT64_C(200) << 36 };
-	h.buckets[STAT_BUCKETS - 1] = 1;
-	CHECK(stat_percentile(&h, 99) >= UINT64_C(1) << 36 && stat_percentile(&h, 99) <= h.max_ns);
+	CHECK_U64(counts_percentile(&h, 50), 1048576 + (2000000 - 1048576) / 2);
+	CHECK_U64(counts_percentile(&h, 0), counts_percentile(&h, 100));
+	h.buckets[10 - COUNTS_LOG2_FIRST] = 99; /* 1,024 to 2,047 ns */
+	CHECK_U64(counts_percentile(&h, 99), 1024 + 1024 * 197 / 198);
+	CHECK(counts_percentile(&h, 50) > 1024 && counts_percentile(&h, 50) < 2048);
+	CHECK(counts_percentile(&h, 100) >= 1048576 && counts_percentile(&h, 100) <= h.max_ns);
+	h = (struct counts_halts){ .buckets = { 5 }, .max_ns = 900 };
+	CHECK_U64(counts_percentile(&h, 50), 450); /* the third of five */
+	h = (struct counts_halts){ .max_ns = UINT64_C(200) << 36 };
+	h.buckets[COUNTS_BUCKETS - 1] = 1;
+	CHECK(counts_percentile(&h, 99) >= UINT64_C(1) << 36 && counts_percentile(&h, 99) <= h.max_ns);
 	h.max_ns = 0; /* not known */
-	CHECK_U64(stat_percentile(&h, 99), UINT64_C(1) << 36);
-	h = (struct stat_halts){ .max_ns = 1 };
+	CHECK_U64(counts_percentile(&h, 99), UINT64_C(1) << 36);
+	h = (struct counts_halts){ .max_ns = 1 };
 	h.buckets[3] = INT64_MAX;
-	CHECK(stat_percentile(&h, 99) >= UINT64_C(1) << (3 + STAT_LOG2_FIRST));
-	CHECK_U64(stat_n_halts(&h), INT64_MAX);
+	CHECK(counts_percentile(&h, 99) >= UINT64_C(1) << (3 + COUNTS_LOG2_FIRST));
+	CHECK_U64(counts_n_halts(&h), INT64_MAX);
 }
 
 /* For random ones: within the bucket of the value that has this rank. */
 static void percentiles_are_near(void)
 {
 	for (int round = 0; round < 500; round++) {
-		struct stat_halts h = { .max_ns = UINT64_C(1) << 40 };
+		struct counts_halts h = { .max_ns = UINT64_C(1) << 40 };
 		uint64_t n = 0, rank, sum = 0;
 		unsigned int percent = (unsigned int)unit_random(100) + 1;
 		size_t i = 0;
 
-		for (size_t j = 0; j < STAT_BUCKETS; j++)
+		for (size_t j = 0; j < COUNTS_BUCKETS; j++)
 			h.buckets[j] = unit_random(3) ? 0 : unit_random(1000);
-		n = stat_n_halts(&h);
+		n = counts_n_halts(&h);
 		if (!n)
 			continue;
 		rank = (n * percent + 99) / 100;
 		while ((sum += h.buckets[i]) < rank)
 			i++;
-		CHECK(stat_percentile(&h, percent) >= (i ? UINT64_C(1) << (i + STAT_LOG2_FIRST) : 0));
-		if (i + 1 < STAT_BUCKETS)
-			CHECK(stat_percentile(&h, percent) < UINT64_C(1) << (i + STAT_LOG2_FIRST + 1));
+		CHECK(counts_percentile(&h, percent) >= (i ? UINT64_C(1) << (i + COUNTS_LOG2_FIRST) : 0));
+		if (i + 1 < COUNTS_BUCKETS)
+			CHECK(counts_percentile(&h, percent) < UINT64_C(1) << (i + COUNTS_LOG2_FIRST + 1));
 	}
 }
 
 static void many(void)
 {
-	struct stat *s = stat_new(waits, ARRAY_SIZE(waits));
-	struct stat_rows rows;
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
 
 	snapshot(s, S);
 	for (int i = 0; i < 1024; i++)
-		for (int b = STAT_LOG2_FIRST; b <= STAT_LOG2_LAST; b++)
+		for (int b = COUNTS_LOG2_FIRST; b <= COUNTS_LOG2_LAST; b++)
 			feed(s, "@s_hist[%" PRId64 ", %d]: 1", key_of(1000 + i, 100 + i / 8, i % 8), b);
 	snapshot(s, 2 * S);
-	CHECK_INT(stat_keys(s), 1024 * STAT_BUCKETS + 1);
-	stat_interval(s, STAT_BY_VM, &rows);
+	CHECK_INT(counts_keys(s), 1024 * COUNTS_BUCKETS + 1);
+	counts_interval(s, COUNTS_BY_VM, &rows);
 	CHECK_INT(rows.n, 0); /* buckets alone are no end of a HLT */
-	stat_rows_done(&rows);
-	stat_counters(s, STAT_BY_VM, &rows);
+	counts_rows_done(&rows);
+	counts_cumulative(s, COUNTS_BY_VM, &rows);
 	CHECK_INT(rows.n, 128);
 	CHECK_INT(rows.items[7].n_vcpus, 8);
-	CHECK_U64(stat_n_halts(&rows.items[7].halts), 8 * STAT_BUCKETS);
-	stat_rows_done(&rows);
-	stat_free(s);
+	CHECK_U64(counts_n_halts(&rows.items[7].halts), 8 * COUNTS_BUCKETS);
+	counts_rows_done(&rows);
+	counts_free(s);
 }
 
 int main(void)

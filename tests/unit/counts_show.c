@@ -13,9 +13,9 @@
 struct fixture {
 	struct made made;
 	struct wait_name *waits;
-	struct stat *stat;
-	struct stat_rows rows;
-	struct stat_report report;
+	struct counts *stat;
+	struct counts_rows rows;
+	struct counts_report report;
 };
 
 static const int64_t key_a = (INT64_C(4194001) << 38) | (INT64_C(4194000) << 16), key_b = key_a + (INT64_C(1) << 38) + 1;
@@ -29,7 +29,7 @@ __attribute__((format(printf, 2, 3))) static void feed(struct fixture *f, const 
 	if (vasprintf(&line, format, args) < 0)
 		abort();
 	va_end(args);
-	CHECK(stat_take_line(f->stat, line, strlen(line)) != STAT_MALFORMED);
+	CHECK(counts_take_line(f->stat, line, strlen(line)) != COUNTS_MALFORMED);
 	free(line);
 }
 
@@ -51,7 +51,7 @@ static void fixture_make(struct fixture *f)
 	made_plan(&fake, &f->made);
 	CHECK(f->made.plan.chosen != NULL);
 	n = program_waits(f->made.plan.chosen->script, &f->waits);
-	f->stat = stat_new(f->waits, n);
+	f->stat = counts_new(f->waits, n);
 	feed(f, "maps %" PRIu64, 10 * S);
 	feed(f, "maps end");
 	feed(f, "@s_n[%" PRId64 ", %d]: 24862", key_a, line_of(f, n, "ple", "svm"));
@@ -67,19 +67,19 @@ static void fixture_make(struct fixture *f)
 	feed(f, "@s_halt[%" PRId64 "]: -%" PRIu64, key_b, 11 * S);
 	feed(f, "maps %" PRIu64, 12 * S);
 	feed(f, "maps end");
-	f->report = (struct stat_report){
+	f->report = (struct counts_report){
 		.plan = &f->made.plan,
 		.names = vmnames_new("/nonexistent"),
 		.rows = &f->rows,
-		.by = STAT_BY_VM | STAT_BY_VCPU,
+		.by = COUNTS_BY_VM | COUNTS_BY_VCPU,
 	};
 }
 
 static void fixture_done(struct fixture *f)
 {
 	vmnames_free(f->report.names);
-	stat_rows_done(&f->rows);
-	stat_free(f->stat);
+	counts_rows_done(&f->rows);
+	counts_free(f->stat);
 	free(f->waits);
 	made_done(&f->made);
 }
@@ -87,16 +87,16 @@ static void fixture_done(struct fixture *f)
 /* The text of a form; the caller frees. */
 static char *written(struct fixture *f, const char *format)
 {
-	const struct stat_format *form = stat_format_find(format);
+	const struct counts_format *form = counts_format_find(format);
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	stat_rows_done(&f->rows);
+	counts_rows_done(&f->rows);
 	if (form->counters)
-		stat_counters(f->stat, f->report.by, &f->rows);
+		counts_cumulative(f->stat, f->report.by, &f->rows);
 	else
-		stat_interval(f->stat, f->report.by, &f->rows);
+		counts_interval(f->stat, f->report.by, &f->rows);
 	if (form->begin)
 		form->begin(out, &f->report);
 	form->write(out, &f->report);
@@ -114,11 +114,11 @@ static void table(void)
 	CHECK_HAS(plain, "  2.0 s  lost 0\n");
 	CHECK_HAS(plain, "\n4194000             0    12 431     3.1         0      -     0.0         -         -         -         0       -   12.5\n");
 	CHECK_HAS(plain, "\n4194000             1         0       -       3.5   66.7    50.0         1     1 762     2 000       1.5     0.0    0.0\n");
-	f.report.by = STAT_BY_EVENT | STAT_BY_SOURCE;
+	f.report.by = COUNTS_BY_EVENT | COUNTS_BY_SOURCE;
 	events = written(&f, "table");
 	CHECK_HAS(events, "\nEVENT    SOURCE         COUNT     RATE/s  boost%\n");
 	CHECK_HAS(events, "\nple      svm           24 862     12 431     3.1\n");
-	f.report.by = STAT_BY_VM | STAT_BY_VCPU;
+	f.report.by = COUNTS_BY_VM | COUNTS_BY_VCPU;
 	f.report.max_lines = 4;
 	small = written(&f, "table");
 	CHECK_HAS(small, "\n... 2 more\n");
@@ -152,7 +152,7 @@ static void json(void)
 	CHECK_INT(json_array_size(json_object_get(row, "hist")), 2);
 	CHECK_INT(json_integer_value(json_object_get(json_array_get(json_object_get(row, "hist"), 1), "from_ns")), 1048576);
 	json_decref(object);
-	f.report.by = STAT_BY_SOURCE;
+	f.report.by = COUNTS_BY_SOURCE;
 	events = written(&f, "json");
 	CHECK_HAS(events, "\"by\":[\"source\"],\"rows\":[{\"source\":\"kvm\",\"waits\":10,\"boosted\":0},{\"source\":\"svm\",\"waits\":24862,\"boosted\":771}]}\n");
 	fixture_done(&f);
@@ -167,7 +167,7 @@ static void csv(void)
 	text = written(&f, "csv");
 	CHECK_HAS(text, "ts,ns,total,vm,pid,vcpu,waits,boosted,ple,");
 	CHECK_HAS(text, "\n12000000000,2000000000,0,\"4194000\",4194000,0,24862,771,24862,771,0,0,0,");
-	f.report.by = STAT_BY_VCPU | STAT_BY_EVENT;
+	f.report.by = COUNTS_BY_VCPU | COUNTS_BY_EVENT;
 	events = written(&f, "csv");
 	CHECK_HAS(events, "ts,ns,total,vcpu,event,waits,boosted\n12000000000,2000000000,0,0,ple,24862,771\n");
 	fixture_done(&f);
@@ -191,7 +191,7 @@ static void openmetrics(void)
 	CHECK_HAS(text, "\nkvmwait_halt_seconds_bucket{vm=\"4194000\",pid=\"4194000\",vcpu=\"1\",le=\"0.000001024\"} 4\n");
 	CHECK_HAS(text, ",vcpu=\"1\",le=\"+Inf\"} 6\n");
 	CHECK(strlen(text) > 6 && !strcmp(text + strlen(text) - 6, "# EOF\n"));
-	f.report.by |= STAT_BY_EVENT | STAT_BY_SOURCE;
+	f.report.by |= COUNTS_BY_EVENT | COUNTS_BY_SOURCE;
 	events = written(&f, "openmetrics");
 	CHECK_HAS(events, "\nkvmwait_waits_total{vm=\"4194000\",pid=\"4194000\",vcpu=\"0\",event=\"ple\",source=\"svm\"} 24862\n");
 	CHECK(!strstr(events, "boosts_total{vm=\"4194000\",pid=\"4194000\",vcpu=\"1\",event=\"hlt\""));
@@ -203,14 +203,14 @@ static void sorted(void)
 	struct fixture f;
 
 	fixture_make(&f);
-	stat_interval(f.stat, f.report.by, &f.rows);
-	stat_rows_sort(&f.rows, stat_column_find("halted"));
+	counts_interval(f.stat, f.report.by, &f.rows);
+	counts_rows_sort(&f.rows, counts_column_find("halted"));
 	CHECK_INT(f.rows.items[0].vcpu, 1);
-	stat_rows_sort(&f.rows, stat_column_find("ready"));
+	counts_rows_sort(&f.rows, counts_column_find("ready"));
 	CHECK_INT(f.rows.items[0].vcpu, 0);
-	CHECK(!stat_column_find("none") && !stat_format_find("perfetto"));
-	CHECK_INT(stat_by_bit("source"), STAT_BY_SOURCE);
-	CHECK_INT(stat_by_bit(""), 0);
+	CHECK(!counts_column_find("none") && !counts_format_find("perfetto"));
+	CHECK_INT(counts_by_bit("source"), COUNTS_BY_SOURCE);
+	CHECK_INT(counts_by_bit(""), 0);
 	fixture_done(&f);
 }
 

@@ -11,15 +11,15 @@
 static char *written(const struct wait_event *w)
 {
 	struct record r = { .type = RECORD_WAIT, .wait = *w };
-	struct output o;
+	struct stream o;
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	CHECK(f != NULL);
-	output_init(&o, output_format_find("json"), f);
-	output_write(&o, &r);
-	CHECK_INT(output_flush(&o), 0);
+	stream_init(&o, stream_format_find("json"), f);
+	stream_write(&o, &r);
+	CHECK_INT(stream_flush(&o), 0);
 	fclose(f);
 	CHECK(size && text[size - 1] == '\n' && strchr(text, '\n') == text + size - 1);
 	text[size - 1] = '\0';
@@ -365,14 +365,14 @@ static void other_records_incomplete(void)
 /* A record as the json writer has it, without its newline; the caller frees. */
 static char *written_record(const struct record *r)
 {
-	struct output o;
+	struct stream o;
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	CHECK(f != NULL);
-	output_init(&o, output_format_find("json"), f);
-	output_write(&o, r);
+	stream_init(&o, stream_format_find("json"), f);
+	stream_write(&o, r);
 	fclose(f);
 	CHECK(size && text[size - 1] == '\n');
 	text[size - 1] = '\0';

@@ -5,17 +5,17 @@
 #include "base/memory.h"
 #include "ledger/selftest_count.h"
 
-static void see(struct tally *t, uint32_t pid, int64_t vcpu, const char *event, const char *source, int64_t target, unsigned int n)
+static void see(struct selftest_count *t, uint32_t pid, int64_t vcpu, const char *event, const char *source, int64_t target, unsigned int n)
 {
 	struct wait_event w = { .pid = pid, .tid = 999, .vcpu = vcpu, .target = target };
 
 	snprintf(w.event, sizeof(w.event), "%s", event);
 	snprintf(w.source, sizeof(w.source), "%s", source);
 	while (n--)
-		tally_see(t, &w);
+		selftest_count_see(t, &w);
 }
 
-static int report(struct tally *t, const char *text)
+static int report(struct selftest_count *t, const char *text)
 {
 	json_error_t error;
 	json_t *object = json_loads(text, 0, &error);
@@ -23,18 +23,18 @@ static int report(struct tally *t, const char *text)
 
 	if (!object)
 		unit_fail(__FILE__, __LINE__, "the test's own JSON: %s", error.text);
-	err = tally_report(t, object);
+	err = selftest_count_report(t, object);
 	json_decref(object);
 	return err;
 }
 
-static const struct tally_row *row(const struct tally *t, uint32_t pid, int64_t vcpu, const char *event, const char *source,
+static const struct selftest_count_row *row(const struct selftest_count *t, uint32_t pid, int64_t vcpu, const char *event, const char *source,
 				   int64_t target)
 {
-	const struct tally_row *found = NULL;
+	const struct selftest_count_row *found = NULL;
 
 	for (size_t i = 0; i < t->n; i++) {
-		const struct tally_key *k = &t->rows[i].key;
+		const struct selftest_count_key *k = &t->rows[i].key;
 
 		if (k->pid != pid || k->vcpu != vcpu || k->target != target || strcmp(k->event, event) || strcmp(k->source, source))
 			continue;
@@ -46,8 +46,8 @@ static const struct tally_row *row(const struct tally *t, uint32_t pid, int64_t 
 
 static void equal(void)
 {
-	struct tally t = { 0 };
-	const struct tally_row *r;
+	struct selftest_count t = { 0 };
+	const struct selftest_count_row *r;
 
 	see(&t, 10, 0, "hlt", "kvm", -1, 5);
 	see(&t, 10, 1, "pv_yield", "kvm", INT64_MIN, 3);
@@ -58,19 +58,19 @@ static void equal(void)
 	CHECK_INT(t.n, 2);
 	CHECK_U64(t.others, 0);
 	r = row(&t, 10, 0, "hlt", "kvm", -1);
-	CHECK(r && r->did == 5 && r->seen == 5 && !r->open && !tally_row_differs(r));
+	CHECK(r && r->did == 5 && r->seen == 5 && !r->open && !selftest_count_row_differs(r));
 	r = row(&t, 10, 1, "pv_yield", "kvm", INT64_MIN);
-	CHECK(r && r->did == 3 && r->seen == 3 && !tally_row_differs(r));
-	tally_done(&t);
+	CHECK(r && r->did == 3 && r->seen == 3 && !selftest_count_row_differs(r));
+	selftest_count_done(&t);
 	CHECK(!t.n && !t.rows);
-	tally_done(&t);
+	selftest_count_done(&t);
 }
 
 /* Each part of the key tells rows apart. */
 static void differing(void)
 {
-	struct tally t = { 0 };
-	const struct tally_row *r;
+	struct selftest_count t = { 0 };
+	const struct selftest_count_row *r;
 
 	see(&t, 10, 0, "hlt", "kvm", -1, 4);
 	see(&t, 10, 0, "ple", "svm", -1, 1);
@@ -85,25 +85,25 @@ static void differing(void)
 		  0);
 	CHECK_INT(t.n, 7);
 	r = row(&t, 10, 0, "hlt", "kvm", -1);
-	CHECK(r && r->did == 5 && r->seen == 4 && tally_row_differs(r)); /* one was missed */
+	CHECK(r && r->did == 5 && r->seen == 4 && selftest_count_row_differs(r)); /* one was missed */
 	r = row(&t, 10, 1, "hlt", "kvm", -1);
-	CHECK(r && r->did == 4 && r->seen == 0 && tally_row_differs(r));
+	CHECK(r && r->did == 4 && r->seen == 0 && selftest_count_row_differs(r));
 	r = row(&t, 10, 0, "ple", "svm", -1);
-	CHECK(r && r->did == 0 && r->seen == 1 && tally_row_differs(r)); /* seen, not done */
+	CHECK(r && r->did == 0 && r->seen == 1 && selftest_count_row_differs(r)); /* seen, not done */
 	r = row(&t, 10, 0, "ple", "vmx", -1);
-	CHECK(r && tally_row_differs(r));
+	CHECK(r && selftest_count_row_differs(r));
 	r = row(&t, 10, 0, "pv_yield", "kvm", 7);
-	CHECK(r && tally_row_differs(r));
+	CHECK(r && selftest_count_row_differs(r));
 	r = row(&t, 11, 0, "hlt", "kvm", -1);
-	CHECK(r && r->did == 2 && r->seen == 2 && !tally_row_differs(r));
-	tally_done(&t);
+	CHECK(r && r->did == 2 && r->seen == 2 && !selftest_count_row_differs(r));
+	selftest_count_done(&t);
 }
 
 /* Tasks of one kind on one vCPU add up. */
 static void adding(void)
 {
-	struct tally t = { 0 };
-	const struct tally_row *r;
+	struct selftest_count t = { 0 };
+	const struct selftest_count_row *r;
 
 	see(&t, 10, 0, "hlt", "kvm", -1, 7);
 	CHECK_INT(report(&t, "{\"vms\":[{\"pid\":10}],\"did\":["
@@ -112,13 +112,13 @@ static void adding(void)
 		  0);
 	CHECK_INT(t.n, 1);
 	r = row(&t, 10, 0, "hlt", "kvm", -1);
-	CHECK(r && r->did == 7 && r->seen == 7 && !tally_row_differs(r));
-	tally_done(&t);
+	CHECK(r && r->did == 7 && r->seen == 7 && !selftest_count_row_differs(r));
+	selftest_count_done(&t);
 }
 
 static void other_processes(void)
 {
-	struct tally t = { 0 };
+	struct selftest_count t = { 0 };
 
 	see(&t, 99, 0, "hlt", "kvm", -1, 6);
 	see(&t, 10, 0, "hlt", "kvm", -1, 1);
@@ -129,19 +129,19 @@ static void other_processes(void)
 	CHECK_INT(t.n, 1);
 	CHECK_U64(t.others, 8);
 	CHECK(row(&t, 10, 0, "hlt", "kvm", -1));
-	tally_done(&t);
+	selftest_count_done(&t);
 	see(&t, 99, 0, "hlt", "kvm", -1, 6);
 	CHECK_INT(report(&t, "{\"vms\":[],\"did\":[]}"), 0);
 	CHECK_INT(t.n, 0);
 	CHECK_U64(t.others, 6);
-	tally_done(&t);
+	selftest_count_done(&t);
 }
 
 /* A guest that cannot know how many pause-loop exits its loops made says null. */
 static void open_counts(void)
 {
-	struct tally t = { 0 };
-	const struct tally_row *r;
+	struct selftest_count t = { 0 };
+	const struct selftest_count_row *r;
 
 	see(&t, 10, 0, "ple", "svm", -1, 12);
 	CHECK_INT(report(&t, "{\"vms\":[{\"pid\":10}],\"did\":["
@@ -149,10 +149,10 @@ static void open_counts(void)
 			     "{\"pid\":10,\"vcpu\":1,\"event\":\"ple\",\"source\":\"svm\",\"target\":-1,\"count\":null}]}"),
 		  0);
 	r = row(&t, 10, 0, "ple", "svm", -1);
-	CHECK(r && r->open && r->seen == 12 && !tally_row_differs(r));
+	CHECK(r && r->open && r->seen == 12 && !selftest_count_row_differs(r));
 	r = row(&t, 10, 1, "ple", "svm", -1);
-	CHECK(r && r->open && !r->seen && !tally_row_differs(r));
-	tally_done(&t);
+	CHECK(r && r->open && !r->seen && !selftest_count_row_differs(r));
+	selftest_count_done(&t);
 }
 
 static void malformed(void)
@@ -186,32 +186,32 @@ static void malformed(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
-		struct tally t = { 0 };
+		struct selftest_count t = { 0 };
 
 		see(&t, 10, 0, "hlt", "kvm", -1, 1);
 		if (report(&t, reports[i]) != -EINVAL)
 			unit_fail(__FILE__, __LINE__, "taken: %s", reports[i]);
-		tally_done(&t);
+		selftest_count_done(&t);
 	}
 	{
-		struct tally t = { 0 };
+		struct selftest_count t = { 0 };
 
 		see(&t, 10, 0, "hlt", "kvm", -1, 1);
 		CHECK_INT(report(&t, DEED("10", "0", "\"hlt\"", "\"kvm\"", "-1", "1")), 0);
 		CHECK_INT(t.n, 1);
-		tally_done(&t);
+		selftest_count_done(&t);
 	}
 }
 
 /* What a guest did in a process that it does not name as its own must not vanish. */
 static void did_elsewhere(void)
 {
-	struct tally t = { 0 };
+	struct selftest_count t = { 0 };
 
 	CHECK_INT(report(&t, "{\"vms\":[{\"pid\":10}],\"did\":["
 			     "{\"pid\":12,\"vcpu\":0,\"event\":\"hlt\",\"source\":\"kvm\",\"target\":-1,\"count\":1}]}"),
 		  -EINVAL);
-	tally_done(&t);
+	selftest_count_done(&t);
 }
 
 static const struct unit_test tests[] = {

@@ -34,7 +34,7 @@ static const struct wait_event halt = {
 };
 
 struct sink {
-	struct output o;
+	struct stream o;
 	FILE *f;
 	char *text;
 	size_t size, seen;
@@ -45,15 +45,15 @@ static void open_sink(struct sink *s, const char *format)
 	memset(s, 0, sizeof(*s));
 	s->f = open_memstream(&s->text, &s->size);
 	CHECK(s->f != NULL);
-	CHECK(output_format_find(format) != NULL);
-	output_init(&s->o, output_format_find(format), s->f);
+	CHECK(stream_format_find(format) != NULL);
+	stream_init(&s->o, stream_format_find(format), s->f);
 }
 
 static void put_wait(struct sink *s, const struct wait_event *w)
 {
 	struct record r = { .type = RECORD_WAIT, .wait = *w };
 
-	output_write(&s->o, &r);
+	stream_write(&s->o, &r);
 }
 
 static void put(struct sink *s, enum record_type type, const char *json)
@@ -61,7 +61,7 @@ static void put(struct sink *s, enum record_type type, const char *json)
 	struct record r = { .type = type, .object = json_loads(json, 0, NULL) };
 
 	CHECK(r.object != NULL);
-	output_write(&s->o, &r);
+	stream_write(&s->o, &r);
 	json_decref(r.object);
 }
 
@@ -70,7 +70,7 @@ static const char *news(struct sink *s)
 {
 	const char *text;
 
-	CHECK_INT(output_flush(&s->o), 0);
+	CHECK_INT(stream_flush(&s->o), 0);
 	text = s->text + s->seen;
 	s->seen = s->size;
 	return text;
@@ -97,13 +97,13 @@ static void formats(void)
 {
 	static const char *const names[] = { "table", "json", "ftrace", "csv", "perfetto" };
 
-	CHECK_INT(n_output_formats, ARRAY_SIZE(names));
+	CHECK_INT(n_stream_formats, ARRAY_SIZE(names));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		CHECK_STR(output_format_find(names[i])->name, names[i]);
-	CHECK(!output_format_find(""));
-	CHECK(!output_format_find("jso"));
-	CHECK(!output_format_find("jsonl"));
-	CHECK(!output_format_find("JSON"));
+		CHECK_STR(stream_format_find(names[i])->name, names[i]);
+	CHECK(!stream_format_find(""));
+	CHECK(!stream_format_find("jso"));
+	CHECK(!stream_format_find("jsonl"));
+	CHECK(!stream_format_find("JSON"));
 }
 
 static void json(void)
@@ -147,7 +147,7 @@ static void json_any_comm(void)
 			w.comm[k] = (char)unit_random(256);
 		open_sink(&s, "json");
 		put_wait(&s, &w);
-		CHECK_INT(output_flush(&s.o), 0);
+		CHECK_INT(stream_flush(&s.o), 0);
 		object = json_loadb(s.text, s.size, JSON_REJECT_DUPLICATES, NULL);
 		CHECK(object != NULL);
 		CHECK_INT(json_object_size(object), 11);
@@ -167,7 +167,7 @@ static void json_field_order(void)
 	all.callers = &callers;
 	open_sink(&s, "json");
 	put_wait(&s, &all);
-	CHECK_INT(output_flush(&s.o), 0);
+	CHECK_INT(stream_flush(&s.o), 0);
 	p = s.text;
 	for (const struct field *f = record_schemas[RECORD_WAIT].fields; f->name; f++) {
 		CLEANUP_FREE char *key = xasprintf(",\"%s\":", f->name);
@@ -336,16 +336,16 @@ static void csv_headless(void)
 static void errors(void)
 {
 	struct record r = { .type = RECORD_WAIT, .wait = yield };
-	struct output o;
+	struct stream o;
 	int ends[2];
 	FILE *f;
 
 	if (!access("/dev/full", W_OK)) {
 		f = fopen("/dev/full", "w");
 		CHECK(f != NULL);
-		output_init(&o, output_format_find("json"), f);
-		output_write(&o, &r);
-		CHECK_INT(output_flush(&o), -ENOSPC);
+		stream_init(&o, stream_format_find("json"), f);
+		stream_write(&o, &r);
+		CHECK_INT(stream_flush(&o), -ENOSPC);
 		fclose(f);
 	}
 	CHECK_INT(pipe(ends), 0);
@@ -353,9 +353,9 @@ static void errors(void)
 	signal(SIGPIPE, SIG_IGN);
 	f = fdopen(ends[1], "w");
 	CHECK(f != NULL);
-	output_init(&o, output_format_find("csv"), f);
-	output_write(&o, &r);
-	CHECK_INT(output_flush(&o), -EPIPE);
+	stream_init(&o, stream_format_find("csv"), f);
+	stream_write(&o, &r);
+	CHECK_INT(stream_flush(&o), -EPIPE);
 	fclose(f);
 }
 
@@ -363,17 +363,17 @@ static void errors(void)
 static void early_error(void)
 {
 	struct record r = { .type = RECORD_WAIT, .wait = yield };
-	struct output o;
+	struct stream o;
 	FILE *f = access("/dev/full", W_OK) ? NULL : fopen("/dev/full", "w");
 
 	CHECK(true);
 	if (!f)
 		return;
 	setvbuf(f, NULL, _IOFBF, 256);
-	output_init(&o, output_format_find("json"), f);
+	stream_init(&o, stream_format_find("json"), f);
 	for (unsigned int i = 0; i < 100; i++)
-		output_write(&o, &r);
-	CHECK(output_flush(&o) < 0);
+		stream_write(&o, &r);
+	CHECK(stream_flush(&o) < 0);
 	fclose(f);
 }
 
@@ -381,7 +381,7 @@ static void put_outcome(struct sink *s, const struct outcome_event *e)
 {
 	struct record r = { .type = RECORD_OUTCOME, .outcome = *e };
 
-	output_write(&s->o, &r);
+	stream_write(&s->o, &r);
 }
 
 /* What followed, as a person reads it: no word of what was not there. */

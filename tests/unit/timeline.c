@@ -111,8 +111,8 @@ static void states(void)
 	CHECK_U64(t->sums.waits[2], 1);
 	CHECK_U64(t->sums.halts[HALT_BLOCKED], 1);
 	CHECK_U64(t->sums.longest_halt_ns, 20 * MS);
-	CHECK_U64(t->sums.buckets[HALT_BLOCKED][24 - STAT_LOG2_FIRST], 1); /* 2^24 is 16.8 ms */
-	CHECK_U64(t->sums.buckets[HALT_POLLED][19 - STAT_LOG2_FIRST], 1);  /* 2^19 is 0.52 ms */
+	CHECK_U64(t->sums.buckets[HALT_BLOCKED][24 - COUNTS_LOG2_FIRST], 1); /* 2^24 is 16.8 ms */
+	CHECK_U64(t->sums.buckets[HALT_POLLED][19 - COUNTS_LOG2_FIRST], 1);  /* 2^19 is 0.52 ms */
 	check_bins(t);
 	timeline_free(t);
 }
