@@ -20,8 +20,8 @@ BASE_CFLAGS := -std=c11 $(WARNINGS)
 HELPER_SRC := $(sort $(shell find helper -name guest -prune -o -name '*.c' -print))
 PROTO_GEN := $(patsubst helper/%.proto,$(BUILD)/gen/%.pb-c,$(sort $(shell find helper -name '*.proto')))
 HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o) $(PROTO_GEN:=.o)
-# What the tests link: everything but the commands.
-LIB_OBJ := $(filter-out $(BUILD)/helper/cmd/%,$(HELPER_OBJ))
+# What the tests link: everything but main().
+LIB_OBJ := $(filter-out $(BUILD)/helper/cmd/main.o,$(HELPER_OBJ))
 GUEST_ARCH := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
 GUEST_SRC := $(sort $(wildcard helper/guest/*.c helper/guest/$(GUEST_ARCH)/*.c))
 GUEST_OBJ := $(GUEST_SRC:%.c=$(BUILD)/%.o)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait blame: for each spin, which sibling vCPU was runnable off its CPU, and who had that CPU.
 #include "base/text.h"
-#include "cmd/live_command.h"
+#include "cmd/live_run.h"
 #include "show/blame_show.h"
+#include "show/plan_show.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -148,7 +149,7 @@ static int run(const struct settings *s, struct trace_options *options, FILE *fi
 	if (s->output)
 		options->command_stdout = STDOUT_FILENO;
 	if (!s->json)
-		print_plan_lines(file, options->plan, NULL);
+		plan_print_lines(file, options->plan, NULL);
 	if (!s->json)
 		putc('\n', file);
 	fflush(file);

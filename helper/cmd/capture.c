@@ -4,6 +4,7 @@
 #include "base/safe_open.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/plan_load.h"
 #include "plan/btf_reduce.h"
 
 #include <dirent.h>
@@ -23,7 +24,7 @@ const struct option_help capture_options[] = {
 
 struct capture {
 	int directory_fd;
-	const struct planning *planning;
+	const struct loaded_plan *planning;
 	struct strings modules;	  /* those the scripts are about */
 	struct strings functions; /* names without suffixes */
 	struct strings structs;
@@ -218,7 +219,7 @@ static bool is_empty(int directory_fd)
 
 static int capture(const char *directory, bool force)
 {
-	struct planning planning;
+	struct loaded_plan planning;
 	CLEANUP_FREE char *why = NULL;
 	CLEANUP_FD int directory_fd = output_directory_open(directory, &why);
 	struct capture c = { .directory_fd = directory_fd, .planning = &planning };
@@ -229,7 +230,7 @@ static int capture(const char *directory, bool force)
 		return fail(EXIT_FAILED, "the capture cannot be written: '%s': %s", directory, why);
 	if (!force && !is_empty(directory_fd))
 		return fail(EXIT_FAILED, "'%s' is not an empty directory: name another, or give --force", directory);
-	code = planning_make("", &planning);
+	code = plan_load("", &planning);
 	if (code)
 		return code;
 	collect(&c);
@@ -239,7 +240,7 @@ static int capture(const char *directory, bool force)
 		traceable = xasprintf("%s/available_filter_functions", planning.kernel.tracefs);
 		save_functions(&c, traceable, "/sys/kernel/tracing/available_filter_functions", false);
 	} else {
-		fail(EXIT_OK, "tracefs %s: the capture goes without tracepoints", planning.kernel.tracefs ? "cannot be read (run it with sudo)"
+		note("tracefs %s: the capture goes without tracepoints", planning.kernel.tracefs ? "cannot be read (run it with sudo)"
 												     : "is not mounted");
 	}
 	save_tracepoints(&c);
@@ -247,7 +248,7 @@ static int capture(const char *directory, bool force)
 	strings_done(&c.modules);
 	strings_done(&c.functions);
 	strings_done(&c.structs);
-	planning_done(&planning);
+	plan_unload(&planning);
 	if (c.error) {
 		fail(EXIT_FAILED, "the capture is not complete: %s", c.error);
 		free(c.error);

@@ -5,8 +5,10 @@
 #include "base/safe_open.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/plan_load.h"
 #include "live/child.h"
 #include "live/probe_test.h"
+#include "show/plan_show.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -103,7 +105,7 @@ static void check_lockdown(struct report *r)
 
 /* ---- the kernel ---- */
 
-static void check_kernel(struct report *r, const struct planning *p)
+static void check_kernel(struct report *r, const struct loaded_plan *p)
 {
 	const struct kernel *k = &p->kernel;
 
@@ -124,7 +126,7 @@ static void check_kernel(struct report *r, const struct planning *p)
 }
 
 /* As root only what nobody else can change is run. */
-static void check_scripts(struct report *r, const struct planning *p)
+static void check_scripts(struct report *r, const struct loaded_plan *p)
 {
 	for (size_t i = 0; i < p->n_scripts; i++) {
 		if (p->scripts[i].untrusted) {
@@ -135,7 +137,7 @@ static void check_scripts(struct report *r, const struct planning *p)
 	find(r, LEVEL_OK, "scripts", NULL, "'%s'", scripts_directory());
 }
 
-static void check_modules(struct report *r, const struct planning *p)
+static void check_modules(struct report *r, const struct loaded_plan *p)
 {
 	const char *module = NULL;
 
@@ -159,7 +161,7 @@ static void check_modules(struct report *r, const struct planning *p)
 }
 
 /* What the plan wants to probe, or any function, tried for real. */
-static void check_probes(struct report *r, const struct planning *p)
+static void check_probes(struct report *r, const struct loaded_plan *p)
 {
 	const struct verdict *v = p->plan.chosen;
 	size_t tried = 0, refused = 0;
@@ -303,7 +305,7 @@ static json_t *findings_json(const struct report *r)
 	return all;
 }
 
-static void print_json(const struct report *r, const struct planning *p)
+static void print_json(const struct report *r, const struct loaded_plan *p)
 {
 	json_t *object = json_pack("{s:b, s:o, s:o}", "able", !r->lacking && p->plan.chosen, "findings", findings_json(r), "plan",
 				   plan_json(&p->plan));
@@ -324,9 +326,9 @@ static void report_done(struct report *r)
 
 static int check(bool json, const char *bpftrace)
 {
-	struct planning planning;
+	struct loaded_plan planning;
 	struct report r = { 0 };
-	int code = planning_make("", &planning);
+	int code = plan_load("", &planning);
 
 	if (code)
 		return code;
@@ -347,11 +349,11 @@ static int check(bool json, const char *bpftrace)
 		puts("\nno script fits this kernel: 'kvmwait plan' says why");
 	else if (!json) {
 		putchar('\n');
-		print_plan_lines(stdout, &planning.plan, r.lacking ? "not able to trace yet" : "able to trace");
+		plan_print_lines(stdout, &planning.plan, r.lacking ? "not able to trace yet" : "able to trace");
 	}
 	code = !planning.plan.chosen ? EXIT_NO_SCRIPT : r.lacking ? EXIT_LACKING : EXIT_OK;
 	report_done(&r);
-	planning_done(&planning);
+	plan_unload(&planning);
 	return code;
 }
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the commands share: the table of them, exit codes, messages, and the way to a plan.
+// What the commands share: their table, exit codes, messages, and the paths of installed files.
 #ifndef KVMWAIT_CMD_COMMAND_H
 #define KVMWAIT_CMD_COMMAND_H
 
 #include "plan/select.h"
 
 #include <getopt.h>
-#include <jansson.h>
 
 enum exit_code {
 	EXIT_OK,
@@ -61,6 +60,8 @@ extern const struct option_help list_options[], plan_options[], capture_options[
 
 /* "kvmwait: " and the message on stderr; returns the code. */
 int fail(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what does not end the command. */
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* privilege_drop(): 0, or an exit code with the message said. */
 int drop_root(uint64_t keep);
@@ -76,22 +77,7 @@ const char *scripts_directory(void);
 /* A file of share/ that the program reads: beside a build tree, or where it was installed. The caller frees. */
 char *share_path(const char *name);
 
-/* Scripts, kernel and plan in one. The plan points into the others. */
-struct planning {
-	struct script *scripts;
-	size_t n_scripts;
-	struct kernel kernel;
-	struct plan plan;
-};
-/* 0, or an exit code with the message said. */
-int planning_make(const char *root, struct planning *ret);
-void planning_done(struct planning *p);
-
-/* Why no script fits, on stderr. */
-void say_no_script(const struct plan *plan);
-
-/* The two lines that say what a plan gives; a remark on where may be NULL. */
-void print_plan_lines(FILE *f, const struct plan *plan, const char *where);
-json_t *plan_json(const struct plan *plan);
+/* Says that no script fits and why, and returns EXIT_NO_SCRIPT. */
+int fail_no_script(const struct plan *plan);
 
 #endif

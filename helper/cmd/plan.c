@@ -4,7 +4,9 @@
 #include "base/text.h"
 #include "bundle/read.h"
 #include "cmd/command.h"
+#include "cmd/plan_load.h"
 #include "plan/render.h"
+#include "show/plan_show.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,7 +36,7 @@ static void print_source(const struct source_result *s)
 
 static void print_plan(const struct plan *plan)
 {
-	print_plan_lines(stdout, plan, NULL);
+	plan_print_lines(stdout, plan, NULL);
 	if (plan->chosen) {
 		printf("  %s\n\n  %-9s %-8s %-9s %s\n", plan->chosen->reason, "EVENT", "SOURCE", "FIDELITY", "FUNCTIONS");
 		for (size_t i = 0; i < plan->chosen->n_sources; i++)
@@ -86,7 +88,7 @@ static int print_program(const struct plan *plan, const char *parts)
 }
 
 /* The root in a bundle: it is unpacked while the plan is made. A signal waits until nothing of that is left. */
-static int plan_of_bundle(const char *bundle, struct planning *ret)
+static int plan_of_bundle(const char *bundle, struct loaded_plan *ret)
 {
 	static const char below[] = "capture/";
 	const char *temporary = getenv("TMPDIR");
@@ -109,7 +111,7 @@ static int plan_of_bundle(const char *bundle, struct planning *ret)
 		bundle_contents_done(&contents);
 		root = xasprintf("%s/%s", directory, below);
 		code = access(root, F_OK) ? fail(EXIT_FAILED, "'%s': there is no capture of a kernel in it; 'kvmwait bundle --list' says why", bundle)
-					  : planning_make(root, ret);
+					  : plan_load(root, ret);
 		bundle_clear(directory);
 	}
 	rmdir(directory);
@@ -119,7 +121,7 @@ static int plan_of_bundle(const char *bundle, struct planning *ret)
 
 int cmd_plan(int argc, char **argv)
 {
-	struct planning planning = { 0 };
+	struct loaded_plan planning = { 0 };
 	const char *root = "", *program = NULL;
 	bool json = false;
 	int id, code;
@@ -138,7 +140,7 @@ int cmd_plan(int argc, char **argv)
 		return fail(EXIT_USAGE, "plan takes no argument: '%s'", argv[optind]);
 	code = *root ? drop_root(PRIVILEGE_TO_READ) : EXIT_OK; /* a captured root may come from anybody */
 	if (!code)
-		code = *root && bundle_is_one(root) ? plan_of_bundle(root, &planning) : planning_make(root, &planning);
+		code = *root && bundle_is_one(root) ? plan_of_bundle(root, &planning) : plan_load(root, &planning);
 	if (code)
 		return code;
 	if (program && planning.plan.chosen) {
@@ -154,6 +156,6 @@ int cmd_plan(int argc, char **argv)
 	}
 	if (!code)
 		code = planning.plan.chosen ? EXIT_OK : EXIT_NO_SCRIPT;
-	planning_done(&planning);
+	plan_unload(&planning);
 	return code;
 }

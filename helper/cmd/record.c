@@ -3,10 +3,11 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "cmd/live_command.h"
+#include "cmd/live_run.h"
 #include "live/child.h"
 #include "record/recording_write.h"
 #include "show/blame_show.h"
+#include "show/plan_show.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -286,7 +287,7 @@ static int say_end(const struct run *r, const struct trace_result *result)
 		return fail(EXIT_FAILED, "the recording ends early: '%s': %s (ulimit -f); what is in it can be read. Raise the limit, or stay "
 			    "below it with --max-size", path, strerror(-err));
 	if (r->unwritten)
-		fail(EXIT_OK, "'%s' was full before the last events came: %" PRIu64 " of them are not in it, and count as lost", path,
+		note("'%s' was full before the last events came: %" PRIu64 " of them are not in it, and count as lost", path,
 		     r->unwritten);
 	code = tracing_end_code(result, path);
 	if (!code && r->progress.shows)
@@ -321,7 +322,7 @@ static size_t choose_parts(const struct settings *s, const struct plan *plan, co
 	size_t n = 0;
 
 	if (!s->no_outcome && plan->chosen && !plan_find_part(plan, "outcome"))
-		fail(EXIT_OK, "without what followed the events: this kernel does not give the part 'outcome': %s",
+		note("without what followed the events: this kernel does not give the part 'outcome': %s",
 		     plan_why_no_part(plan, "outcome"));
 	else if (!s->no_outcome)
 		parts[n++] = "outcome";

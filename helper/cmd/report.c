@@ -7,7 +7,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "bundle/read.h"
-#include "cmd/live_command.h"
+#include "cmd/live_run.h"
 #include "ledger/account.h"
 #include "record/recording_read.h"
 #include "show/blame_show.h"

@@ -3,9 +3,11 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/plan_load.h"
 #include "ledger/selftest_count.h"
 #include "live/child.h"
 #include "live/session.h"
+#include "show/plan_show.h"
 #include "show/stream.h"
 
 #include <errno.h>
@@ -293,7 +295,7 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 
 	stream_init(&run.output, stream_format_find("table"), nowhere ? nowhere : stdout);
 	if (!s->json) {
-		print_plan_lines(stdout, plan, s->where);
+		plan_print_lines(stdout, plan, s->where);
 		putchar('\n');
 		fflush(stdout);
 	}
@@ -310,8 +312,7 @@ static int start(const struct settings *s, const struct plan *plan)
 	CLEANUP_FREE char *guest = find_guest(s->guest);
 
 	if (!plan->chosen) {
-		say_no_script(plan);
-		return EXIT_NO_SCRIPT;
+		return fail_no_script(plan);
 	}
 	if (!bpftrace)
 		return fail(EXIT_LACKING, "bpftrace is missing: install the package bpftrace");
@@ -359,7 +360,7 @@ static int take_option(struct settings *s, int id)
 int cmd_selftest(int argc, char **argv)
 {
 	struct settings s = { .show = 20 };
-	struct planning planning;
+	struct loaded_plan planning;
 	int id, code;
 
 	while ((id = next_option(argc, argv, "selftest")) != -1) {
@@ -369,10 +370,10 @@ int cmd_selftest(int argc, char **argv)
 	}
 	if (optind < argc)
 		return fail(EXIT_USAGE, "selftest takes no argument: '%s'", argv[optind]);
-	code = planning_make("", &planning);
+	code = plan_load("", &planning);
 	if (code)
 		return code;
 	code = start(&s, &planning.plan);
-	planning_done(&planning);
+	plan_unload(&planning);
 	return code;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait stat: counts from the kernel's maps, refreshed on a terminal, in plain lines elsewhere.
 #include "base/memory.h"
-#include "cmd/live_command.h"
+#include "cmd/live_run.h"
 #include "live/root_helper.h"
 #include "show/counts_show.h"
 
@@ -383,7 +383,7 @@ static int end_code(const struct run *r, const struct trace_result *result)
 		return fail(EXIT_UNBALANCED, "the maps hold %" PRIu64 " waits, and %" PRIu64 " were counted", attributed,
 			    result->balance.counted);
 	if (attributed < result->balance.counted)
-		fail(EXIT_OK, "%" PRIu64 " waits are in no row: more vCPUs than the maps have room for", result->balance.counted - attributed);
+		note("%" PRIu64 " waits are in no row: more vCPUs than the maps have room for", result->balance.counted - attributed);
 	return EXIT_OK;
 }
 

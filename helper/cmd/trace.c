@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait trace: the stream of waits, as a table on a terminal and as NDJSON elsewhere.
 #include "base/memory.h"
-#include "cmd/live_command.h"
+#include "cmd/live_run.h"
+#include "show/plan_show.h"
 #include "show/stream.h"
 
 #include <errno.h>
@@ -106,7 +107,7 @@ static int run(const struct settings *s, struct trace_options *options, FILE *fi
 	stream_buffer(file);
 	stream_init(&output, s->format, file);
 	if (!strcmp(s->format->name, "table") && isatty(fileno(file)))
-		print_plan_lines(file, options->plan, NULL);
+		plan_print_lines(file, options->plan, NULL);
 	code = tracing_run(options, &result);
 	stream_end(&output);
 	return code ? code : tracing_end_code(&result, s->output);

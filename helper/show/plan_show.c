@@ -1,79 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the scripts and a root directory to a plan, and how a plan is told; for the commands that need one.
-#include "base/text.h"
-#include "cmd/command.h"
+// Shows a plan: as two lines before a trace, as the reasons why no script fits, and as JSON.
+#include "show/plan_show.h"
+
 #include "record/event.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* The tree that the program was built in, TREE/build/kvmwait; NULL: it was installed. The caller frees. */
-static char *built_in(void)
+void plan_print_misfits(FILE *f, const struct plan *plan)
 {
-	char exe[4096], *slash;
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-
-	if (n <= 0)
-		return NULL;
-	exe[n] = '\0';
-	slash = strstr(exe, "/build/");
-	return slash && !strchr(slash + 7, '/') ? xstrndup(exe, (size_t)(slash - exe)) : NULL;
-}
-
-const char *scripts_directory(void)
-{
-	static char *beside;
-	const char *given = getenv("KVMWAIT_SCRIPTS");
-
-	if (given && *given)
-		return given;
-	if (!beside) {
-		CLEANUP_FREE char *tree = built_in();
-
-		beside = tree ? xasprintf("%s/scripts", tree) : NULL;
-	}
-	return beside && !access(beside, F_OK) ? beside : KVMWAIT_DATADIR "/scripts";
-}
-
-char *share_path(const char *name)
-{
-	CLEANUP_FREE char *tree = built_in();
-	CLEANUP_FREE char *beside = tree ? xasprintf("%s/share/%s", tree, name) : NULL;
-
-	return beside && !access(beside, F_OK) ? xstrdup(beside) : xasprintf("%s/%s", KVMWAIT_DATADIR, name);
-}
-
-int planning_make(const char *root, struct planning *ret)
-{
-	struct planning p = { 0 };
-	CLEANUP_FREE char *why = NULL;
-
-	if (scripts_load(scripts_directory(), &p.scripts, &p.n_scripts, &why))
-		return fail(EXIT_FAILED, "the scripts cannot be read: %s", why);
-	if (kernel_load(root, p.scripts, p.n_scripts, &p.kernel, &why)) {
-		scripts_free(p.scripts, p.n_scripts);
-		return fail(EXIT_FAILED, "the kernel's facts cannot be read: %s", why);
-	}
-	*ret = p;
-	plan_make(&ret->kernel, ret->scripts, ret->n_scripts, &ret->plan);
-	return EXIT_OK;
-}
-
-void planning_done(struct planning *p)
-{
-	plan_done(&p->plan);
-	kernel_done(&p->kernel);
-	scripts_free(p->scripts, p->n_scripts);
-}
-
-void say_no_script(const struct plan *plan)
-{
-	fprintf(stderr, "kvmwait: no script fits kernel %s:\n", plan->kernel->release);
 	for (size_t i = 0; i < plan->n_verdicts; i++)
 		if (!plan->verdicts[i].script->part)
-			fprintf(stderr, "  %-20s %s\n", plan->verdicts[i].script->name, plan->verdicts[i].reason);
-	fputs("'kvmwait check' says what is in the way.\n", stderr);
+			fprintf(f, "  %-20s %s\n", plan->verdicts[i].script->name, plan->verdicts[i].reason);
 }
 
 /* "pv_yield exact (kvm, hyperv; no xen)" */
@@ -98,7 +35,7 @@ static void print_event(FILE *f, const struct verdict *v, const char *event)
 		fputc(')', f);
 }
 
-void print_plan_lines(FILE *f, const struct plan *plan, const char *where)
+void plan_print_lines(FILE *f, const struct plan *plan, const char *where)
 {
 	fprintf(f, "kvmwait %s   kernel %s%s%s%s%s\n", KVMWAIT_VERSION, plan->kernel->release, plan->vendor ? ", " : "",
 		plan->vendor ? plan->vendor : "", where ? ", " : "", where ? where : "");

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the commands that trace have in common: filters and other options, what a host has to have, how it ends.
-#include "cmd/live_command.h"
+#include "cmd/live_run.h"
 
 #include "base/file.h"
 #include "base/privilege.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "cmd/plan_load.h"
 #include "live/child.h"
 #include "live/probe_test.h"
 #include "live/vm_list.h"
@@ -235,7 +236,7 @@ static int sleep_until_there(const struct script *s, const char *modules)
 	return sig;
 }
 
-static int wait_for_modules(struct planning *p)
+static int wait_for_modules(struct loaded_plan *p)
 {
 	const struct script *s;
 
@@ -243,13 +244,13 @@ static int wait_for_modules(struct planning *p)
 		CLEANUP_FREE char *modules = modules_text(s);
 		int code;
 
-		fail(EXIT_OK, "%s is not loaded: waiting for it", modules);
+		note("%s is not loaded: waiting for it", modules);
 		if (sleep_until_there(s, modules))
 			return fail(EXIT_FAILED, "stopped while it waited for %s", modules);
-		planning_done(p);
-		code = planning_make("", p);
+		plan_unload(p);
+		code = plan_load("", p);
 		if (code) {
-			*p = (struct planning){ 0 };
+			*p = (struct loaded_plan){ 0 };
 			return code;
 		}
 	}
@@ -265,14 +266,13 @@ static int say_why_not(const struct plan *plan)
 
 		return fail(EXIT_LACKING, "KVM is not loaded: load %s with modprobe, or wait for it with --wait", modules);
 	}
-	say_no_script(plan);
-	return EXIT_NO_SCRIPT;
+	return fail_no_script(plan);
 }
 
 int tracing_command(int argc, char **argv, const char *name, int (*take)(void *settings, int id),
 		    int (*start)(void *settings, char **command, const struct plan *plan), void *settings)
 {
-	struct planning planning;
+	struct loaded_plan planning;
 	int id, code;
 
 	while ((id = next_option(argc, argv, name)) != -1) {
@@ -282,14 +282,14 @@ int tracing_command(int argc, char **argv, const char *name, int (*take)(void *s
 	}
 	if (optind < argc && strcmp(argv[optind - 1], "--"))
 		return fail(EXIT_USAGE, "unexpected argument: '%s'; a command to run stands behind '--'", argv[optind]);
-	code = planning_make("", &planning);
+	code = plan_load("", &planning);
 	if (code)
 		return code;
 	if (((const struct tracing *)settings)->wait)
 		code = wait_for_modules(&planning);
 	if (!code)
 		code = start(settings, optind < argc ? &argv[optind] : NULL, &planning.plan);
-	planning_done(&planning);
+	plan_unload(&planning);
 	return code;
 }
 
@@ -406,7 +406,7 @@ int tracing_end_code(const struct trace_result *r, const char *output)
 		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s; it ends early",
 			    output ? output : "standard output", strerror(-r->take_error));
 	if (r->unloaded)
-		fail(EXIT_OK, "the module that is probed was unloaded, and its probes with it: the trace ends there");
+		note("the module that is probed was unloaded, and its probes with it: the trace ends there");
 	if (!r->balance.have_counted)
 		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s; bpftrace ended with %d): whether events were lost cannot be said",
 			    r->why, r->bpftrace_status);

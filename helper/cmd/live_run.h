@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the commands that trace have in common: filters and other options, what a host has to have, how it ends.
-#ifndef KVMWAIT_CMD_LIVE_COMMAND_H
-#define KVMWAIT_CMD_LIVE_COMMAND_H
+#ifndef KVMWAIT_CMD_LIVE_RUN_H
+#define KVMWAIT_CMD_LIVE_RUN_H
 
 #include "cmd/command.h"
 #include "live/session.h"

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads the scripts and the facts of a kernel, and makes the plan of both.
+#include "cmd/plan_load.h"
+
+#include "cmd/command.h"
+
+
+int plan_load(const char *root, struct loaded_plan *ret)
+{
+	struct loaded_plan p = { 0 };
+	CLEANUP_FREE char *why = NULL;
+
+	if (scripts_load(scripts_directory(), &p.scripts, &p.n_scripts, &why))
+		return fail(EXIT_FAILED, "the scripts cannot be read: %s", why);
+	if (kernel_load(root, p.scripts, p.n_scripts, &p.kernel, &why)) {
+		scripts_free(p.scripts, p.n_scripts);
+		return fail(EXIT_FAILED, "the kernel's facts cannot be read: %s", why);
+	}
+	*ret = p;
+	plan_make(&ret->kernel, ret->scripts, ret->n_scripts, &ret->plan);
+	return EXIT_OK;
+}
+
+void plan_unload(struct loaded_plan *p)
+{
+	plan_done(&p->plan);
+	kernel_done(&p->kernel);
+	scripts_free(p->scripts, p->n_scripts);
+}
