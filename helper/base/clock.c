@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time: the monotonic clock, in nanoseconds.
+// Time: the clocks of the system in nanoseconds.
 #include "base/clock.h"
 
-#include <time.h>
-
-uint64_t monotonic_ns(void)
+uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+uint64_t monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }

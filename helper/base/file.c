@@ -110,17 +110,34 @@ char *file_line(const char *path)
 	return text;
 }
 
+int file_write_all(int fd, const void *data, size_t size, size_t *ret_written)
+{
+	size_t written = 0;
+	int err = 0;
+
+	while (written < size && !err) {
+		ssize_t n = write(fd, (const char *)data + written, size - written);
+
+		if (n > 0)
+			written += (size_t)n;
+		else if (!n)
+			err = -EIO;
+		else if (errno != EINTR)
+			err = -errno;
+	}
+	if (ret_written)
+		*ret_written = written;
+	return err;
+}
+
 int file_write(const char *path, const void *data, size_t size)
 {
-	CLEANUP_FILE FILE *f = fopen(path, "we");
-	FILE *done = f;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int err = fd < 0 ? -errno : file_write_all(fd, data, size, NULL);
 
-	if (!f)
-		return -errno;
-	if (fwrite(data, 1, size, f) != size)
-		return errno ? -errno : -EIO;
-	f = NULL;
-	return fclose(done) ? -errno : 0;
+	if (fd >= 0 && close(fd) && !err)
+		err = -errno;
+	return err;
 }
 
 bool file_is_same(const char *a, const char *b)

@@ -23,6 +23,11 @@ int file_open_below(const char *root, const char *path);
 int file_read_below(const char *root, const char *path, size_t limit_bytes, char **ret_text, size_t *ret_size);
 /* The first line of a small file without its newline, or NULL; the caller frees. */
 char *file_line(const char *path);
+/*
+ * Writes all of it to an open file or pipe, also where a signal interrupts or a write takes a part. 0 or -errno; ret_written
+ * (may be NULL) is how much was written, on failure too.
+ */
+int file_write_all(int fd, const void *data, size_t size, size_t *ret_written);
 /* Writes a file anew, with the mode 0644 less the umask. 0 or -errno. */
 int file_write(const char *path, const void *data, size_t size);
 /* Are these two names of one regular file? */

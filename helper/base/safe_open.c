@@ -3,6 +3,7 @@
 // A path is walked part by part, each held open and looked at before the next, so that nothing changes behind a check.
 #include "base/safe_open.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -346,21 +347,6 @@ int output_directory_open(const char *path, char **ret_why)
 	return err ? err : fd;
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Goes one directory down, making it where it is not there. */
 static int descend(int directory, const char *name)
 {
@@ -390,7 +376,7 @@ int output_write_below(int directory_fd, const char *path, const void *data, siz
 		err = -errno;
 	if (!err) {
 		fd = openat(directory, parts.items[parts.n - 1], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		err = fd < 0 ? -errno : write_all(fd, data, size);
+		err = fd < 0 ? -errno : file_write_all(fd, data, size, NULL);
 		if (fd >= 0 && close(fd) && !err)
 			err = -errno;
 	}

@@ -94,6 +94,26 @@ int parse_i64(const char *text, int64_t *ret_value)
 	return 0;
 }
 
+int parse_size(const char *text, uint64_t *ret_bytes)
+{
+	static const char units[] = "KMGT";
+	size_t n = strspn(text, "0123456789");
+	const char *unit = text[n] ? strchr(units, text[n]) : NULL;
+	CLEANUP_FREE char *digits = xstrndup(text, n);
+	unsigned int shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
+	uint64_t value;
+	int err = text[n] && (!unit || text[n + 1]) ? -EINVAL : parse_u64(digits, &value);
+
+	if (err)
+		return err;
+	if (!value)
+		return -EINVAL;
+	if (value > UINT64_MAX / 2 >> shift)
+		return -ERANGE;
+	*ret_bytes = value << shift;
+	return 0;
+}
+
 const char *skip_space(const char *s)
 {
 	while (isspace((unsigned char)*s))

@@ -25,6 +25,8 @@ char *strings_join(const struct strings *list, const char *separator);
 /* Strict decimal numbers: the whole text, nothing else. 0, -EINVAL or -ERANGE; ret_value untouched on failure. */
 int parse_u64(const char *text, uint64_t *ret_value);
 int parse_i64(const char *text, int64_t *ret_value);
+/* A size in bytes of at least 1, with K, M, G or T behind it for powers of 1024: "64M". Fails as the others do. */
+int parse_size(const char *text, uint64_t *ret_bytes);
 
 /* Skips white space. */
 const char *skip_space(const char *s);

@@ -19,7 +19,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TICK_MS 100
@@ -45,14 +44,6 @@ struct job {
 	char said[SAID_BYTES + 1];
 	size_t n_said;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
 
 /* ---- the process ---- */
 
@@ -116,7 +107,7 @@ static int start(struct job *j)
 /* Ends the whole group: a request first, and no question after some seconds. */
 static void end_group(struct job *j)
 {
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	if (!j->killed_ns) {
 		j->killed_ns = now;
@@ -133,13 +124,8 @@ static void keep_output(struct job *j, const char *data, size_t n)
 	uint64_t left = (j->item->kind == BUNDLE_FILE ? TOLD_LIMIT_BYTES : j->limit_bytes) - j->bytes;
 	size_t take = n < left ? n : (size_t)left;
 
-	for (size_t done = 0; done < take && !j->write_error;) {
-		ssize_t written = write(j->file, data + done, take - done);
-
-		if (written < 0 && errno != EINTR)
-			j->write_error = errno;
-		done += written > 0 ? (size_t)written : 0;
-	}
+	if (!j->write_error)
+		j->write_error = -file_write_all(j->file, data, take, NULL);
 	j->bytes += take;
 	j->too_much |= take < n;
 }
@@ -191,7 +177,7 @@ static void attend(struct job *j)
 		read_pipes(j, j->out < 0 && j->err < 0 ? TICK_MS / 5 : TICK_MS);
 		j->c->tick(j->item->name);
 		j->stopped |= j->c->stop();
-		j->timed_out |= now_ns() > j->due_ns;
+		j->timed_out |= monotonic_ns() > j->due_ns;
 		if (j->stopped || j->timed_out || j->too_much || j->write_error)
 			end_group(j);
 		if (waitpid(j->pid, &status, WNOHANG) == j->pid) {
@@ -200,7 +186,7 @@ static void attend(struct job *j)
 		}
 	}
 	kill(-j->pid, SIGKILL); /* whatever it left behind; the group may be gone, and its number is not given anew so soon */
-	for (uint64_t until = now_ns() + LAST_MS * (NS_PER_S / 1000); (j->out >= 0 || j->err >= 0) && now_ns() < until;)
+	for (uint64_t until = monotonic_ns() + LAST_MS * NS_PER_MS; (j->out >= 0 || j->err >= 0) && monotonic_ns() < until;)
 		read_pipes(j, TICK_MS / 5);
 	if (j->out >= 0)
 		close(j->out);
@@ -402,7 +388,7 @@ int bundle_collect(struct bundle *b, const struct bundle_item *item, size_t inde
 	uint64_t took_ms;
 	int err = 0;
 
-	*j = (struct job){ .b = b, .item = item, .c = c, .staged = staged, .out = -1, .err = -1, .started_ns = now_ns() };
+	*j = (struct job){ .b = b, .item = item, .c = c, .staged = staged, .out = -1, .err = -1, .started_ns = monotonic_ns() };
 	j->limit_bytes = item->size_bytes < left_bytes ? item->size_bytes : left_bytes;
 	j->due_ns = j->started_ns + (item->seconds + item->durations * c->duration_s) * NS_PER_S;
 	if (j->due_ns > c->deadline_ns)
@@ -415,7 +401,7 @@ int bundle_collect(struct bundle *b, const struct bundle_item *item, size_t inde
 		bundle_add(b, item, "", command_text(item), NULL, BUNDLE_FAILED, xstrdup("left out: the time for the whole bundle is up"));
 	else
 		err = collect(j);
-	took_ms = (now_ns() - j->started_ns) / (NS_PER_S / 1000);
+	took_ms = (monotonic_ns() - j->started_ns) / NS_PER_MS;
 	for (size_t i = n_before; i < b->n; i++)
 		b->entries[i].took_ms = took_ms;
 	log_item(j, n_before);

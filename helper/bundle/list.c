@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define LIST_LIMIT_BYTES (1u << 20)
+#define ITEM_END_BYTES (UINT64_C(1) << 40) /* far more than any bundle holds */
 #define ITEMS_MAX 256
 #define SECONDS_MAX 3600
 #define NAME_MAX_BYTES 240
@@ -35,24 +36,6 @@ bool bundle_name_is_fine(const char *name)
 		name += n;
 	} while (*name++);
 	return true;
-}
-
-int bundle_parse_size(const char *text, uint64_t *ret_bytes)
-{
-	size_t n = strlen(text);
-	unsigned int shift = n && text[n - 1] == 'G' ? 30 : n && text[n - 1] == 'M' ? 20 : n && text[n - 1] == 'K' ? 10 : 0;
-	CLEANUP_FREE char *digits = xstrndup(text, n - (shift != 0));
-	uint64_t value;
-	int err = parse_u64(digits, &value);
-
-	if (err)
-		return err;
-	if (!value)
-		return -EINVAL;
-	if (value > (UINT64_MAX / 2) >> shift)
-		return -ERANGE;
-	*ret_bytes = value << shift;
-	return 0;
 }
 
 bool bundle_item_is_many(const struct bundle_item *item)
@@ -143,7 +126,7 @@ static const char *parse_item(const struct strings *words, struct bundle_item *i
 	item->name = xstrdup(words->items[0]);
 	if (!parse_seconds(words->items[1], item))
 		return "no number of seconds";
-	if (bundle_parse_size(words->items[2], &item->size_bytes))
+	if (parse_size(words->items[2], &item->size_bytes) || item->size_bytes >= ITEM_END_BYTES)
 		return "no size";
 	while (item->kind < BUNDLE_KINDS && strcmp(words->items[3], bundle_kind_names[item->kind]) != 0)
 		item->kind++;

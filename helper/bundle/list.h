@@ -40,9 +40,6 @@ bool bundle_item_is_many(const struct bundle_item *item);
 /* Does a program of it write into %out% itself? */
 bool bundle_item_writes(const struct bundle_item *item);
 
-/* "64M", "100K", "4096": a size in bytes, more than 0. 0, -EINVAL or -ERANGE. */
-int bundle_parse_size(const char *text, uint64_t *ret_bytes);
-
 /*
  * May a member be called so? Names are made of letters, digits and ._+:,=@-, in at most 16 parts that "/" parts, none
  * of which is empty or begins with a dot: nothing that leads out of a directory or means something to a shell.

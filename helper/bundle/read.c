@@ -3,6 +3,7 @@
 // nobody use more room than there is for a bundle.
 #include "bundle/read.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "bundle/libarchive.h"
 #include "record/event.h"
@@ -333,17 +334,7 @@ bool bundle_is_one(const char *path)
 
 static int write_out(struct reader *r, const char *data, size_t n)
 {
-	while (n && r->out >= 0) {
-		ssize_t written = write(r->out, data, n);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		data += written;
-		n -= (size_t)written;
-	}
-	return 0;
+	return r->out < 0 ? 0 : file_write_all(r->out, data, n, NULL);
 }
 
 /* Makes a file below a directory, with the directories above it; no link is followed. */

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "live/child.h"
 #include "live/vm_list.h"
 #include "record/event.h"
 
@@ -69,13 +70,10 @@ static int copy_file(const char *from, const char *to, uint64_t *left)
 	while ((n = read(in, piece, sizeof(piece))) > 0) {
 		size_t take = (uint64_t)n < *left ? (size_t)n : (size_t)*left;
 
-		for (size_t done = 0; done < take;) {
-			ssize_t written = write(out, piece + done, take - done);
+		int err = file_write_all(out, piece, take, NULL);
 
-			if (written < 0)
-				return -errno;
-			done += (size_t)written;
-		}
+		if (err)
+			return err;
 		*left -= take;
 		if (take < (size_t)n)
 			return -EFBIG;
@@ -281,7 +279,7 @@ static char *fill_in(const char *word, const struct collector *c, const char *ou
 
 void bundle_program(const struct bundle_item *item, const struct collector *c, const char *out, uint64_t limit_bytes)
 {
-	static char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C", "TERM=dumb", "BPFTRACE_COLOR=never", NULL };
+	static char *const environment[] = { CHILD_ENVIRONMENT, NULL };
 	bool self = !strcmp(item->words.items[0], "%kvmwait%");
 	char **argv = xcalloc(item->words.n + 1, sizeof(*argv));
 

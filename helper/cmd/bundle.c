@@ -272,13 +272,11 @@ static json_t *about_bundle(const struct settings *s, struct redact *names)
 
 static uint64_t deadline_ns(const struct settings *s, const struct bundle_list *list)
 {
-	struct timespec t;
 	uint64_t all_s = PATIENCE_S;
 
 	for (size_t i = 0; i < list->n; i++)
 		all_s += list->items[i].durations * s->duration_s;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return ((uint64_t)t.tv_sec + all_s) * NS_PER_S;
+	return monotonic_ns() + all_s * NS_PER_S;
 }
 
 static int collect_all(const struct settings *s, const struct bundle_list *list, struct bundle *b)
@@ -412,7 +410,7 @@ static int parse_number_option(int id, struct settings *s)
 {
 	if (id == 'd' && (parse_u64(optarg, &s->duration_s) || !s->duration_s || s->duration_s > DURATION_MAX_S))
 		return fail(EXIT_USAGE, "no number of seconds from 1 to %u: '%s'", DURATION_MAX_S, optarg);
-	if (id == OPT_MAX_SIZE && (bundle_parse_size(optarg, &s->max_bytes) || s->max_bytes > MOST_BYTES))
+	if (id == OPT_MAX_SIZE && (parse_size(optarg, &s->max_bytes) || s->max_bytes > MOST_BYTES))
 		return fail(EXIT_USAGE, "no size up to 3G, in bytes or with K, M or G: '%s'", optarg);
 	return EXIT_OK;
 }

@@ -2,6 +2,7 @@
 // What the commands that trace have in common: filters and other options, what a host has to have, how it ends.
 #include "cmd/live_run.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/privilege.h"
 #include "base/progress.h"
@@ -20,24 +21,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SECONDS_MAX UINT64_C(1000000000)
+
 int parse_seconds(const char *text, uint64_t *ret_ns)
 {
 	size_t whole = strspn(text, "0123456789");
 	CLEANUP_FREE char *seconds = xstrndup(text, whole);
-	uint64_t s, ns = 0, scale = 100000000;
+	uint64_t s, ns = 0, scale = NS_PER_S / 10;
 
 	if (!whole && *text == '.')
 		s = 0;
-	else if (parse_u64(seconds, &s) || s > 1000000000)
+	else if (parse_u64(seconds, &s) || s > SECONDS_MAX)
 		return -EINVAL;
 	if (text[whole] == '.') {
 		for (text += whole + 1; *text >= '0' && *text <= '9'; text++, scale /= 10)
 			ns += (uint64_t)(*text - '0') * scale;
 		whole = 0;
 	}
-	if (text[whole] || !(s * 1000000000 + ns))
+	if (text[whole] || !(s * NS_PER_S + ns))
 		return -EINVAL;
-	*ret_ns = s * 1000000000 + ns;
+	*ret_ns = s * NS_PER_S + ns;
 	return 0;
 }
 

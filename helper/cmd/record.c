@@ -66,22 +66,6 @@ struct run {
 
 /* ---- options ---- */
 
-/* "64M" as bytes. */
-static int parse_size(const char *text, uint64_t *ret_bytes)
-{
-	static const char units[] = "KMGT";
-	size_t digits = strspn(text, "0123456789");
-	CLEANUP_FREE char *number = xstrndup(text, digits);
-	const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
-	unsigned int shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
-	uint64_t value;
-
-	if (parse_u64(number, &value) || (text[digits] && !unit) || (unit && text[digits + 1]) || value > UINT64_MAX >> (shift + 1))
-		return -EINVAL;
-	*ret_bytes = value << shift;
-	return 0;
-}
-
 /* An exit code, or OPTION_TAKEN to go on. */
 static int take_option(void *settings, int id)
 {

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MIN_INTERVAL_NS UINT64_C(100000000)
+#define MIN_INTERVAL_NS (NS_PER_S / 10)
 
 enum {
 	OPT_BY = OPT_FIRST,
@@ -156,7 +156,7 @@ __attribute__((format(printf, 2, 3))) static void add_problem(struct strings *pr
 /* "12.345" */
 static char *seconds_text(uint64_t ns)
 {
-	return xasprintf("%" PRIu64 ".%03" PRIu64, ns / NS_PER_S, ns / 1000000 % 1000);
+	return xasprintf("%" PRIu64 ".%03" PRIu64, ns / NS_PER_S, ns / NS_PER_MS % 1000);
 }
 
 static void find_cut(const struct run *r, bool at_end, struct strings *problems)

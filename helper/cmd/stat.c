@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait stat: counts from the kernel's maps, refreshed on a terminal, in plain lines elsewhere.
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cmd/live_run.h"
 #include "live/root_helper.h"
@@ -19,8 +20,8 @@
 #define MAP_KEYS 32768u
 /* The same for eight event lines, where each CPU has a copy: 64 kB of values each. */
 #define COUNTS_MAP_KEYS 8192u
-#define MIN_INTERVAL_NS UINT64_C(100000000)
-#define DEFAULT_INTERVAL_NS UINT64_C(1000000000)
+#define MIN_INTERVAL_NS (NS_PER_S / 10)
+#define DEFAULT_INTERVAL_NS NS_PER_S
 
 enum {
 	OPT_BY = OPT_FIRST,
@@ -79,7 +80,7 @@ struct run {
 
 static int take_interval(struct settings *s, const char *text)
 {
-	if (parse_seconds(text, &s->interval_ns) || s->interval_ns < MIN_INTERVAL_NS || s->interval_ns / 1000000 > INT32_MAX)
+	if (parse_seconds(text, &s->interval_ns) || s->interval_ns < MIN_INTERVAL_NS || s->interval_ns / NS_PER_MS > INT32_MAX)
 		return fail(EXIT_USAGE, "no interval in seconds, 0.1 at least: '%s'", text);
 	return OPTION_TAKEN;
 }
@@ -399,7 +400,7 @@ static int run(struct run *r, struct trace_options *options)
 	options->map_keys = map_keys(r->s);
 	options->reads_maps = true;
 	options->replaced = r->file ? NULL : &r->replaced;
-	options->program.interval_ms = (unsigned int)(r->s->interval_ns / 1000000);
+	options->program.interval_ms = (unsigned int)(r->s->interval_ns / NS_PER_MS);
 	if (r->s->output)
 		options->command_stdout = STDOUT_FILENO;
 	code = tracing_run(options, &result);

@@ -28,7 +28,7 @@
 
 #define PROGRAM_FD 3
 #define TRACEABLE_FD 4
-#define VERSION_PATIENCE_NS UINT64_C(60000000000)
+#define VERSION_PATIENCE_NS (60 * NS_PER_S)
 
 char *bpftrace_find(const char *given)
 {
@@ -55,9 +55,6 @@ int bpftrace_check(const char *path, char **ret_why)
 	*ret_why = why ? xstrdup(why) : xstrdup(strerror(-fd));
 	return fd;
 }
-
-/* What a child sees of our environment: nothing that could change what it does. Ends with NULL. */
-#define CLEAN_ENVIRONMENT (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"HOME=/", (char *)"LC_ALL=C", (char *)"TERM=dumb"
 
 void child_begin(pid_t parent, int death_signal)
 {
@@ -123,7 +120,7 @@ static bool read_in_time(int fd, char *text, size_t size, uint64_t patience_ns)
 	ssize_t n = 1;
 
 	for (; used < size - 1 && n && now_ns < end_ns; now_ns = monotonic_ns()) {
-		uint64_t left_ms = (end_ns - now_ns) / 1000000 + 1;
+		uint64_t left_ms = (end_ns - now_ns) / NS_PER_MS + 1;
 
 		n = poll(&p, 1, left_ms < INT32_MAX ? (int)left_ms : INT32_MAX) > 0 ? read(fd, text + used, size - 1 - used) : -1;
 		used += n > 0 ? (size_t)n : 0;
@@ -159,7 +156,7 @@ char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret
 		dup2(out[1], STDERR_FILENO);
 		privilege_close_files(INT_MAX, INT_MAX);
 		must(privilege_limit(0));
-		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CLEAN_ENVIRONMENT, NULL });
+		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CHILD_ENVIRONMENT, NULL });
 		_exit(127);
 	}
 	close(out[1]);
@@ -192,23 +189,12 @@ bool bpftrace_is_older(const char *version, const char *than)
 /* A file in memory that holds a text, for /proc/self/fd. */
 static int text_file(const char *name, const char *text)
 {
-	size_t left = strlen(text);
-	int fd = memfd_create(name, MFD_CLOEXEC), high;
+	CLEANUP_FD int fd = memfd_create(name, MFD_CLOEXEC);
+	int err = fd < 0 ? -errno : file_write_all(fd, text, strlen(text), NULL), high;
 
-	while (fd >= 0 && left) {
-		ssize_t n = write(fd, text, left);
-
-		if (n <= 0) {
-			close(fd);
-			return -EIO;
-		}
-		text += n;
-		left -= (size_t)n;
-	}
-	if (fd < 0)
-		return -errno;
+	if (err)
+		return err;
 	high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-	close(fd);
 	return high < 0 ? -errno : high;
 }
 
@@ -216,8 +202,7 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 			  const int in[2], const int out[2], const int err[2], int program_fd, int traceable_fd)
 {
 	char *environment[] = {
-		CLEAN_ENVIRONMENT,
-		(char *)"BPFTRACE_COLOR=never",
+		CHILD_ENVIRONMENT,
 		xasprintf("BPFTRACE_PERF_RB_PAGES=%u", settings->buffer_pages),
 		NULL,
 		NULL,

@@ -7,6 +7,11 @@
 
 #include <sys/types.h>
 
+/* The environment of a program that runs with our privileges: fixed, since ours could change what it does. */
+#define CHILD_ENVIRONMENT                                                                                                       \
+	(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"HOME=/", (char *)"LC_ALL=C", (char *)"TERM=dumb", \
+		(char *)"BPFTRACE_COLOR=never"
+
 /* A child and the ends of pipes to it; -1 where there is none. */
 struct child {
 	pid_t pid;

@@ -24,7 +24,6 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READY_LINE "kvmwait-ready"
@@ -91,19 +90,11 @@ struct trace {
 	struct progress progress; /* of attaching */
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 /* The clocks of this moment as the schema has them. */
 static json_t *clock_json(void)
 {
 	return json_pack("{s:I, s:I, s:I}", "boottime", (json_int_t)clock_ns(CLOCK_BOOTTIME), "monotonic",
-			 (json_int_t)clock_ns(CLOCK_MONOTONIC), "realtime", (json_int_t)clock_ns(CLOCK_REALTIME));
+			 (json_int_t)monotonic_ns(), "realtime", (json_int_t)clock_ns(CLOCK_REALTIME));
 }
 
 bool trace_balances(const struct trace_result *r)
@@ -315,7 +306,7 @@ static void stop(struct trace *t, const char *why)
 	if (t->state == STATE_STOPPING)
 		return;
 	t->state = STATE_STOPPING;
-	t->stopping_ns = clock_ns(CLOCK_MONOTONIC);
+	t->stopping_ns = monotonic_ns();
 	/* A storm can outrun bpftrace for ever: first the kernel stops reporting, then bpftrace is to end. */
 	child_hang_up(&t->stopper);
 	if (t->options->reads_maps && !t->bpftrace_gone)
@@ -327,7 +318,7 @@ static void stop(struct trace *t, const char *why)
 
 static void begin_running(struct trace *t)
 {
-	t->running_ns = clock_ns(CLOCK_MONOTONIC);
+	t->running_ns = monotonic_ns();
 	give_meta(t);
 	flush(t);
 	if (t->state == STATE_STOPPING)
@@ -488,7 +479,7 @@ static void read_lines(struct trace *t, struct line_reader *r)
 	if (n == -EINTR)
 		return;
 	r->reader.at_end = n <= 0;
-	t->read_ns = clock_ns(CLOCK_MONOTONIC);
+	t->read_ns = monotonic_ns();
 	take_lines(t, r);
 	if (n <= 0) {
 		close(*r->fd);
@@ -576,7 +567,7 @@ static void watch_module(struct trace *t, uint64_t now_ns)
 
 static void watch_time(struct trace *t)
 {
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now_ns = monotonic_ns();
 
 	if (t->state == STATE_STOPPING)
 		watch_stopping(t, now_ns);
@@ -619,7 +610,7 @@ static void run_loop(struct trace *t, int signal_fd)
 		watch_time(t);
 		if (t->running_ns) {
 			/* by the time of the events; by the clock only when none comes, as bpftrace may lag behind it */
-			release(t, !t->holds && clock_ns(CLOCK_MONOTONIC) - t->wait_ns > ORDER_WINDOW_NS ? UINT64_MAX : 0);
+			release(t, !t->holds && monotonic_ns() - t->wait_ns > ORDER_WINDOW_NS ? UINT64_MAX : 0);
 			flush(t);
 		}
 		if (t->result.take_error)
@@ -836,7 +827,7 @@ static int run(const struct trace_options *options, char *version, struct trace_
 		.holds = options->hold == HOLD_ALWAYS || (options->hold == HOLD_WHERE_NEEDED && reads_each_cpu(version)),
 		.attach_ns = patience_ns(options),
 		.names = vmnames_new(""),
-		.started_ns = clock_ns(CLOCK_MONOTONIC),
+		.started_ns = monotonic_ns(),
 	};
 	sigset_t old;
 	CLEANUP_FD int signal_fd = block_signals(&old);

@@ -5,7 +5,7 @@
 // 24 bytes crash btf__new()). What passes here holds all that its parser reads: no child process is needed around it.
 #include "plan/btf_check.h"
 
-#include "base/memory.h"
+#include "base/file.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -80,7 +80,7 @@ static struct btf *parse_split(const void *data, size_t size, struct btf *base)
 	CLEANUP_FD int fd = memfd_create("btf", MFD_CLOEXEC);
 	char path[32];
 
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+	if (fd < 0 || file_write_all(fd, data, size, NULL))
 		return NULL;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return btf__parse_raw_split(path, base);

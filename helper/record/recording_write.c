@@ -6,6 +6,7 @@
 #include "record/recording_write.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "record/ndjson_write.h"
 
@@ -21,7 +22,7 @@
 #define LEVEL 3
 #define BATCH_BYTES (256u << 10)
 #define SMALL_BYTES (64u << 10) /* too little to be compressed for its own sake */
-#define FLUSH_NS UINT64_C(1000000000)
+#define FLUSH_NS NS_PER_S
 #define NEAR_BYTES (4u << 20)
 #define TABLE_FIXED_BYTES 17u
 #define TABLE_ENTRY_BYTES 8u
@@ -61,24 +62,18 @@ static void cut_back(struct recorder *r)
 
 static void put_bytes(struct recorder *r, const char *data, size_t n)
 {
-	while (n && !r->error) {
-		ssize_t done = write(r->fd, data, n);
-		const char *newline;
+	const char *newline;
+	size_t written;
 
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0) {
-			r->error = -errno;
-			cut_back(r);
-			return;
-		}
-		newline = memrchr(data, '\n', (size_t)done);
-		if (newline)
-			r->whole_bytes = r->written_bytes + (uint64_t)(newline - data) + 1;
-		r->written_bytes += (uint64_t)done;
-		data += done;
-		n -= (size_t)done;
-	}
+	if (r->error)
+		return;
+	r->error = file_write_all(r->fd, data, n, &written);
+	newline = memrchr(data, '\n', written);
+	if (newline)
+		r->whole_bytes = r->written_bytes + (uint64_t)(newline - data) + 1;
+	r->written_bytes += written;
+	if (r->error)
+		cut_back(r);
 }
 
 /* Compresses, and writes what comes of it. */

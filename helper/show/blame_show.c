@@ -2,6 +2,7 @@
 // How blame is told: as the record of the schema, and that as a table.
 #include "show/blame_show.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "live/root_helper.h"
 
@@ -147,7 +148,7 @@ static void print_row(FILE *f, json_t *row)
 	uint64_t parts = json_count(row, "share"), ns = json_count(row, "ready_ns");
 
 	fprintf(f, "%-16s %4" PRIu64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
-		json_count(row, "vcpu"), kind, culprit, json_count(row, "spins"), parts / 100, parts % 100, ns / 1000000, ns / 1000 % 1000,
+		json_count(row, "vcpu"), kind, culprit, json_count(row, "spins"), parts / 100, parts % 100, ns / NS_PER_MS, ns / 1000 % 1000,
 		json_count(row, "targeted"));
 }
 

@@ -2,6 +2,7 @@
 // Writes pieces of HTML.
 #include "show/html.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "ledger/counts.h"
 #include "record/event.h"
@@ -97,16 +98,16 @@ static void put_parts(FILE *f, uint64_t value, uint64_t unit, const char *name)
 
 void html_duration_text(FILE *f, uint64_t ns)
 {
-	uint64_t s = ns / 1000000000;
+	uint64_t s = ns / NS_PER_S;
 
 	if (ns < 1000)
 		fprintf(f, "%" PRIu64 " ns", ns);
-	else if (ns < 1000000)
+	else if (ns < NS_PER_MS)
 		put_parts(f, ns, 1000, "µs");
-	else if (ns < 1000000000)
-		put_parts(f, ns, 1000000, "ms");
+	else if (ns < NS_PER_S)
+		put_parts(f, ns, NS_PER_MS, "ms");
 	else if (s < 120)
-		put_parts(f, ns, 1000000000, "s");
+		put_parts(f, ns, NS_PER_S, "s");
 	else if (s < 7200)
 		fprintf(f, "%" PRIu64 " min %02" PRIu64 " s", s / 60, s % 60);
 	else

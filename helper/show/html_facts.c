@@ -2,6 +2,7 @@
 // The part of the HTML page that single records fill.
 #include "show/html_facts.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "record/event.h"
 #include "show/html.h"
@@ -150,7 +151,7 @@ static void put_clean_fact(FILE *f, const char *name, const char *text)
 
 static void put_when(FILE *f, json_t *clock)
 {
-	time_t seconds = (time_t)(json_count(clock, "realtime") / 1000000000);
+	time_t seconds = (time_t)(json_count(clock, "realtime") / NS_PER_S);
 	struct tm tm;
 	char text[64];
 

@@ -2,6 +2,7 @@
 // The forms in which a stream of records leaves: table, json, ftrace, csv, perfetto.
 #include "show/stream.h"
 
+#include "base/clock.h"
 #include "base/line_writer.h"
 #include "base/text.h"
 #include "record/ndjson_write.h"
@@ -80,7 +81,7 @@ static void write_table_head(struct stream *o, uint64_t ts_ns, uint32_t cpu, con
 		o->start_ns = ts_ns;
 	/* an event may precede the snapshot of the clock by a hair */
 	since_ns = ts_ns > o->start_ns ? ts_ns - o->start_ns : 0;
-	fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-16s %4" PRId64 "  ", since_ns / 1000000000,
+	fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-16s %4" PRId64 "  ", since_ns / NS_PER_S,
 		since_ns / 1000 % 1000000, cpu, vm, vcpu);
 }
 

@@ -84,18 +84,6 @@ static void test_bad_lists(void)
 	REFUSED("a 1 1 run /bin/\033[2J\n", "not printable ASCII: 'a 1 1 run /bin/\\x1b[2J'");
 }
 
-static void test_sizes(void)
-{
-	uint64_t size = 7;
-
-	CHECK_INT(bundle_parse_size("3G", &size), 0);
-	CHECK_U64(size, UINT64_C(3) << 30);
-	CHECK_INT(bundle_parse_size("", &size), -EINVAL);
-	CHECK_INT(bundle_parse_size("1 K", &size), -EINVAL);
-	CHECK_INT(bundle_parse_size("18446744073709551616", &size), -ERANGE);
-	CHECK_U64(size, UINT64_C(3) << 30);
-}
-
 static void test_names(void)
 {
 	CLEANUP_FREE char *deep = xstrdup("a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a");
@@ -237,7 +225,6 @@ static void test_places(void)
 static const struct unit_test tests[] = {
 	{ "a list", test_list },
 	{ "bad lists", test_bad_lists },
-	{ "sizes", test_sizes },
 	{ "names of members", test_names },
 	{ "there and back", test_there_and_back },
 	{ "redacted", test_redacted },

@@ -5,7 +5,13 @@
 #include "base/file.h"
 #include "base/text.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void number_u64(void)
 {
@@ -42,6 +48,39 @@ static void number_u64(void)
 
 		CHECK_INT(parse_u64(cases[i].text, &value), cases[i].err);
 		CHECK_U64(value, cases[i].err ? 77 : cases[i].value);
+	}
+}
+
+static void size(void)
+{
+	static const struct {
+		const char *text;
+		int err;
+		uint64_t bytes;
+	} cases[] = {
+		{ "1", 0, 1 },
+		{ "100K", 0, 102400 },
+		{ "64M", 0, UINT64_C(64) << 20 },
+		{ "3G", 0, UINT64_C(3) << 30 },
+		{ "2T", 0, UINT64_C(2) << 40 },
+		{ "", -EINVAL, 0 },
+		{ "0", -EINVAL, 0 },
+		{ "0K", -EINVAL, 0 },
+		{ "K", -EINVAL, 0 },
+		{ "1 K", -EINVAL, 0 },
+		{ "1k", -EINVAL, 0 },
+		{ "1KB", -EINVAL, 0 },
+		{ "-1K", -EINVAL, 0 },
+		{ "18446744073709551616", -ERANGE, 0 },
+		{ "8388607T", 0, UINT64_C(8388607) << 40 },
+		{ "8388608T", -ERANGE, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t bytes = 7;
+
+		CHECK_INT(parse_size(cases[i].text, &bytes), cases[i].err);
+		CHECK_U64(bytes, cases[i].err ? 7 : cases[i].bytes);
 	}
 }
 
@@ -306,8 +345,69 @@ static void below(void)
 	close(fd);
 }
 
+/* What was written before it failed is known; a file may hold no more than the limit. */
+static void write_all(void)
+{
+	CLEANUP_FREE char *path = unit_path("limited");
+	CLEANUP_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CLEANUP_FD int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct rlimit old;
+	char data[1000] = { 0 };
+	size_t written = 7;
+
+	CHECK_INT(file_write_all(fd, data, 300, &written), 0);
+	CHECK_U64(written, 300);
+	CHECK(!getrlimit(RLIMIT_FSIZE, &old));
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK(!setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 900, old.rlim_max }));
+	CHECK_INT(file_write_all(fd, data, sizeof(data), &written), -EFBIG);
+	CHECK(!setrlimit(RLIMIT_FSIZE, &old));
+	CHECK_U64(written, 600);
+	if (full >= 0)
+		CHECK_INT(file_write_all(full, data, 1, &written), -ENOSPC);
+	CHECK_U64(written, 0);
+	CHECK_INT(file_write_all(-1, data, 1, NULL), -EBADF);
+	CHECK_INT(file_write_all(-1, NULL, 0, NULL), 0);
+}
+
+static void nothing(int signal_number)
+{
+	(void)signal_number;
+}
+
+/* A pipe whose reader is slow takes a part at a time, and a timer interrupts. */
+static void write_interrupted(void)
+{
+	size_t size = 1u << 20, got = 0;
+	CLEANUP_FREE char *data = xcalloc(size, 1);
+	const struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = { 0 };
+	int fds[2], status;
+	pid_t child;
+
+	CHECK(!pipe(fds));
+	child = fork();
+	if (!child) {
+		char piece[4096];
+
+		close(fds[1]);
+		for (ssize_t n; (n = read(fds[0], piece, sizeof(piece))) > 0; got += (size_t)n)
+			usleep(200);
+		_exit(got != size);
+	}
+	close(fds[0]);
+	CHECK(!sigaction(SIGALRM, &(struct sigaction){ .sa_handler = nothing }, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
+	CHECK_INT(file_write_all(fds[1], data, size, &got), 0);
+	CHECK(!setitimer(ITIMER_REAL, &never, NULL));
+	CHECK_U64(got, size);
+	close(fds[1]);
+	CHECK_INT(waitpid(child, &status, 0), child);
+	CHECK_INT(status, 0);
+}
+
 static const struct unit_test tests[] = {
 	{ "number_u64", number_u64 },
+	{ "size", size },
 	{ "number_i64", number_i64 },
 	{ "lists", lists },
 	{ "text", text },
@@ -316,6 +416,8 @@ static const struct unit_test tests[] = {
 	{ "read_line", read_line },
 	{ "below", below },
 	{ "write_files", write_files },
+	{ "write_all", write_all },
+	{ "write_interrupted", write_interrupted },
 	{ "make_directories", make_directories },
 	{ "memory", memory },
 };
