@@ -2,12 +2,12 @@
 // Stable tokens in the place of names and addresses.
 #include "bundle/redact.h"
 
+#include "base/table.h"
 #include "base/text.h"
 #include "bundle/redact_find.h"
 #include "record/event.h"
 
 #include <arpa/inet.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,15 +33,30 @@ struct name {
 struct redact {
 	struct name **entries;
 	size_t n;
-	void *tree; /* of entries, by kind and name */
+	struct table by_name; /* the entries, by kind and name */
 	unsigned int last[REDACT_KINDS];
 	struct redact_forms forms;
 };
+
+static uint64_t hash_name(const void *name)
+{
+	const struct name *n = name;
+
+	return table_hash_bytes(table_hash_bytes(0, &n->kind, sizeof(n->kind)), n->name, strlen(n->name));
+}
+
+static bool same_name(const void *a, const void *b)
+{
+	const struct name *x = a, *y = b;
+
+	return x->kind == y->kind && !strcmp(x->name, y->name);
+}
 
 struct redact *redact_new(void)
 {
 	struct redact *r = xcalloc(1, sizeof(*r));
 
+	r->by_name = (struct table){ .hash = hash_name, .same = same_name };
 	for (size_t i = 0; i < REDACT_KINDS; i++)
 		redact_vocabulary(r, prefixes[i]);
 	redact_vocabulary(r, "localhost localdomain true false null");
@@ -49,16 +64,11 @@ struct redact *redact_new(void)
 	return r;
 }
 
-static void leave(void *p)
-{
-	(void)p;
-}
-
 void redact_free(struct redact *r)
 {
 	if (!r)
 		return;
-	tdestroy(r->tree, leave);
+	table_done(&r->by_name, NULL);
 	for (size_t i = 0; i < r->n; i++) {
 		free(r->entries[i]->name);
 		free(r->entries[i]->token);
@@ -85,13 +95,6 @@ void redact_vocabulary(struct redact *r, const char *text)
 	r->forms.words_sorted = false;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	const struct name *x = a, *y = b;
-
-	return x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->name, y->name);
-}
-
 /* Numbers and very short names are everywhere; so are words of the vocabulary. */
 static bool is_weak(struct redact *r, const char *name)
 {
@@ -102,16 +105,16 @@ static bool is_weak(struct redact *r, const char *name)
 
 static struct name *entry_get(struct redact *r, enum redact_kind kind, const char *name, bool *ret_new)
 {
-	struct name key = { .kind = kind, .name = (char *)name }, **found = tfind(&key, &r->tree, compare_names), *e;
+	struct name key = { .kind = kind, .name = (char *)name }, *e = table_find(&r->by_name, &key);
 
-	*ret_new = !found;
-	if (found)
-		return *found;
+	*ret_new = !e;
+	if (e)
+		return e;
 	e = xcalloc(1, sizeof(*e));
 	*e = (struct name){ .kind = kind, .index = r->n, .name = xstrdup(name) };
 	r->entries = xrealloc(r->entries, r->n + 1, sizeof(*r->entries)); /* NOLINT(bugprone-sizeof-expression): an array of pointers */
 	r->entries[r->n++] = e;
-	tsearch(e, &r->tree, compare_names);
+	table_add(&r->by_name, e);
 	return e;
 }
 

@@ -2,12 +2,12 @@
 // Names for addresses in the running kernel, by libbpfcc, which is loaded when the first is asked for.
 #include "live/symbolize.h"
 
+#include "base/table.h"
 #include "base/text.h"
 
 #include <bcc/bcc_syms.h>
 #include <dlfcn.h>
 #include <inttypes.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,14 +23,28 @@ struct chain {
 
 struct callers {
 	void *handle, *cache;
-	void *chains; /* a tree */
+	struct table chains;
 	__typeof__(bcc_symcache_resolve_no_demangle) *resolve;
 	__typeof__(bcc_free_symcache) *free_cache;
 };
 
+static uint64_t hash_chain(const void *chain)
+{
+	const struct chain *c = chain;
+
+	return table_hash_bytes(0, c->addresses, c->n * sizeof(*c->addresses));
+}
+
+static bool same_chain(const void *a, const void *b)
+{
+	const struct chain *x = a, *y = b;
+
+	return x->n == y->n && !memcmp(x->addresses, y->addresses, x->n * sizeof(*x->addresses));
+}
+
 struct callers *callers_new(char **ret_error)
 {
-	struct callers c = { .handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL) };
+	struct callers c = { .handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), .chains = { .hash = hash_chain, .same = same_chain } };
 	__typeof__(bcc_symcache_new) *make;
 	struct callers *ret;
 
@@ -66,18 +80,9 @@ void callers_free(struct callers *c)
 {
 	if (!c)
 		return;
-	tdestroy(c->chains, free_chain);
+	table_done(&c->chains, free_chain);
 	c->free_cache(c->cache, KERNEL_PID);
 	free(c); /* the library stays: it does not bear to be unloaded */
-}
-
-static int compare_chains(const void *a, const void *b)
-{
-	const struct chain *x = a, *y = b;
-
-	if (x->n != y->n)
-		return x->n < y->n ? -1 : 1;
-	return memcmp(x->addresses, y->addresses, x->n * sizeof(*x->addresses));
 }
 
 static void add_name(struct callers *c, uint64_t address, struct strings *names)
@@ -95,16 +100,16 @@ static void add_name(struct callers *c, uint64_t address, struct strings *names)
 
 const struct strings *callers_chain(struct callers *c, const uint64_t *addresses, size_t n)
 {
-	struct chain key = { .n = n < CALLERS_MAX ? n : CALLERS_MAX }, **found, *chain;
+	struct chain key = { .n = n < CALLERS_MAX ? n : CALLERS_MAX }, *chain;
 
 	memcpy(key.addresses, addresses, key.n * sizeof(*addresses));
-	found = tfind(&key, &c->chains, compare_chains);
-	if (found)
-		return &(*found)->names;
+	chain = table_find(&c->chains, &key);
+	if (chain)
+		return &chain->names;
 	chain = xcalloc(1, sizeof(*chain));
 	*chain = key;
 	for (size_t i = 0; i < chain->n; i++)
 		add_name(c, chain->addresses[i], &chain->names);
-	tsearch(chain, &c->chains, compare_chains);
+	table_add(&c->chains, chain);
 	return &chain->names;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/table.h"
 #include "base/text.h"
 #include "live/root_helper.h"
 #include "record/event.h"
@@ -12,7 +13,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -409,15 +409,30 @@ struct vm_entry {
 
 struct vmnames {
 	char *root;
-	void *tree;
+	struct table entries;  /* by process */
 	struct vm_entry *last; /* most events come in runs of one VM */
 	struct strings gone;   /* events that are still held have them */
 };
+
+static uint64_t hash_tgid(const void *entry)
+{
+	const struct vm_entry *e = entry;
+
+	return table_hash_bytes(0, &e->tgid, sizeof(e->tgid));
+}
+
+static bool same_tgid(const void *a, const void *b)
+{
+	const struct vm_entry *x = a, *y = b;
+
+	return x->tgid == y->tgid;
+}
 
 struct vmnames *vmnames_new(const char *root)
 {
 	struct vmnames *names = xcalloc(1, sizeof(*names));
 
+	names->entries = (struct table){ .hash = hash_tgid, .same = same_tgid };
 	names->root = xstrdup(root);
 	return names;
 }
@@ -434,17 +449,10 @@ void vmnames_free(struct vmnames *names)
 {
 	if (!names)
 		return;
-	tdestroy(names->tree, entry_free);
+	table_done(&names->entries, entry_free);
 	strings_done(&names->gone);
 	free(names->root);
 	free(names);
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-	const struct vm_entry *x = a, *y = b;
-
-	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
 }
 
 static void replace_name(struct vmnames *names, struct vm_entry *e, char *name)
@@ -478,13 +486,13 @@ static void look(struct vmnames *names, struct vm_entry *e)
 
 static struct vm_entry *find_entry(struct vmnames *names, uint32_t tgid)
 {
-	struct vm_entry key = { .tgid = tgid }, **found = tfind(&key, &names->tree, compare_entries), *entry;
+	struct vm_entry *entry = table_find(&names->entries, &(struct vm_entry){ .tgid = tgid });
 
-	if (found)
-		return *found;
-	entry = xcalloc(1, sizeof(*entry));
-	entry->tgid = tgid;
-	tsearch(entry, &names->tree, compare_entries);
+	if (!entry) {
+		entry = xcalloc(1, sizeof(*entry));
+		entry->tgid = tgid;
+		table_add(&names->entries, entry);
+	}
 	return entry;
 }
 

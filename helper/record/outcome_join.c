@@ -1,59 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins outcomes to the waits they belong to, per thread, and tells of each wait whose outcome was not seen.
+// Joins outcomes to the waits they belong to, per thread, and reports each wait whose outcome was not seen.
 #include "record/outcome_join.h"
 
 #include "base/memory.h"
+#include "base/table.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A wait whose outcome is to come. */
-struct pending {
-	uint32_t tid; /* the key; first, so that a key alone can be looked up */
-	struct wait_event wait;
+struct outcomes {
+	struct table pending;	  /* waits whose outcome is to come, at most one for a thread */
+	struct wait_event **rest; /* at the end: all of them sorted, less those that were taken */
+	size_t n_rest;		  /* 0 until then */
 };
 
-struct outcomes {
-	void *tree;
-	size_t n;
-	struct pending **rest; /* in the end: all of them in order, as far as they have not been taken */
-	size_t n_rest;	       /* 0 until then */
-};
+static uint64_t hash_tid(const void *wait)
+{
+	const struct wait_event *w = wait;
+
+	return table_hash_bytes(0, &w->tid, sizeof(w->tid));
+}
+
+static bool same_tid(const void *a, const void *b)
+{
+	const struct wait_event *x = a, *y = b;
+
+	return x->tid == y->tid;
+}
 
 struct outcomes *outcomes_new(void)
 {
-	return xcalloc(1, sizeof(struct outcomes));
+	struct outcomes *o = xcalloc(1, sizeof(*o));
+
+	o->pending = (struct table){ .hash = hash_tid, .same = same_tid };
+	return o;
 }
 
 void outcomes_free(struct outcomes *o)
 {
 	if (!o)
 		return;
-	tdestroy(o->tree, free);
+	table_done(&o->pending, free);
 	free(o->rest);
 	free(o);
 }
 
-static int compare_tids(const void *a, const void *b)
+static void forget(struct outcomes *o, struct wait_event *w)
 {
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static struct pending *find(struct outcomes *o, uint32_t tid)
-{
-	struct pending **found = tfind(&tid, &o->tree, compare_tids);
-
-	return found ? *found : NULL;
-}
-
-static void forget(struct outcomes *o, struct pending *p)
-{
-	tdelete(p, &o->tree, compare_tids);
-	free(p);
-	o->n--;
+	table_remove(&o->pending, w);
+	free(w);
 }
 
 static void copy_wait(struct outcome_event *o, const struct wait_event *w)
@@ -79,78 +74,71 @@ static void make_unseen(const struct wait_event *w, uint64_t ts_ns, struct outco
 
 static bool open_wait(struct outcomes *o, const struct wait_event *w, struct outcome_event *ret_unseen)
 {
-	struct pending *p = find(o, w->tid);
-	bool unseen = p != NULL;
+	struct wait_event *pending = table_find(&o->pending, w);
+	bool unseen = pending != NULL;
 
 	if (unseen) {
-		make_unseen(&p->wait, w->ts_ns, ret_unseen);
+		make_unseen(pending, w->ts_ns, ret_unseen);
+		*pending = *w;
 	} else {
-		p = xcalloc(1, sizeof(*p));
-		p->tid = w->tid;
-		tsearch(p, &o->tree, compare_tids);
-		o->n++;
+		pending = xcalloc(1, sizeof(*pending));
+		*pending = *w;
+		table_add(&o->pending, pending);
 	}
-	p->wait = *w;
 	return unseen;
 }
 
 static bool join_outcome(struct outcomes *o, struct outcome_event *outcome, struct outcome_event *ret_unseen)
 {
-	struct pending *p = find(o, outcome->tid);
-	bool unseen = p && p->wait.ts_ns < outcome->wait_ns;
+	struct wait_event *pending = table_find(&o->pending, &(struct wait_event){ .tid = outcome->tid });
+	bool unseen = pending && pending->ts_ns < outcome->wait_ns;
 
-	if (!p || p->wait.ts_ns > outcome->wait_ns)
+	if (!pending || pending->ts_ns > outcome->wait_ns)
 		return false;
 	if (unseen)
-		make_unseen(&p->wait, outcome->ts_ns, ret_unseen);
+		make_unseen(pending, outcome->ts_ns, ret_unseen);
 	else
-		copy_wait(outcome, &p->wait);
-	forget(o, p);
+		copy_wait(outcome, pending);
+	forget(o, pending);
 	return unseen;
 }
 
 bool outcomes_take(struct outcomes *o, struct record *r, struct outcome_event *ret_unseen)
 {
-	o->n_rest = 0; /* what was in order may be no longer there */
+	o->n_rest = 0; /* the sorted waits may be gone */
 	return r->type == RECORD_OUTCOME ? join_outcome(o, &r->outcome, ret_unseen) : open_wait(o, &r->wait, ret_unseen);
-}
-
-static void note_rest(const void *node, VISIT visit, void *closure)
-{
-	struct outcomes *o = closure;
-
-	if (visit == postorder || visit == leaf)
-		o->rest[o->n_rest++] = *(struct pending *const *)node;
 }
 
 /* The oldest last, so that they are taken from the end; those of one time by thread. */
 static int compare_rest(const void *a, const void *b)
 {
-	const struct pending *x = *(struct pending *const *)a, *y = *(struct pending *const *)b;
+	const struct wait_event *x = *(struct wait_event *const *)a, *y = *(struct wait_event *const *)b;
 
-	if (x->wait.ts_ns != y->wait.ts_ns)
-		return x->wait.ts_ns < y->wait.ts_ns ? 1 : -1;
-	return compare_tids(y, x);
+	if (x->ts_ns != y->ts_ns)
+		return x->ts_ns < y->ts_ns ? 1 : -1;
+	return (x->tid < y->tid) - (x->tid > y->tid);
 }
 
 static void sort_rest(struct outcomes *o)
 {
-	o->rest = xrealloc(o->rest, o->n, sizeof(*o->rest)); /* NOLINT(bugprone-sizeof-expression): an array of pointers */
-	o->n_rest = 0;
-	twalk_r(o->tree, note_rest, o);
+	size_t cursor = 0;
+
+	o->rest = xrealloc(o->rest, o->pending.n, sizeof(*o->rest)); /* NOLINT(bugprone-sizeof-expression): an array of pointers */
+	for (struct wait_event *w; (w = table_next(&o->pending, &cursor));)
+		o->rest[o->n_rest++] = w;
 	qsort(o->rest, o->n_rest, sizeof(*o->rest), compare_rest); /* NOLINT(bugprone-sizeof-expression): the same */
 }
 
 bool outcomes_take_rest(struct outcomes *o, uint64_t ts_ns, struct outcome_event *ret_unseen)
 {
-	struct pending *oldest;
+	struct wait_event *oldest;
 
-	if (!o->n)
+	if (!o->pending.n)
 		return false;
-	if (o->n_rest != o->n)
+	if (!o->n_rest)
 		sort_rest(o);
 	oldest = o->rest[--o->n_rest];
-	make_unseen(&oldest->wait, ts_ns, ret_unseen);
+	make_unseen(oldest, ts_ns, ret_unseen);
 	forget(o, oldest);
 	return true;
 }
