@@ -5,12 +5,13 @@
 #include "base/progress.h"
 #include "base/safe_open.h"
 #include "cmd/command.h"
-#include "ledger/summary.h"
+#include "ledger/account.h"
 #include "record/ndjson.h"
 #include "record/order.h"
 #include "record/outcome_join.h"
 #include "record/wire.h"
 #include "show/stream.h"
+#include "show/summary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -31,7 +32,7 @@ const struct option_help convert_options[] = {
 struct convert {
 	const char *name; /* of the input */
 	struct stream output;
-	struct summary *summary; /* instead of the records; NULL: not asked for */
+	struct account *summary; /* instead of the records; NULL: not asked for */
 	json_t *end; /* of the summary */
 	struct order order;
 	struct outcomes *outcomes; /* NULL where the lines hold none */
@@ -56,7 +57,7 @@ static void put(struct convert *c, const struct record *r)
 		stream_write(&c->output, r);
 		return;
 	}
-	summary_take(c->summary, r);
+	account_take(c->summary, r);
 	if (r->type == RECORD_END && !c->end)
 		c->end = json_incref(r->object);
 }
@@ -64,7 +65,7 @@ static void put(struct convert *c, const struct record *r)
 /* At the end of it all; a record that was cut short has no balance. */
 static void put_summary(struct convert *c)
 {
-	summary_write(c->summary, c->output.file);
+	summary_write(c->output.file, c->summary);
 	if (c->end)
 		stream_balance(c->output.file, c->end);
 }
@@ -92,7 +93,7 @@ static void release(struct convert *c, uint64_t before_ns)
 static void take_record(struct convert *c, const struct record *r)
 {
 	if (c->summary) {
-		summary_take(c->summary, r);
+		account_take(c->summary, r);
 		return;
 	}
 	order_push(&c->order, r);
@@ -256,17 +257,17 @@ static int say_balance(const struct convert *c)
 
 static int convert(const char *input, const struct stream_format *format, FILE *out, const char *out_name)
 {
-	struct convert c = { .name = input, .summary = format ? NULL : summary_new() };
+	struct convert c = { .name = input, .summary = format ? NULL : account_new(&(struct account_settings){ 0 }) };
 	struct input *in;
 	int code, balance, err = input_open(input, LINE_LIMIT_BYTES, &in);
 
 	if (err) {
-		summary_free(c.summary);
+		account_free(c.summary);
 		return fail(EXIT_FAILED, "the input cannot be opened: '%s': %s", input, strerror(-err));
 	}
 	code = drop_root(0); /* both are open */
 	if (code) {
-		summary_free(c.summary);
+		account_free(c.summary);
 		return code;
 	}
 	stream_init(&c.output, format, out);
@@ -281,7 +282,7 @@ static int convert(const char *input, const struct stream_format *format, FILE *
 		c.error = stream_flush(&c.output);
 	balance = c.error ? EXIT_OK : say_balance(&c);
 	order_done(&c.order);
-	summary_free(c.summary);
+	account_free(c.summary);
 	json_decref(c.end);
 	outcomes_free(c.outcomes);
 	ndjson_done(&c.ndjson);

@@ -221,7 +221,7 @@ static char *time_text(const struct run *r, uint64_t boottime_ns)
 
 static const char *host_of(const struct run *r)
 {
-	const char *host = account_host(r->account);
+	const char *host = account_origin(r->account)->host;
 
 	return host && *host ? host : r->name;
 }

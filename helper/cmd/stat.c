@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cmd/live_run.h"
+#include "ledger/counts.h"
 #include "live/root_helper.h"
 #include "show/counts_show.h"
 
@@ -63,8 +64,7 @@ struct settings {
 
 struct run {
 	const struct settings *s;
-	const struct plan *plan;
-	const struct verdict *part;
+	struct origin origin;
 	struct vmnames *names;
 	struct counts *counts;
 	FILE *file;	/* NULL: the output is replaced each time */
@@ -170,8 +170,7 @@ static void write_report(struct run *r, FILE *f, struct counts_report *report, b
 {
 	unsigned int by = r->s->by;
 
-	report->plan = r->plan;
-	report->part = r->part;
+	report->origin = &r->origin;
 	report->names = r->names;
 	report->total = total;
 	report->hist = r->s->hist;
@@ -415,7 +414,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 	CLEANUP_FREE char *bpftrace = NULL;
 	CLEANUP_FREE struct wait_name *waits = NULL;
 	CLEANUP_FILE FILE *opened = NULL;
-	struct run r = { .s = s, .plan = plan, .replaced.directory_fd = -1 };
+	struct run r = { .s = s, .replaced.directory_fd = -1 };
 	size_t n_waits;
 	int code;
 
@@ -433,12 +432,13 @@ static int start(void *settings, char **command, const struct plan *plan)
 		return code;
 	r.file = opened ? opened : s->output ? NULL : stdout;
 	r.live = !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO);
-	r.part = options.program.parts[0];
+	origin_of_plan(plan, &r.origin);
 	r.names = vmnames_new("");
 	n_waits = program_waits(plan->chosen->script, &waits);
 	r.counts = counts_new(waits, n_waits);
 	code = run(&r, &options);
 	counts_free(r.counts);
+	origin_done(&r.origin);
 	vmnames_free(r.names);
 	replaced_file_done(&r.replaced);
 	return code;

@@ -2,20 +2,28 @@
 // What a recording comes to: its records become rows as kvmwait stat has them, of intervals and of all the time.
 #include "ledger/account.h"
 
+#include "base/memory.h"
+#include "base/table.h"
 #include "base/text.h"
+#include "plan/render.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_SEATS 65536u
-#define RECENT_SEATS 4096u
 #define MAX_KINDS 32u
 #define MAX_GAP 86400u /* intervals with nothing in them, one after the other */
 
+/* Waits of one event and source. */
+struct kind_sum {
+	uint64_t n, boosted;
+	struct span span;
+};
+
 /* What is known of one vCPU over some time. */
 struct sums {
-	uint64_t n[MAX_KINDS], boosted[MAX_KINDS];
+	struct kind_sum *kinds;
+	size_t n_kinds; /* as many as were seen by then; of the account's order */
 	struct counts_halts halts;
 	uint64_t ready_ns;
 };
@@ -24,14 +32,10 @@ struct window {
 	uint64_t from_ns, until_ns;
 };
 
-/* A VM is its TGID and its name: a TGID can be given to another. */
-struct vm {
-	uint32_t pid;
-	char *name;
-};
-
+/* A vCPU of a VM. A VM is its TGID and its name: a TGID can be given to another. */
 struct seat {
-	const struct vm *vm;
+	uint32_t pid;
+	char *vm; /* "": it has no name */
 	int64_t vcpu;
 	uint64_t open_ns; /* since when it is halted; 0: it is not, as far as is known */
 	struct sums *interval, total;
@@ -39,132 +43,90 @@ struct seat {
 
 struct account {
 	struct account_settings settings;
-	void *vms, *tree; /* of struct vm, of struct seat */
-	struct seat **seats;
+	struct table seats_by_key;
+	struct seat **seats; /* in the order in which they were first heard of */
 	size_t n_seats;
-	struct seat *recent[RECENT_SEATS];
 	struct wait_name kinds[MAX_KINDS];
 	size_t n_kinds;
 	json_t *meta, *blame;
-	char *host, *kernel, *vendor, *script, *why;
-	struct counts_origin origin;
+	char *why;
+	struct origin origin;
 	bool has_outcomes;
 	uint64_t began_ns, until_ns;
 	struct window now, all;
 	bool interval_open;
 	struct account_balance balance;
+	struct span waits;
 	uint64_t overflow;
 };
+
+static uint64_t hash_seat(const void *entry)
+{
+	const struct seat *seat = entry;
+
+	return table_hash_bytes(table_hash_bytes(seat->pid + 1, &seat->vcpu, sizeof(seat->vcpu)), seat->vm, strlen(seat->vm));
+}
+
+static bool same_seat(const void *a, const void *b)
+{
+	const struct seat *x = a, *y = b;
+
+	return x->pid == y->pid && x->vcpu == y->vcpu && !strcmp(x->vm, y->vm);
+}
 
 struct account *account_new(const struct account_settings *settings)
 {
 	struct account *a = xcalloc(1, sizeof(*a));
 
 	a->settings = *settings;
-	a->origin = (struct counts_origin){ .kernel = "?", .vendor = "?", .script = "?" };
+	a->seats_by_key = (struct table){ .hash = hash_seat, .same = same_seat };
+	origin_of_meta(NULL, &a->origin);
 	return a;
 }
 
-static void vm_free(void *p)
+static void seat_free(struct seat *seat)
 {
-	struct vm *vm = p;
-
-	free(vm->name);
-	free(vm);
-}
-
-static void free_nothing(void *node)
-{
-	(void)node;
+	if (seat->interval)
+		free(seat->interval->kinds);
+	free(seat->interval);
+	free(seat->total.kinds);
+	free(seat->vm);
+	free(seat);
 }
 
 void account_free(struct account *a)
 {
 	if (!a)
 		return;
-	tdestroy(a->tree, free_nothing);
-	tdestroy(a->vms, vm_free);
-	for (size_t i = 0; i < a->n_seats; i++) {
-		free(a->seats[i]->interval);
-		free(a->seats[i]);
-	}
+	table_done(&a->seats_by_key, NULL);
+	for (size_t i = 0; i < a->n_seats; i++)
+		seat_free(a->seats[i]);
 	free(a->seats);
 	json_decref(a->meta);
 	json_decref(a->blame);
-	free(a->host);
-	free(a->kernel);
-	free(a->vendor);
-	free(a->script);
+	origin_done(&a->origin);
 	free(a->why);
 	free(a);
 }
 
 /* ---- vCPUs ---- */
 
-static int compare_vms(const void *a, const void *b)
-{
-	const struct vm *x = a, *y = b;
-
-	if (x->pid != y->pid)
-		return x->pid < y->pid ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
-static int compare_seats(const void *a, const void *b)
-{
-	const struct seat *x = a, *y = b;
-
-	if (x->vcpu != y->vcpu)
-		return x->vcpu < y->vcpu ? -1 : 1;
-	return (x->vm > y->vm) - (x->vm < y->vm);
-}
-
-/* Where the tree need not be asked: what was found last for this hash. */
-static struct seat **recent_seat(struct account *a, uint32_t pid, int64_t vcpu)
-{
-	uint64_t h = ((uint64_t)pid << 32 ^ (uint64_t)vcpu) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return &a->recent[(h >> 32) % RECENT_SEATS];
-}
-
 /* NULL where there are too many. */
-static struct seat *find_seat(struct account *a, uint32_t pid, const char *name, int64_t vcpu)
-{
-	struct vm key = { .pid = pid, .name = (char *)(uintptr_t)(name ? name : "") }, *vm, **vm_found;
-	struct seat wanted = { .vcpu = vcpu }, *seat, **found;
-
-	vm_found = tfind(&key, &a->vms, compare_vms);
-	wanted.vm = vm_found ? *vm_found : NULL;
-	found = vm_found ? tfind(&wanted, &a->tree, compare_seats) : NULL;
-	if (found)
-		return *found;
-	if (a->n_seats == MAX_SEATS)
-		return NULL;
-	if (!vm_found) {
-		vm = xcalloc(1, sizeof(*vm));
-		*vm = (struct vm){ .pid = pid, .name = xstrdup(key.name) };
-		tsearch(vm, &a->vms, compare_vms);
-		wanted.vm = vm;
-	}
-	seat = xcalloc(1, sizeof(*seat));
-	*seat = wanted;
-	if (a->settings.interval_ns)
-		seat->interval = xcalloc(1, sizeof(*seat->interval));
-	tsearch(seat, &a->tree, compare_seats);
-	a->seats = xgrow(a->seats, a->n_seats, sizeof(struct seat *));
-	a->seats[a->n_seats++] = seat;
-	return seat;
-}
-
 static struct seat *get_seat(struct account *a, uint32_t pid, const char *name, int64_t vcpu)
 {
-	struct seat **recent = recent_seat(a, pid, vcpu), *seat = *recent;
+	const struct seat key = { .pid = pid, .vm = (char *)(uintptr_t)(name ? name : ""), .vcpu = vcpu };
+	struct seat *seat = table_find(&a->seats_by_key, &key);
 
-	if (seat && seat->vcpu == vcpu && seat->vm->pid == pid && !strcmp(seat->vm->name, name ? name : ""))
+	if (seat || a->n_seats == MAX_SEATS)
 		return seat;
-	seat = find_seat(a, pid, name, vcpu);
-	if (seat)
-		*recent = seat;
+	seat = xcalloc(1, sizeof(*seat));
+	*seat = key;
+	seat->vm = xstrdup(key.vm);
+	if (a->settings.interval_ns)
+		seat->interval = xcalloc(1, sizeof(*seat->interval));
+	table_add(&a->seats_by_key, seat);
+	a->seats = xgrow(a->seats, a->n_seats, sizeof(struct seat *));
+	a->seats[a->n_seats++] = seat;
 	return seat;
 }
 
@@ -179,6 +141,25 @@ static size_t get_kind(struct account *a, const char *event, const char *source)
 	memcpy(a->kinds[a->n_kinds].event, event, NAME_BYTES);
 	memcpy(a->kinds[a->n_kinds].source, source, NAME_BYTES);
 	return a->n_kinds++;
+}
+
+static struct kind_sum *sum_of_kind(const struct account *a, struct sums *s, size_t kind)
+{
+	if (kind >= s->n_kinds) {
+		s->kinds = xrealloc(s->kinds, a->n_kinds, sizeof(*s->kinds));
+		memset(s->kinds + s->n_kinds, 0, (a->n_kinds - s->n_kinds) * sizeof(*s->kinds));
+		s->n_kinds = a->n_kinds;
+	}
+	return &s->kinds[kind];
+}
+
+static void sums_reset(struct sums *s)
+{
+	struct kind_sum *kinds = s->kinds;
+
+	if (kinds)
+		memset(kinds, 0, s->n_kinds * sizeof(*kinds));
+	*s = (struct sums){ .kinds = kinds, .n_kinds = s->n_kinds };
 }
 
 /* ---- times ---- */
@@ -228,21 +209,25 @@ static uint64_t time_of(const struct record *record)
 
 /* ---- rows ---- */
 
-static void add_rows(const struct account *a, const struct seat *seat, const struct sums *s, unsigned int by, struct counts_rows *rows)
+static void add_rows(const struct account *a, const struct seat *seat, const struct sums *s, unsigned int by,
+		     struct counts_rows *rows)
 {
 	bool by_event = by & (COUNTS_BY_EVENT | COUNTS_BY_SOURCE);
-	const char *name = *seat->vm->name ? seat->vm->name : NULL;
-	struct counts_row *row = by_event ? NULL : counts_rows_add(rows, by, seat->vm->pid, name, seat->vcpu);
+	const char *name = *seat->vm ? seat->vm : NULL;
+	struct counts_row *row = by_event ? NULL : counts_rows_add(rows, by, seat->pid, name, seat->vcpu);
 
-	for (size_t i = 0; i < a->n_kinds; i++) {
-		if (!s->n[i] && !s->boosted[i])
+	for (size_t i = 0; i < s->n_kinds; i++) {
+		const struct kind_sum *kind = &s->kinds[i];
+
+		if (!kind->n && !kind->boosted)
 			continue;
 		if (by_event) {
-			row = counts_rows_add(rows, by, seat->vm->pid, name, seat->vcpu);
+			row = counts_rows_add(rows, by, seat->pid, name, seat->vcpu);
 			row->event = by & COUNTS_BY_EVENT ? a->kinds[i].event : "";
 			row->source = by & COUNTS_BY_SOURCE ? a->kinds[i].source : "";
 		}
-		counts_row_count(row, a->kinds[i].event, s->n[i], s->boosted[i]);
+		counts_row_count(row, a->kinds[i].event, kind->n, kind->boosted);
+		span_extend(&row->span, &kind->span);
 	}
 	if (!by_event) {
 		row->halts = s->halts;
@@ -260,7 +245,7 @@ static void make_interval(struct account *a, unsigned int by, struct counts_rows
 			seat->interval->halts.halted_ns += overlap(&a->now, seat->open_ns, a->now.until_ns);
 		seat->interval->halts.max_ns = seat->total.halts.max_ns;
 		add_rows(a, seat, seat->interval, by, ret);
-		*seat->interval = (struct sums){ 0 };
+		sums_reset(seat->interval);
 	}
 	counts_rows_finish(ret, by, false);
 }
@@ -327,12 +312,21 @@ static bool is_halt(const char *event)
 	return event_bit(event) == event_bit("hlt");
 }
 
+static void add_wait(const struct account *a, struct sums *s, size_t kind, uint64_t ts_ns)
+{
+	struct kind_sum *sum = sum_of_kind(a, s, kind);
+
+	sum->n++;
+	span_add(&sum->span, ts_ns);
+}
+
 static void count_wait(struct account *a, const struct wait_event *w)
 {
 	size_t kind = get_kind(a, w->event, w->source);
 	struct seat *seat = kind < MAX_KINDS ? get_seat(a, w->pid, w->vm, w->vcpu) : NULL;
 
 	a->balance.waits++;
+	span_add(&a->waits, w->ts_ns);
 	if (!seat) {
 		a->overflow++;
 		return;
@@ -340,9 +334,9 @@ static void count_wait(struct account *a, const struct wait_event *w)
 	seat->open_ns = a->has_outcomes && is_halt(w->event) ? w->ts_ns : 0;
 	if (!is_within(&a->all, w->ts_ns))
 		return;
-	seat->total.n[kind]++;
+	add_wait(a, &seat->total, kind, w->ts_ns);
 	if (seat->interval)
-		seat->interval->n[kind]++;
+		add_wait(a, seat->interval, kind, w->ts_ns);
 }
 
 static void add_end(struct counts_halts *h, const struct outcome_event *o)
@@ -373,7 +367,7 @@ static void add_outcome(const struct account *a, struct sums *s, const struct wi
 	if (halt)
 		add_end(&s->halts, o);
 	else if (kind < MAX_KINDS)
-		s->boosted[kind] += o->boosted_tid || o->boosted >= 0;
+		sum_of_kind(a, s, kind)->boosted += o->boosted_tid || o->boosted >= 0;
 }
 
 static void count_outcome(struct account *a, const struct outcome_event *o)
@@ -398,68 +392,6 @@ static void count_outcome(struct account *a, const struct outcome_event *o)
 
 /* ---- the others ---- */
 
-/* A text of the recording, fit to print; the caller frees. NULL where there is none. */
-static char *clean_text(json_t *object, const char *field)
-{
-	json_t *value = json_object_get(object, field);
-	size_t n = json_string_length(value);
-	char *clean = json_is_string(value) ? xcalloc(4 * n + 1, 1) : NULL;
-
-	if (clean)
-		text_clean(json_string_value(value), n, clean);
-	return clean;
-}
-
-/* A text that kvmwait has cleaned, and maybe somebody else has not. */
-static char *clean_again(json_t *object, const char *field)
-{
-	json_t *value = json_object_get(object, field);
-	size_t n = json_string_length(value);
-	CLEANUP_FREE char *raw = json_is_string(value) ? xcalloc(n + 1, 1) : NULL;
-	int length = raw ? text_restore(json_string_value(value), raw, n + 1) : -1;
-	char *clean;
-
-	if (length < 0)
-		return clean_text(object, field);
-	clean = xcalloc(4 * (size_t)length + 1, 1);
-	text_clean(raw, (size_t)length, clean);
-	return clean;
-}
-
-static void replace(char **text, char *by)
-{
-	free(*text);
-	*text = by;
-}
-
-static enum fidelity fidelity_of(json_t *value)
-{
-	for (int f = FIDELITY_ABSENT; f <= FIDELITY_EXACT; f++)
-		if (json_is_string(value) && !strcmp(json_string_value(value), fidelity_name((enum fidelity)f)))
-			return (enum fidelity)f;
-	return FIDELITY_ABSENT;
-}
-
-/* As plan_event_fidelity() has it. */
-static enum fidelity event_fidelity(json_t *probes, const char *event)
-{
-	enum fidelity worst = FIDELITY_EXACT;
-	bool any = false;
-	json_t *probe;
-	size_t i;
-
-	json_array_foreach(probes, i, probe) {
-		const char *of = json_string_value(json_object_get(probe, "event"));
-		enum fidelity f = fidelity_of(json_object_get(probe, "fidelity"));
-
-		if (!of || strcmp(of, event) || json_is_true(json_object_get(probe, "not_applicable")))
-			continue;
-		any = true;
-		worst = f < worst ? f : worst;
-	}
-	return any ? worst : FIDELITY_ABSENT;
-}
-
 static bool has_part(json_t *meta, const char *name)
 {
 	json_t *part;
@@ -481,16 +413,8 @@ static void take_meta(struct account *a, json_t *meta)
 	if (a->meta)
 		return;
 	a->meta = json_incref(meta);
-	replace(&a->host, clean_again(meta, "host"));
-	replace(&a->kernel, clean_text(meta, "kernel"));
-	replace(&a->script, clean_text(meta, "script"));
-	replace(&a->vendor, clean_text(meta, json_object_get(meta, "vendor") ? "vendor" : "arch"));
-	a->origin.kernel = a->kernel ? a->kernel : "?";
-	a->origin.script = a->script ? a->script : "?";
-	a->origin.vendor = a->vendor ? a->vendor : "?";
-	a->origin.fidelity_known = true;
-	for (size_t i = 0; i < n_event_kinds && i < ARRAY_SIZE(a->origin.fidelity); i++)
-		a->origin.fidelity[i] = event_fidelity(json_object_get(meta, "probes"), event_kinds[i].name);
+	origin_done(&a->origin);
+	origin_of_meta(meta, &a->origin);
 	a->has_outcomes = has_part(meta, "outcome");
 	if (!a->began_ns && boottime_ns)
 		begin(a, boottime_ns);
@@ -504,6 +428,7 @@ static int64_t number_of(json_t *object, const char *field)
 static void take_end(struct account *a, json_t *end)
 {
 	struct account_balance *b = &a->balance;
+	json_t *why = json_object_get(end, "why");
 
 	b->have_end = true;
 	b->have_counted = json_is_integer(json_object_get(end, "counted"));
@@ -515,7 +440,8 @@ static void take_end(struct account *a, json_t *end)
 	b->malformed = number_of(end, "malformed");
 	b->late = number_of(end, "late");
 	b->missed = number_of(end, "missed");
-	replace(&a->why, clean_text(end, "why"));
+	free(a->why);
+	a->why = json_is_string(why) ? text_cleaned(json_string_value(why)) : NULL;
 }
 
 void account_take(struct account *a, const struct record *record)
@@ -554,14 +480,9 @@ void account_take(struct account *a, const struct record *record)
 
 /* ---- what there is to know ---- */
 
-const struct counts_origin *account_origin(const struct account *a)
+const struct origin *account_origin(const struct account *a)
 {
 	return &a->origin;
-}
-
-const char *account_host(const struct account *a)
-{
-	return a->host;
 }
 
 json_t *account_meta(const struct account *a)
@@ -620,4 +541,9 @@ bool account_balances(const struct account *a)
 uint64_t account_overflow(const struct account *a)
 {
 	return a->overflow;
+}
+
+const struct span *account_waits(const struct account *a)
+{
+	return &a->waits;
 }

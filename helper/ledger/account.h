@@ -4,7 +4,8 @@
 #ifndef KVMWAIT_LEDGER_ACCOUNT_H
 #define KVMWAIT_LEDGER_ACCOUNT_H
 
-#include "ledger/counts.h"
+#include "ledger/counts_rows.h"
+#include "ledger/origin.h"
 #include "record/event.h"
 
 struct account_settings {
@@ -39,10 +40,9 @@ bool account_last_interval(struct account *a, unsigned int by, struct counts_row
 /* The rows of all the time, after that. */
 void account_total(struct account *a, unsigned int by, struct counts_rows *ret);
 
-/* What of these is in the recording so far; all text is cleaned, and borrowed. */
-const struct counts_origin *account_origin(const struct account *a);
-const char *account_host(const struct account *a); /* or NULL */
-json_t *account_meta(const struct account *a);	 /* or NULL; as these, borrowed */
+/* What the recording has of these so far; text is fit to print, and borrowed. */
+const struct origin *account_origin(const struct account *a);
+json_t *account_meta(const struct account *a); /* or NULL; as these, borrowed */
 json_t *account_blame(const struct account *a);
 const char *account_why(const struct account *a); /* it ended; or NULL */
 bool account_has_outcomes(const struct account *a);
@@ -55,5 +55,7 @@ const struct account_balance *account_balance(const struct account *a);
 bool account_balances(const struct account *a);
 /* Waits that are in no row, as there are more vCPUs or sources than a host can have. */
 uint64_t account_overflow(const struct account *a);
+/* From the first wait to the last, those in no row as well. */
+const struct span *account_waits(const struct account *a);
 
 #endif

@@ -3,16 +3,11 @@
 // and an interval rows. The maps, and how a vCPU is one number, are described in scripts/stat.part.
 #include "ledger/counts.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
+#include "base/table.h"
 
-#include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
-
-
-const char *const counts_end_names[COUNTS_ENDS] = { "unwaited", "polled", "blocked", "gone" };
 
 /* What the maps hold of one key, as they were printed. */
 struct values {
@@ -37,7 +32,7 @@ struct thread {
 struct counts {
 	const struct wait_name *waits;
 	size_t n_waits;
-	void *tree; /* of struct thread by key */
+	struct table by_key;
 	struct thread **threads;
 	size_t n_threads;
 	size_t n_keys[4];		 /* of @s_n, @s_hist, @s_end, @s_boost */
@@ -48,48 +43,48 @@ struct counts {
 	bool finished;
 };
 
+static uint64_t hash_thread(const void *entry)
+{
+	const struct thread *t = entry;
+
+	return table_hash_bytes(0, &t->key, sizeof(t->key));
+}
+
+static bool same_thread(const void *a, const void *b)
+{
+	return ((const struct thread *)a)->key == ((const struct thread *)b)->key;
+}
+
 struct counts *counts_new(const struct wait_name *waits, size_t n_waits)
 {
 	struct counts *s = xcalloc(1, sizeof(*s));
 
+	s->by_key = (struct table){ .hash = hash_thread, .same = same_thread };
 	s->waits = waits;
 	s->n_waits = n_waits < COUNTS_MAX_LINES ? n_waits : COUNTS_MAX_LINES;
 	return s;
-}
-
-static void free_nothing(void *node)
-{
-	(void)node;
 }
 
 void counts_free(struct counts *s)
 {
 	if (!s)
 		return;
-	tdestroy(s->tree, free_nothing);
+	table_done(&s->by_key, NULL);
 	for (size_t i = 0; i < s->n_threads; i++)
 		free(s->threads[i]);
 	free(s->threads);
 	free(s);
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	int64_t x = ((const struct thread *)a)->key, y = ((const struct thread *)b)->key;
-
-	return x < y ? -1 : x > y;
-}
-
 static struct thread *find_thread(struct counts *s, int64_t key)
 {
-	struct thread wanted = { .key = key }, *t;
-	struct thread **found = tfind(&wanted, &s->tree, compare_keys);
+	struct thread *t = table_find(&s->by_key, &(struct thread){ .key = key });
 
-	if (found)
-		return *found;
+	if (t)
+		return t;
 	t = xcalloc(1, sizeof(*t));
 	t->key = key;
-	tsearch(t, &s->tree, compare_keys);
+	table_add(&s->by_key, t);
 	s->threads = xgrow(s->threads, s->n_threads, sizeof(struct thread *));
 	s->threads[s->n_threads++] = t;
 	return t;
@@ -353,68 +348,12 @@ static void subtract(const struct totals *now, const struct totals *then, struct
 	ret->ready_ns = grown(now->ready_ns, then->ready_ns);
 }
 
-static void add_halts(struct counts_halts *sum, const struct counts_halts *h)
-{
-	for (size_t i = 0; i < COUNTS_ENDS; i++)
-		sum->ends[i] += h->ends[i];
-	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
-		sum->buckets[i] += h->buckets[i];
-	sum->halted_ns += h->halted_ns;
-	if (h->max_ns > sum->max_ns)
-		sum->max_ns = h->max_ns;
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-	const struct counts_row *x = a, *y = b;
-	int order;
-
-	if (x->pid != y->pid)
-		return x->pid < y->pid ? -1 : 1;
-	order = x->vm && y->vm ? strcmp(x->vm, y->vm) : 0;
-	if (order)
-		return order;
-	if (x->vcpu != y->vcpu)
-		return x->vcpu < y->vcpu ? -1 : 1;
-	order = strcmp(x->event, y->event);
-	return order ? order : strcmp(x->source, y->source);
-}
-
-void counts_row_count(struct counts_row *row, const char *event, uint64_t n, uint64_t boosted)
-{
-	row->waits += n;
-	row->boosted += boosted;
-	if (!strcmp(event, "ple")) {
-		row->ple += n;
-		row->ple_boosted += boosted;
-	} else if (!strcmp(event, "hlt")) {
-		row->hlt += n;
-	} else {
-		row->yields += n;
-		row->yields_boosted += boosted;
-	}
-}
-
 struct maker {
 	const struct counts *s;
 	unsigned int by;
 	bool all; /* rows with nothing in them as well */
 	struct counts_rows *rows;
 };
-
-struct counts_row *counts_rows_add(struct counts_rows *rows, unsigned int by, uint32_t pid, const char *vm, int64_t vcpu)
-{
-	rows->items = xgrow(rows->items, rows->n, sizeof(*rows->items));
-	rows->items[rows->n] = (struct counts_row){
-		.pid = by & COUNTS_BY_VM ? pid : 0,
-		.vm = by & COUNTS_BY_VM ? vm : NULL,
-		.vcpu = by & COUNTS_BY_VCPU ? vcpu : 0,
-		.event = "",
-		.source = "",
-		.n_vcpus = 1,
-	};
-	return &rows->items[rows->n++];
-}
 
 static struct counts_row *new_row(const struct maker *m, const struct thread *t)
 {
@@ -444,61 +383,6 @@ static void add_thread(const struct maker *m, const struct thread *t, const stru
 		row->halts = d->halts;
 		row->ready_ns = d->ready_ns;
 	}
-}
-
-static void merge_row(struct counts_row *sum, const struct counts_row *row)
-{
-	sum->waits += row->waits;
-	sum->boosted += row->boosted;
-	sum->ple += row->ple;
-	sum->ple_boosted += row->ple_boosted;
-	sum->hlt += row->hlt;
-	sum->yields += row->yields;
-	sum->yields_boosted += row->yields_boosted;
-	sum->ready_ns += row->ready_ns;
-	sum->n_vcpus += row->n_vcpus;
-	add_halts(&sum->halts, &row->halts);
-}
-
-static bool is_empty(const struct counts_row *row)
-{
-	uint64_t ends = 0;
-
-	for (size_t i = 0; i < COUNTS_ENDS; i++)
-		ends += row->halts.ends[i];
-	return !row->waits && !row->boosted && !row->ready_ns && !row->halts.halted_ns && !ends;
-}
-
-/* Rows of the same vCPU, which several threads can have run, then rows of the same group. */
-static void merge_rows(struct counts_rows *rows, bool count_vcpus)
-{
-	size_t kept = 0;
-
-	if (rows->n)
-		qsort(rows->items, rows->n, sizeof(*rows->items), compare_rows);
-	for (size_t i = 0; i < rows->n; i++) {
-		struct counts_row *last = kept ? &rows->items[kept - 1] : NULL;
-
-		if (!last || compare_rows(last, &rows->items[i])) {
-			rows->items[kept++] = rows->items[i];
-			continue;
-		}
-		merge_row(last, &rows->items[i]);
-		if (!count_vcpus)
-			last->n_vcpus = 1;
-	}
-	rows->n = kept;
-}
-
-void counts_rows_finish(struct counts_rows *rows, unsigned int by, bool all)
-{
-	size_t kept = 0;
-
-	merge_rows(rows, !(by & COUNTS_BY_VCPU) || !(by & COUNTS_BY_VM));
-	for (size_t i = 0; i < rows->n; i++)
-		if (all || !is_empty(&rows->items[i]))
-			rows->items[kept++] = rows->items[i];
-	rows->n = kept;
 }
 
 static void finish_rows(const struct maker *m)
@@ -544,65 +428,4 @@ void counts_cumulative(const struct counts *s, unsigned int by, struct counts_ro
 	for (size_t i = 0; i < s->n_threads; i++)
 		add_thread(&m, s->threads[i], &s->threads[i]->last);
 	finish_rows(&m);
-}
-
-void counts_rows_done(struct counts_rows *rows)
-{
-	free(rows->items);
-	*rows = (struct counts_rows){ 0 };
-}
-
-/* ---- figures ---- */
-
-size_t counts_bucket(uint64_t ns)
-{
-	unsigned int log2 = ns ? 63 - (unsigned int)__builtin_clzll(ns) : 0;
-
-	log2 = log2 < COUNTS_LOG2_FIRST ? COUNTS_LOG2_FIRST : log2 > COUNTS_LOG2_LAST ? COUNTS_LOG2_LAST : log2;
-	return log2 - COUNTS_LOG2_FIRST;
-}
-
-uint64_t counts_n_halts(const struct counts_halts *h)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
-		n += h->buckets[i];
-	return n;
-}
-
-uint64_t counts_percentile(const struct counts_halts *h, unsigned int percent)
-{
-	uint64_t n = counts_n_halts(h), before = 0, rank;
-
-	if (!n)
-		return 0;
-	rank = (uint64_t)(((unsigned __int128)n * percent + 99) / 100);
-	rank = rank ? rank : 1;
-	for (size_t i = 0; i < COUNTS_BUCKETS; before += h->buckets[i++]) {
-		uint64_t low = i ? UINT64_C(1) << (i + COUNTS_LOG2_FIRST) : 0, high = UINT64_C(1) << (i + COUNTS_LOG2_FIRST + 1);
-
-		if (before + h->buckets[i] < rank)
-			continue;
-		if (i == COUNTS_BUCKETS - 1)
-			high = h->max_ns;
-		else if (h->max_ns && h->max_ns < high)
-			high = h->max_ns;
-		if (high <= low)
-			return low;
-		return low + (uint64_t)((unsigned __int128)(high - low) * (2 * (rank - before) - 1) / (2 * h->buckets[i]));
-	}
-	return 0;
-}
-
-unsigned int counts_permille(uint64_t part, uint64_t whole)
-{
-	if (!whole)
-		return 0;
-	return part >= whole ? 1000 : (unsigned int)(((unsigned __int128)part * 1000 + whole / 2) / whole);
-}
-
-uint64_t counts_rate(uint64_t count, uint64_t ns)
-{
-	return ns ? (uint64_t)(((unsigned __int128)count * 100 * NS_PER_S + ns / 2) / ns) : 0;
 }

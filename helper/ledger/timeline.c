@@ -5,7 +5,6 @@
 #include "base/memory.h"
 
 #include <inttypes.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,25 +14,44 @@ const char *const timeline_state_names[TIMELINE_STATES] = {
 	"between", "polled", "blocked", "unwaited", "yielding", "spinning", "ready", "unknown",
 };
 
+static int compare_vcpus(const void *a, const void *b)
+{
+	const struct timeline_vcpu *x = a, *y = b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	if (x->vcpu != y->vcpu)
+		return x->vcpu < y->vcpu ? -1 : 1;
+	return strcmp(x->vm, y->vm);
+}
+
+static bool same_vcpu(const void *a, const void *b)
+{
+	return !compare_vcpus(a, b);
+}
+
+static uint64_t hash_vcpu(const void *entry)
+{
+	const struct timeline_vcpu *v = entry;
+
+	return table_hash_bytes(table_hash_bytes(v->pid + 1, &v->vcpu, sizeof(v->vcpu)), v->vm, strlen(v->vm));
+}
+
 struct timeline *timeline_new(size_t max_tracked)
 {
 	struct timeline *t = xcalloc(1, sizeof(*t));
 
+	t->by_key = (struct table){ .hash = hash_vcpu, .same = same_vcpu };
 	t->max_tracked = max_tracked;
 	t->width_ns = FIRST_WIDTH_NS;
 	return t;
-}
-
-static void keep_node(void *node)
-{
-	(void)node; /* the list owns it */
 }
 
 void timeline_free(struct timeline *t)
 {
 	if (!t)
 		return;
-	tdestroy(t->tree, keep_node);
+	table_done(&t->by_key, NULL);
 	for (size_t i = 0; i < t->n_vcpus; i++) {
 		free(t->vcpus[i]->vm);
 		free(t->vcpus[i]->bins);
@@ -126,17 +144,6 @@ static void put(struct timeline *t, struct timeline_vcpu *v, enum timeline_state
 
 /* ---- vCPUs ---- */
 
-static int compare_vcpus(const void *a, const void *b)
-{
-	const struct timeline_vcpu *x = a, *y = b;
-
-	if (x->pid != y->pid)
-		return x->pid < y->pid ? -1 : 1;
-	if (x->vcpu != y->vcpu)
-		return x->vcpu < y->vcpu ? -1 : 1;
-	return strcmp(x->vm, y->vm);
-}
-
 bool timeline_same_vm(const struct timeline_vcpu *a, const struct timeline_vcpu *b)
 {
 	return a->pid == b->pid && !strcmp(a->vm, b->vm);
@@ -158,22 +165,21 @@ static struct timeline_vcpu *add_vcpu(struct timeline *t, const struct timeline_
 		t->n_tracked++;
 	}
 	t->vcpus[t->n_vcpus++] = v;
-	tsearch(v, &t->tree, compare_vcpus);
+	table_add(&t->by_key, v);
 	return v;
 }
 
 static struct timeline_vcpu *vcpu_of(struct timeline *t, uint32_t pid, int64_t vcpu, const char *vm)
 {
+	struct timeline_vcpu key, *found; /* only what is its key is set: an entry is large */
 	char number[16];
-	struct timeline_vcpu key = { .pid = pid, .vcpu = vcpu }, **found;
 
 	snprintf(number, sizeof(number), "%" PRIu32, pid);
+	key.pid = pid;
+	key.vcpu = vcpu;
 	key.vm = (char *)(vm ? vm : number);
-	if (t->latest && !compare_vcpus(&key, t->latest))
-		return t->latest;
-	found = tfind(&key, &t->tree, compare_vcpus);
-	t->latest = found ? *found : add_vcpu(t, &key);
-	return t->latest;
+	found = table_find(&t->by_key, &key);
+	return found ? found : add_vcpu(t, &key);
 }
 
 static void hear(struct timeline_vcpu *v, uint64_t ts_ns)
@@ -265,12 +271,9 @@ static enum timeline_state state_of(const struct outcome_event *o)
 static void count_halt(struct timeline_sums *sums, const struct outcome_event *o)
 {
 	uint64_t ns = o->ts_ns - o->wait_ns;
-	size_t bucket = 0;
 
-	while (bucket < COUNTS_BUCKETS - 1 && ns >> (COUNTS_LOG2_FIRST + bucket + 1))
-		bucket++;
 	sums->halts[o->halt]++;
-	sums->buckets[o->halt][bucket]++;
+	sums->buckets[o->halt][counts_bucket(ns)]++;
 	if (ns > sums->longest_halt_ns)
 		sums->longest_halt_ns = ns;
 }

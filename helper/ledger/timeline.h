@@ -4,7 +4,8 @@
 #ifndef KVMWAIT_LEDGER_TIMELINE_H
 #define KVMWAIT_LEDGER_TIMELINE_H
 
-#include "ledger/counts.h"
+#include "base/table.h"
+#include "ledger/counts_rows.h"
 #include "record/event.h"
 
 #define TIMELINE_BINS 600
@@ -74,8 +75,7 @@ struct timeline {
 	uint64_t lost[TIMELINE_BINS]; /* reported as lost, where the report stands */
 	struct timeline_source sources[TIMELINE_SOURCES];
 	size_t n_sources;
-	void *tree;
-	struct timeline_vcpu *latest; /* what came last often comes again */
+	struct table by_key;
 };
 
 /* Of so many vCPUs stretches are kept, 48 kB each; later ones have sums, and their part in those of all. */

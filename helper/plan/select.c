@@ -422,17 +422,22 @@ void plan_done(struct plan *plan)
 	*plan = (struct plan){ 0 };
 }
 
-enum fidelity plan_event_fidelity(const struct verdict *v, const char *event)
+enum fidelity sources_fidelity(const struct source_result *sources, size_t n, const char *event)
 {
 	enum fidelity worst = FIDELITY_EXACT;
 	bool any = false;
 
-	for (size_t i = 0; i < v->n_sources; i++) {
-		if (strcmp(v->sources[i].event, event) || v->sources[i].not_applicable)
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(sources[i].event, event) || sources[i].not_applicable)
 			continue;
 		any = true;
-		if (v->sources[i].fidelity < worst)
-			worst = v->sources[i].fidelity;
+		if (sources[i].fidelity < worst)
+			worst = sources[i].fidelity;
 	}
 	return any ? worst : FIDELITY_ABSENT;
+}
+
+enum fidelity plan_event_fidelity(const struct verdict *v, const char *event)
+{
+	return sources_fidelity(v->sources, v->n_sources, event);
 }

@@ -60,7 +60,8 @@ void plan_done(struct plan *plan);
 const struct verdict *plan_find_part(const struct plan *plan, const char *part);
 const char *plan_why_no_part(const struct plan *plan, const char *part);
 
-/* The fidelity of an event over the sources that the kernel can produce; ABSENT where there is none. */
+/* The fidelity of an event: the worst of the sources that the kernel can produce; ABSENT where there is none. */
+enum fidelity sources_fidelity(const struct source_result *sources, size_t n, const char *event);
 enum fidelity plan_event_fidelity(const struct verdict *v, const char *event);
 
 #endif

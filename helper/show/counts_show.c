@@ -269,23 +269,8 @@ static void add_us(struct line *l, int width, uint64_t ns, bool there_are)
 		add(l, " %*s", width, "-");
 }
 
-static struct counts_origin origin_of(const struct counts_report *r)
-{
-	struct counts_origin o = { 0 };
-
-	if (r->origin)
-		return *r->origin;
-	o.kernel = r->plan->kernel->release;
-	o.vendor = r->plan->vendor ? r->plan->vendor : r->plan->kernel->arch;
-	o.script = r->plan->chosen->script->name;
-	o.fidelity_known = true;
-	for (size_t i = 0; i < n_event_kinds; i++)
-		o.fidelity[i] = plan_event_fidelity(r->plan->chosen, event_kinds[i].name);
-	return o;
-}
-
 /* "exact: ple hlt  " for the events of this fidelity, if any. */
-static void add_fidelity(struct line *l, const struct counts_origin *o, enum fidelity wanted)
+static void add_fidelity(struct line *l, const struct origin *o, enum fidelity wanted)
 {
 	bool any = false;
 
@@ -309,13 +294,13 @@ static uint64_t outcome_of(const struct counts_report *r, uint64_t whole)
 static void put_table_title(FILE *f, const struct counts_report *r)
 {
 	uint64_t tenths = (r->rows->until_ns - r->rows->from_ns + NS_PER_S / 20) / (NS_PER_S / 10);
-	struct counts_origin o = origin_of(r);
+	const struct origin *o = r->origin;
 	struct line l = { 0 };
 
-	add(&l, "%s %s  %s  ", o.kernel, o.vendor, o.script);
-	add_fidelity(&l, &o, FIDELITY_EXACT);
-	add_fidelity(&l, &o, FIDELITY_INFERRED);
-	add_fidelity(&l, &o, FIDELITY_ABSENT);
+	add(&l, "%s %s  %s  ", o->kernel, o->vendor, o->script);
+	add_fidelity(&l, o, FIDELITY_EXACT);
+	add_fidelity(&l, o, FIDELITY_INFERRED);
+	add_fidelity(&l, o, FIDELITY_ABSENT);
 	add(&l, "%s%" PRIu64 ".%" PRIu64 " s", r->total ? "total " : "", tenths / 10, tenths % 10);
 	if (r->lost_known)
 		add(&l, "  lost %" PRIu64, r->lost);

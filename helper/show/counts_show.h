@@ -3,20 +3,18 @@
 #ifndef KVMWAIT_SHOW_COUNTS_SHOW_H
 #define KVMWAIT_SHOW_COUNTS_SHOW_H
 
-#include "ledger/counts.h"
+#include "ledger/counts_rows.h"
+#include "ledger/origin.h"
 #include "live/vm_name.h"
-#include "plan/select.h"
 
 #include <stdio.h>
 
 /* One report: an interval, or all of it. */
 struct counts_report {
-	const struct plan *plan; /* the kernel's, or */
-	const struct counts_origin *origin; /* of a recording */
+	const struct origin *origin;
 	const char *file, *host;	  /* of a recording, cleaned; csv has them first */
 	bool recorded;			  /* ready_ns is of waits alone */
 	bool no_outcomes;		  /* what followed the waits is not known */
-	const struct verdict *part;
 	struct vmnames *names;
 	const struct counts_rows *rows;
 	unsigned int by; /* mask of enum counts_by */

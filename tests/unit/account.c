@@ -154,9 +154,9 @@ static void test_origin(void)
 {
 	struct account *r = made(0, 0, 0);
 
-	CHECK(!account_host(r) && !account_meta(r));
+	CHECK(!account_origin(r)->host && !account_meta(r));
 	meta(r);
-	CHECK_STR(account_host(r), "h\\x0a1");
+	CHECK_STR(account_origin(r)->host, "h\\x0a1");
 	CHECK_STR(account_origin(r)->kernel, "6.12\\x1b");
 	CHECK_STR(account_origin(r)->vendor, "x86_64");
 	CHECK_INT(account_origin(r)->fidelity[0], FIDELITY_EXACT);
@@ -407,7 +407,7 @@ static void test_odd_objects(void)
 	take_object(r, RECORD_LOST, "{\"lost\":-9223372036854775808}");
 	take_object(r, RECORD_END, "{\"counted\":-1,\"received\":9223372036854775807,\"lost\":-9223372036854775808,\"clock\":[]}");
 	CHECK(!account_balances(r));
-	CHECK(!account_host(r));
+	CHECK(!account_origin(r)->host);
 	CHECK_STR(account_origin(r)->kernel, "?");
 	account_free(r);
 }

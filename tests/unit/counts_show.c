@@ -3,6 +3,7 @@
 #include "fake.h"
 
 #include "base/file.h"
+#include "ledger/counts.h"
 #include "show/counts_show.h"
 
 #include <jansson.h>
@@ -13,7 +14,8 @@
 struct fixture {
 	struct made made;
 	struct wait_name *waits;
-	struct counts *stat;
+	struct counts *counts;
+	struct origin origin;
 	struct counts_rows rows;
 	struct counts_report report;
 };
@@ -29,7 +31,7 @@ __attribute__((format(printf, 2, 3))) static void feed(struct fixture *f, const 
 	if (vasprintf(&line, format, args) < 0)
 		abort();
 	va_end(args);
-	CHECK(counts_take_line(f->stat, line, strlen(line)) != COUNTS_MALFORMED);
+	CHECK(counts_take_line(f->counts, line, strlen(line)) != COUNTS_MALFORMED);
 	free(line);
 }
 
@@ -51,7 +53,7 @@ static void fixture_make(struct fixture *f)
 	made_plan(&fake, &f->made);
 	CHECK(f->made.plan.chosen != NULL);
 	n = program_waits(f->made.plan.chosen->script, &f->waits);
-	f->stat = counts_new(f->waits, n);
+	f->counts = counts_new(f->waits, n);
 	feed(f, "maps %" PRIu64, 10 * S);
 	feed(f, "maps end");
 	feed(f, "@s_n[%" PRId64 ", %d]: 24862", key_a, line_of(f, n, "ple", "svm"));
@@ -67,8 +69,9 @@ static void fixture_make(struct fixture *f)
 	feed(f, "@s_halt[%" PRId64 "]: -%" PRIu64, key_b, 11 * S);
 	feed(f, "maps %" PRIu64, 12 * S);
 	feed(f, "maps end");
+	origin_of_plan(&f->made.plan, &f->origin);
 	f->report = (struct counts_report){
-		.plan = &f->made.plan,
+		.origin = &f->origin,
 		.names = vmnames_new("/nonexistent"),
 		.rows = &f->rows,
 		.by = COUNTS_BY_VM | COUNTS_BY_VCPU,
@@ -78,8 +81,9 @@ static void fixture_make(struct fixture *f)
 static void fixture_done(struct fixture *f)
 {
 	vmnames_free(f->report.names);
+	origin_done(&f->origin);
 	counts_rows_done(&f->rows);
-	counts_free(f->stat);
+	counts_free(f->counts);
 	free(f->waits);
 	made_done(&f->made);
 }
@@ -94,9 +98,9 @@ static char *written(struct fixture *f, const char *format)
 
 	counts_rows_done(&f->rows);
 	if (form->counters)
-		counts_cumulative(f->stat, f->report.by, &f->rows);
+		counts_cumulative(f->counts, f->report.by, &f->rows);
 	else
-		counts_interval(f->stat, f->report.by, &f->rows);
+		counts_interval(f->counts, f->report.by, &f->rows);
 	if (form->begin)
 		form->begin(out, &f->report);
 	form->write(out, &f->report);
@@ -203,7 +207,7 @@ static void sorted(void)
 	struct fixture f;
 
 	fixture_make(&f);
-	counts_interval(f.stat, f.report.by, &f.rows);
+	counts_interval(f.counts, f.report.by, &f.rows);
 	counts_rows_sort(&f.rows, counts_column_find("halted"));
 	CHECK_INT(f.rows.items[0].vcpu, 1);
 	counts_rows_sort(&f.rows, counts_column_find("ready"));

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/ledger/summary.c: counts, rates and times, computed by hand, and a bound that holds.
+// Tests of helper/show/summary.c: counts, rates and times, computed by hand, and a bound that holds.
 #include "unit.h"
 
 #include "base/memory.h"
-#include "ledger/summary.h"
+#include "show/summary.h"
 
-static void take(struct summary *s, uint64_t ts_ns, uint32_t pid, const char *vm, int64_t vcpu, const char *event)
+static void take(struct account *s, uint64_t ts_ns, uint32_t pid, const char *vm, int64_t vcpu, const char *event)
 {
 	struct record r = { .type = RECORD_WAIT, .wait = { .ts_ns = ts_ns, .pid = pid, .vm = vm, .vcpu = vcpu, .source = "kvm" } };
 
 	snprintf(r.wait.event, sizeof(r.wait.event), "%s", event);
-	summary_take(s, &r);
+	account_take(s, &r);
 }
 
-static char *written(struct summary *s)
+static char *written(struct account *s)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	CHECK(f != NULL);
-	summary_write(s, f);
+	summary_write(f, s);
 	fclose(f);
 	return text;
 }
@@ -30,7 +30,7 @@ static char *written(struct summary *s)
 /* Two seconds from the first to the last; one VM has two vCPUs, the other shares its name but not its process. */
 static void rows(void)
 {
-	struct summary *s = summary_new();
+	struct account *s = account_new(&(struct account_settings){ 0 });
 	CLEANUP_FREE char *text = NULL;
 
 	take(s, 12000000000, 7, "web", 0, "hlt"); /* in any order */
@@ -48,43 +48,43 @@ static void rows(void)
 				"web                 1  hlt       kvm                1          0.5      1.500000      1.500000\n"
 				"web               all  hlt       kvm                1          0.5      0.250000      0.250000\n"
 				"web                 0  hlt       kvm                1          0.5      0.250000      0.250000\n");
-	summary_free(s);
+	account_free(s);
 }
 
 /* Times count from the start of the trace, where that is known; a single event has no rate. */
 static void start(void)
 {
-	struct summary *s = summary_new();
+	struct account *s = account_new(&(struct account_settings){ 0 });
 	struct record meta = { .type = RECORD_META, .object = json_pack("{s:{s:I}}", "clock", "boottime", (json_int_t)4000000000) };
 	struct record outcome = { .type = RECORD_OUTCOME }, unseen = { .type = RECORD_OUTCOME, .outcome.end = OUTCOME_UNSEEN };
 	CLEANUP_FREE char *text = NULL;
 
-	summary_take(s, &meta);
+	account_take(s, &meta);
 	take(s, 5500000000, 7, NULL, 3, "hlt");
-	summary_take(s, &outcome);
-	summary_take(s, &unseen);
+	account_take(s, &outcome);
+	account_take(s, &unseen);
 	text = written(s);
 	CHECK_STR(text, HEADING "all               all  hlt       kvm                1            -      1.500000      1.500000\n"
 				"7                 all  hlt       kvm                1            -      1.500000      1.500000\n"
 				"7                   3  hlt       kvm                1            -      1.500000      1.500000\n"
 				"1 outcomes\n");
 	json_decref(meta.object);
-	summary_free(s);
+	account_free(s);
 }
 
 static void nothing(void)
 {
-	struct summary *s = summary_new();
+	struct account *s = account_new(&(struct account_settings){ 0 });
 	CLEANUP_FREE char *text = written(s);
 
 	CHECK_STR(text, HEADING);
-	summary_free(s);
+	account_free(s);
 }
 
 /* A stranger's stream may name as many VMs as it likes: the count is right, the table bounded. */
 static void bounded(void)
 {
-	struct summary *s = summary_new();
+	struct account *s = account_new(&(struct account_settings){ 0 });
 	CLEANUP_FREE char *text = NULL;
 	size_t lines = 0;
 
@@ -99,7 +99,7 @@ static void bounded(void)
 	CHECK_HAS(text, "\nall               all  hlt       kvm            65546 "); /* the first 65536, and 10 */
 	CHECK_HAS(text, "\n4464 more waits: ");
 	CHECK_HAS(text, "\n5                   0  hlt       kvm               11 ");
-	summary_free(s);
+	account_free(s);
 }
 
 static const struct unit_test tests[] = {
