@@ -123,7 +123,7 @@ static void print_json(FILE *f, const struct gathered *g, json_t *record)
 	json_decref(document);
 }
 
-static int print_result(const struct settings *s, const struct gathered *g, const struct trace_result *result, FILE *f)
+static int print_result(const struct settings *s, const struct gathered *g, const struct session_result *result, FILE *f)
 {
 	json_t *record = blame_record_json(g->blame, SIZE_MAX);
 
@@ -137,15 +137,15 @@ static int print_result(const struct settings *s, const struct gathered *g, cons
 	return fflush(f) || ferror(f) ? -errno : 0;
 }
 
-static int run(const struct settings *s, struct trace_options *options, FILE *file)
+static int run(const struct settings *s, struct session_options *options, FILE *file)
 {
 	struct gathered g = { .blame = blame_new(blame_look_up, NULL) };
-	struct trace_result result;
+	struct session_result result;
 	int code;
 
 	options->take = take_record;
 	options->context = &g;
-	options->hold = HOLD_ALWAYS;
+	options->hold = SESSION_HOLD_ALWAYS;
 	if (s->output)
 		options->command_stdout = STDOUT_FILENO;
 	if (!s->json)
@@ -180,7 +180,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 {
 	struct settings *s = settings;
 	static const char *const parts[] = { "blame" };
-	struct trace_options options;
+	struct session_options options;
 	CLEANUP_FREE char *bpftrace = NULL;
 	CLEANUP_FILE FILE *opened = NULL;
 	int code;

@@ -346,16 +346,22 @@ static int check_kernel_allows(const struct program *program)
 	return EXIT_OK;
 }
 
-int tracing_prepare(const struct tracing *t, const struct plan *plan, const char *const *parts, size_t n_parts,
-		    struct trace_options *ret_options)
+void live_print_message(void *context, const char *text)
 {
-	struct trace_options options = {
+	(void)context;
+	fprintf(stderr, "bpftrace: %s\n", text);
+}
+
+int tracing_prepare(const struct tracing *t, const struct plan *plan, const char *const *parts, size_t n_parts,
+		    struct session_options *ret_options)
+{
+	struct session_options options = {
 		.plan = plan,
 		.program = { .script = plan->chosen, .vendor = plan->vendor, .filter = t->filter },
 		.duration_ns = t->duration_ns,
 		.attach_ns = t->attach_ns,
 		.command_stdout = STDERR_FILENO,
-		.verbose = t->verbose,
+		.message = t->verbose ? live_print_message : NULL,
 		.progress = !t->verbose,
 	};
 	int code;
@@ -383,10 +389,10 @@ int tracing_prepare(const struct tracing *t, const struct plan *plan, const char
 	return EXIT_OK;
 }
 
-int tracing_run(const struct trace_options *options, struct trace_result *ret)
+int tracing_run(const struct session_options *options, struct session_result *ret)
 {
 	CLEANUP_FREE char *why = NULL;
-	int err = trace_run(options, ret, &why);
+	int err = session_run(options, ret, &why);
 
 	if (err == -EINTR)
 		return fail(EXIT_FAILED, "%s", why);
@@ -398,10 +404,12 @@ int tracing_run(const struct trace_options *options, struct trace_result *ret)
 		return fail(EXIT_LACKING, "bpftrace cannot be used: %s; 'kvmwait check' says more", why);
 	if (err)
 		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
+	if (ret->command_error)
+		note("the command could not be run: '%s': %s", options->command[0], strerror(-ret->command_error));
 	return EXIT_OK;
 }
 
-int tracing_end_code(const struct trace_result *r, const char *output)
+int tracing_end_code(const struct session_result *r, const char *output)
 {
 	if (r->take_error == -EPIPE)
 		return EXIT_OK; /* whoever read has seen enough */
@@ -413,12 +421,12 @@ int tracing_end_code(const struct trace_result *r, const char *output)
 	if (!r->balance.have_counted)
 		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s; bpftrace ended with %d): whether events were lost cannot be said",
 			    r->why, r->bpftrace_status);
-	if (!trace_balances(r))
+	if (!session_balances(r))
 		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64 ", %" PRIu64 " lines malformed",
 			    r->balance.received, r->balance.lost, r->balance.counted, r->balance.malformed);
 	if (r->unloaded)
 		return EXIT_FAILED;
-	if (r->command_status == 127 && !strcmp(r->why, "the command could not be run"))
+	if (r->command_error)
 		return EXIT_FAILED;
 	return EXIT_OK;
 }

@@ -73,12 +73,15 @@ int tracing_open_replaced(const char *output, struct replaced_file *ret);
  * progress. 0, or an exit code with the message said. ret_options->bpftrace is the caller's to free.
  */
 int tracing_prepare(const struct tracing *t, const struct plan *plan, const char *const *parts, size_t n_parts,
-		    struct trace_options *ret_options);
+		    struct session_options *ret_options);
 
-/* trace_run(), with what went wrong said: 0, or an exit code. */
-int tracing_run(const struct trace_options *options, struct trace_result *ret);
+/* The message() of session_options for --verbose. */
+void live_print_message(void *context, const char *text);
+
+/* session_run(), with what went wrong said: 0, or an exit code. */
+int tracing_run(const struct session_options *options, struct session_result *ret);
 
 /* The exit code of a trace that came to run, with what is wrong said; the output's name is for the message. */
-int tracing_end_code(const struct trace_result *r, const char *output);
+int tracing_end_code(const struct session_result *r, const char *output);
 
 #endif

@@ -258,7 +258,7 @@ static const char *has_enough(void *context)
 
 /* ---- from start to end ---- */
 
-static int say_end(const struct run *r, const struct trace_result *result)
+static int say_end(const struct run *r, const struct session_result *result)
 {
 	CLEANUP_FREE char *size = size_text(recorder_bytes(r->recorder));
 	const char *path = r->s->file.path;
@@ -280,9 +280,9 @@ static int say_end(const struct run *r, const struct trace_result *result)
 	return code;
 }
 
-static int run(struct run *r, struct trace_options *options)
+static int run(struct run *r, struct session_options *options)
 {
-	struct trace_result result;
+	struct session_result result;
 	int code, err;
 
 	options->take = take_record;
@@ -333,7 +333,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 {
 	struct settings *s = settings;
 	const char *parts[2];
-	struct trace_options options;
+	struct session_options options;
 	CLEANUP_FREE char *bpftrace = NULL;
 	struct run r = { .s = s, .plan = plan, .program = &options.program };
 	int code;
@@ -345,7 +345,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 		return code;
 	bpftrace = options.bpftrace;
 	options.command = command;
-	options.hold = s->blame ? HOLD_WHERE_NEEDED : HOLD_NEVER;
+	options.hold = s->blame ? SESSION_HOLD_WHERE_NEEDED : SESSION_HOLD_NEVER;
 	code = open_recorder(s, &r.recorder);
 	if (code)
 		return code;

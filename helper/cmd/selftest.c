@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/live_run.h"
 #include "cmd/plan_load.h"
 #include "ledger/selftest_count.h"
 #include "live/child.h"
@@ -18,9 +19,8 @@
 #include <unistd.h>
 
 enum {
-	OPT_GUEST = 256,
+	OPT_GUEST = OPT_FIRST,
 	OPT_SKIP,
-	OPT_BPFTRACE,
 	OPT_SHOW,
 	OPT_WHERE,
 };
@@ -30,9 +30,9 @@ const struct option_help selftest_options[] = {
 	{ 0, "show", "N", "print N events as they come, no two alike in a row (default 20)", OPT_SHOW },
 	{ 0, "skip", "LIST", "leave operations of the guest out ('kvmwait-guest --list' names them)", OPT_SKIP },
 	{ 0, "guest", "PATH", "the kvmwait-guest to use", OPT_GUEST },
-	{ 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE },
+	OPTION_BPFTRACE,
 	{ 0, "where", "TEXT", "a remark for the first line", OPT_WHERE },
-	{ 'v', "verbose", NULL, "let bpftrace's own words through to standard error", 'v' },
+	OPTION_VERBOSE,
 	{ 0 },
 };
 
@@ -198,7 +198,7 @@ static uint64_t must_not_count(json_t *report)
 	return n;
 }
 
-static void print_result(const struct plan *plan, const struct run *run, json_t *report, const struct trace_result *r)
+static void print_result(const struct plan *plan, const struct run *run, json_t *report, const struct session_result *r)
 {
 	struct sum sums[32];
 	size_t n = sum_rows(&run->tally, sums, ARRAY_SIZE(sums));
@@ -227,7 +227,7 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 		puts("the kernel's count is not known");
 }
 
-static void print_json(const struct plan *plan, const struct run *run, json_t *report, const struct trace_result *r, bool failed)
+static void print_json(const struct plan *plan, const struct run *run, json_t *report, const struct session_result *r, bool failed)
 {
 	struct sum sums[32];
 	size_t n = sum_rows(&run->tally, sums, ARRAY_SIZE(sums));
@@ -247,7 +247,7 @@ static void print_json(const struct plan *plan, const struct run *run, json_t *r
 
 /* ---- the run ---- */
 
-static int conclude(const struct settings *s, const struct plan *plan, struct run *run, const struct trace_result *r, int report_fd)
+static int conclude(const struct settings *s, const struct plan *plan, struct run *run, const struct session_result *r, int report_fd)
 {
 	json_t *report = read_report(report_fd);
 	bool failed;
@@ -258,7 +258,7 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 	}
 	failed = has_failed(plan->chosen, &run->tally) || r->command_status;
 	if (s->json)
-		print_json(plan, run, report, r, failed || !trace_balances(r));
+		print_json(plan, run, report, r, failed || !session_balances(r));
 	else
 		print_result(plan, run, report, r);
 	json_decref(report);
@@ -266,7 +266,7 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 		return fail(EXIT_FAILED, "the guest failed: it ended with %d", r->command_status);
 	if (failed)
 		return fail(EXIT_FAILED, "what was seen is not what the guest did: do not trust this kernel with this script");
-	if (!trace_balances(r))
+	if (!session_balances(r))
 		return fail(EXIT_UNBALANCED, "received + lost is not what the kernel counted");
 	return EXIT_OK;
 }
@@ -277,19 +277,19 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 	CLEANUP_FD int report_fd = memfd_create("report", MFD_CLOEXEC);
 	CLEANUP_FILE FILE *nowhere = s->json ? fopen("/dev/null", "we") : NULL;
 	struct run run = { .left_to_show = s->show };
-	struct trace_options options = {
+	struct session_options options = {
 		.plan = plan,
 		.program.script = plan->chosen,
 		.bpftrace = bpftrace,
 		.command = command,
 		.command_stdout = report_fd,
-		.verbose = s->verbose,
+		.message = s->verbose ? live_print_message : NULL,
 		.progress = !s->verbose,
 		.take = take_record,
 		.flush = flush_record,
 		.context = &run,
 	};
-	struct trace_result result;
+	struct session_result result;
 	CLEANUP_FREE char *why = NULL;
 	int code;
 
@@ -299,8 +299,10 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 		putchar('\n');
 		fflush(stdout);
 	}
-	if (trace_run(&options, &result, &why))
+	if (session_run(&options, &result, &why))
 		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
+	if (result.command_error)
+		note("the command could not be run: '%s': %s", options.command[0], strerror(-result.command_error));
 	code = conclude(s, plan, &run, &result, report_fd);
 	selftest_count_done(&run.tally);
 	return code;

@@ -186,7 +186,7 @@ static void write_report(struct run *r, FILE *f, struct counts_report *report, b
 /* The file has the old text or the new one, never a part. 0 or -errno. */
 static int replace_file(struct run *r, struct counts_report *report, bool total)
 {
-	int fd = keeper_file_create(&r->replaced), err = 0;
+	int fd = root_helper_file_create(&r->replaced), err = 0;
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!f)
@@ -197,8 +197,8 @@ static int replace_file(struct run *r, struct counts_report *report, bool total)
 	if (fclose(f) && !err)
 		err = -errno;
 	if (!err)
-		return keeper_file_put(&r->replaced);
-	keeper_file_drop(&r->replaced);
+		return root_helper_file_put(&r->replaced);
+	root_helper_file_drop(&r->replaced);
 	return err;
 }
 
@@ -360,10 +360,10 @@ static int flush_output(void *context)
 
 /* ---- from start to end ---- */
 
-static int end_code(const struct run *r, const struct trace_result *result)
+static int end_code(const struct run *r, const struct session_result *result)
 {
 	uint64_t attributed = counts_attributed(r->counts);
-	struct trace_result of_counts = *result;
+	struct session_result of_counts = *result;
 	int code;
 
 	/* no line per event comes, and a snapshot that is lost loses no count */
@@ -387,9 +387,9 @@ static int end_code(const struct run *r, const struct trace_result *result)
 	return EXIT_OK;
 }
 
-static int run(struct run *r, struct trace_options *options)
+static int run(struct run *r, struct session_options *options)
 {
-	struct trace_result result;
+	struct session_result result;
 	int code;
 
 	options->take = take_record;
@@ -410,7 +410,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 {
 	struct settings *s = settings;
 	const char *const parts[] = { s->counts ? "count" : "stat" };
-	struct trace_options options;
+	struct session_options options;
 	CLEANUP_FREE char *bpftrace = NULL;
 	CLEANUP_FREE struct wait_name *waits = NULL;
 	CLEANUP_FILE FILE *opened = NULL;

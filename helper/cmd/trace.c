@@ -93,10 +93,10 @@ static int flush_output(void *context)
 	return stream_flush(context);
 }
 
-static int run(const struct settings *s, struct trace_options *options, FILE *file)
+static int run(const struct settings *s, struct session_options *options, FILE *file)
 {
 	struct stream output;
-	struct trace_result result;
+	struct session_result result;
 	int code;
 
 	options->take = take_record;
@@ -118,7 +118,7 @@ static int start(void *settings, char **command, const struct plan *plan)
 	struct settings *s = settings;
 	const char *parts[2];
 	size_t n_parts = 0;
-	struct trace_options options;
+	struct session_options options;
 	CLEANUP_FREE char *bpftrace = NULL;
 	CLEANUP_FILE FILE *opened = NULL;
 	int code;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one process that stays root during a trace. It reads nothing that guests or users wrote: it opens files of /proc for
-// kvmwait, which has dropped to nobody, asks the kernel about bpftrace, and puts a finished output in its place.
+// The one process that stays root during a trace. It parses nothing that guests or users wrote: for kvmwait, which runs as
+// nobody, it opens files of /proc, asks the kernel about bpftrace, and renames a finished output.
 #include "live/root_helper.h"
 
 #include "base/file.h"
@@ -29,7 +29,7 @@ enum operation {
 
 struct request {
 	enum operation operation;
-	enum keeper_file file;
+	enum root_helper_file file;
 	uint32_t pid;
 };
 
@@ -48,17 +48,17 @@ static const struct {
 	const char *name;
 	int flags;
 } files[] = {
-	[KEEPER_EXE] = { "exe", O_PATH },	 [KEEPER_CMDLINE] = { "cmdline", O_RDONLY }, [KEEPER_CGROUP] = { "cgroup", O_RDONLY },
-	[KEEPER_STAT] = { "stat", O_RDONLY }, [KEEPER_STATUS] = { "status", O_RDONLY }, [KEEPER_COMM] = { "comm", O_RDONLY },
+	[ROOT_HELPER_EXE] = { "exe", O_PATH },	 [ROOT_HELPER_CMDLINE] = { "cmdline", O_RDONLY }, [ROOT_HELPER_CGROUP] = { "cgroup", O_RDONLY },
+	[ROOT_HELPER_STAT] = { "stat", O_RDONLY }, [ROOT_HELPER_STATUS] = { "status", O_RDONLY }, [ROOT_HELPER_COMM] = { "comm", O_RDONLY },
 };
 
 static struct {
-	int fd; /* to the keeper */
+	int fd; /* to the root helper; -1: none runs */
 	pid_t pid;
-	const struct replaced_file *file; /* that it looks after */
-} keeper = { .fd = -1 };
+	const struct replaced_file *file; /* the output that it creates and renames */
+} root_helper = { .fd = -1 };
 
-static int open_file(uint32_t pid, enum keeper_file file)
+static int open_file(uint32_t pid, enum root_helper_file file)
 {
 	CLEANUP_FREE char *path = xasprintf("/proc/%" PRIu32 "/%s", pid, files[file].name);
 	int fd = open(path, files[file].flags | O_CLOEXEC);
@@ -66,16 +66,16 @@ static int open_file(uint32_t pid, enum keeper_file file)
 	return fd < 0 ? -errno : fd;
 }
 
-/* ---- the keeper's side ---- */
+/* ---- in the root helper ---- */
 
-/* Does it. Gives a descriptor, or -1 where the reply holds no more than numbers. */
+/* Serves one request. A descriptor for the reply, or -1 where the reply has none. */
 static int serve(const struct request *r, pid_t bpftrace, struct replaced_file *file, struct reply *ret)
 {
 	int fd = -1;
 
 	switch (r->operation) {
 	case OPEN:
-		fd = r->file < KEEPER_FILES ? open_file(r->pid, r->file) : -EINVAL;
+		fd = r->file < ROOT_HELPER_FILES ? open_file(r->pid, r->file) : -EINVAL;
 		break;
 	case GO_FIRST:
 		ret->error = bpftrace_go_first(bpftrace);
@@ -119,7 +119,7 @@ static bool send_reply(int to, struct reply *reply, int fd)
 	return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*reply);
 }
 
-static void keep(int from, pid_t parent, pid_t bpftrace, struct replaced_file *file)
+static void run(int from, pid_t parent, pid_t bpftrace, struct replaced_file *file)
 {
 	static const uint64_t always = PRIVILEGE(CAP_SYS_PTRACE) | PRIVILEGE(CAP_SYS_NICE);
 	struct request request;
@@ -150,7 +150,7 @@ static void keep(int from, pid_t parent, pid_t bpftrace, struct replaced_file *f
 	_exit(0);
 }
 
-int keeper_start(pid_t bpftrace, struct replaced_file *file)
+int root_helper_start(pid_t bpftrace, struct replaced_file *file)
 {
 	int fds[2], err;
 	pid_t pid, parent = getpid();
@@ -161,33 +161,33 @@ int keeper_start(pid_t bpftrace, struct replaced_file *file)
 		return -errno;
 	pid = fork();
 	if (!pid)
-		keep(fds[1], parent, bpftrace, file);
+		run(fds[1], parent, bpftrace, file);
 	close(fds[1]);
 	if (pid < 0) {
 		err = -errno;
 		close(fds[0]);
 		return err;
 	}
-	keeper.fd = fds[0];
-	keeper.pid = pid;
-	keeper.file = file;
+	root_helper.fd = fds[0];
+	root_helper.pid = pid;
+	root_helper.file = file;
 	err = privilege_drop(PRIVILEGE(CAP_KILL));
 	if (err)
-		keeper_stop();
+		root_helper_stop();
 	return err;
 }
 
-void keeper_stop(void)
+void root_helper_stop(void)
 {
-	if (keeper.fd < 0)
+	if (root_helper.fd < 0)
 		return;
-	close(keeper.fd);
-	keeper.fd = -1;
-	while (waitpid(keeper.pid, NULL, 0) < 0 && errno == EINTR)
+	close(root_helper.fd);
+	root_helper.fd = -1;
+	while (waitpid(root_helper.pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 
-/* ---- kvmwait's side ---- */
+/* ---- in kvmwait ---- */
 
 /* 0 or -errno, with a descriptor where the reply had one, else -1. */
 static int ask(const struct request *request, struct reply *ret, int *ret_fd)
@@ -199,10 +199,10 @@ static int ask(const struct request *request, struct reply *ret, int *ret_fd)
 	ssize_t n;
 
 	*ret_fd = -1;
-	if (send(keeper.fd, request, sizeof(*request), MSG_NOSIGNAL) != (ssize_t)sizeof(*request))
+	if (send(root_helper.fd, request, sizeof(*request), MSG_NOSIGNAL) != (ssize_t)sizeof(*request))
 		return -EPIPE;
 	do
-		n = recvmsg(keeper.fd, &message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(root_helper.fd, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(*ret))
 		return -EPIPE;
@@ -232,62 +232,62 @@ static int ask_for_number(enum operation operation, uint64_t *ret_number)
 	return err;
 }
 
-int keeper_open(uint32_t pid, enum keeper_file file)
+int root_helper_open(uint32_t pid, enum root_helper_file file)
 {
-	return keeper.fd < 0 ? open_file(pid, file) : ask_for_file(&(struct request){ .operation = OPEN, .file = file, .pid = pid });
+	return root_helper.fd < 0 ? open_file(pid, file) : ask_for_file(&(struct request){ .operation = OPEN, .file = file, .pid = pid });
 }
 
-int keeper_read(uint32_t pid, enum keeper_file file, size_t limit_bytes, char **ret_text, size_t *ret_size)
+int root_helper_read(uint32_t pid, enum root_helper_file file, size_t limit_bytes, char **ret_text, size_t *ret_size)
 {
-	CLEANUP_FD int fd = keeper_open(pid, file);
+	CLEANUP_FD int fd = root_helper_open(pid, file);
 
 	return fd < 0 ? fd : file_read_open(fd, limit_bytes, ret_text, ret_size);
 }
 
-int keeper_go_first(pid_t bpftrace)
+int root_helper_go_first(pid_t bpftrace)
 {
 	uint64_t number;
 
-	return keeper.fd < 0 ? bpftrace_go_first(bpftrace) : ask_for_number(GO_FIRST, &number);
+	return root_helper.fd < 0 ? bpftrace_go_first(bpftrace) : ask_for_number(GO_FIRST, &number);
 }
 
-void keeper_wait_turns(pid_t bpftrace)
+void root_helper_wait_turns(pid_t bpftrace)
 {
 	uint64_t number;
 
-	if (keeper.fd < 0)
+	if (root_helper.fd < 0)
 		child_wait_turns(bpftrace);
 	else
 		ask_for_number(WAIT_TURNS, &number);
 }
 
-uint64_t keeper_missed(pid_t bpftrace)
+uint64_t root_helper_missed(pid_t bpftrace)
 {
 	uint64_t number = 0;
 
-	if (keeper.fd < 0)
+	if (root_helper.fd < 0)
 		return bpftrace_missed(bpftrace);
 	return ask_for_number(MISSED, &number) ? 0 : number;
 }
 
 static bool is_kept(const struct replaced_file *file)
 {
-	return keeper.fd >= 0 && keeper.file == file;
+	return root_helper.fd >= 0 && root_helper.file == file;
 }
 
-int keeper_file_create(struct replaced_file *file)
+int root_helper_file_create(struct replaced_file *file)
 {
 	return is_kept(file) ? ask_for_file(&(struct request){ .operation = FILE_CREATE }) : replaced_file_create(file);
 }
 
-int keeper_file_put(struct replaced_file *file)
+int root_helper_file_put(struct replaced_file *file)
 {
 	uint64_t number;
 
 	return is_kept(file) ? ask_for_number(FILE_PUT, &number) : replaced_file_put(file);
 }
 
-void keeper_file_drop(struct replaced_file *file)
+void root_helper_file_drop(struct replaced_file *file)
 {
 	uint64_t number;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trace from start to end: bpftrace runs the plan, its lines become records in order, the balance closes it.
+// A trace from start to end: starts bpftrace, the command and the root helper, reads the lines of bpftrace, and ends all of them.
 #ifndef KVMWAIT_LIVE_SESSION_H
 #define KVMWAIT_LIVE_SESSION_H
 
@@ -8,58 +8,60 @@
 #include "plan/select.h"
 #include "record/event.h"
 
-/* Whether records wait for their turn as long as there is room, however far apart the CPUs are read. */
-enum trace_hold {
-	HOLD_NEVER,
-	HOLD_WHERE_NEEDED, /* by a bpftrace that reads the CPUs' buffers one after the other */
-	HOLD_ALWAYS,
+/* When records are held back as long as there is room, however far apart the buffers of the CPUs are read. */
+enum session_hold {
+	SESSION_HOLD_NEVER,
+	SESSION_HOLD_WHERE_NEEDED, /* if bpftrace reads the buffers of the CPUs one after the other */
+	SESSION_HOLD_ALWAYS,
 };
 
-struct trace_options {
+struct session_options {
 	const struct plan *plan;
-	struct program program; /* what of the plan is run */
-	char *bpftrace; /* path */
-	uint64_t duration_ns; /* 0: until the command ends or a signal comes */
-	uint64_t attach_ns;   /* how long attaching may take; 0: five minutes */
-	char *const *command; /* NULL: none */
-	int command_stdout;   /* where its output goes */
-	bool verbose;	      /* bpftrace's own words go to stderr */
-	bool reads_maps;      /* while it counts: bpftrace has to go first, and is asked what was missed */
-	bool progress;	      /* say on a terminal that it is attaching */
-	struct replaced_file *replaced; /* an output that is replaced while the trace runs, by keeper_file_put(); may be NULL */
-	bool stays_root;       /* who runs it has work for root left: nothing is dropped */
-	unsigned int map_keys; /* room in each map; 0: as bpftrace has it */
-	enum trace_hold hold;
-	/* Takes each record in turn (borrowed). Not 0 (-errno) ends the trace. */
+	struct program program; /* the part of the plan that is run */
+	char *bpftrace;		/* path */
+	uint64_t duration_ns;	/* 0: until the command ends or a signal arrives */
+	uint64_t attach_ns;	/* how long attaching may take; 0: five minutes */
+	char *const *command;	/* NULL: none */
+	int command_stdout;	/* where its output goes */
+	bool reads_maps;	/* bpftrace reads maps while it counts: it runs with real-time priority, and missed probes are asked for */
+	bool progress;		/* show on a terminal that probes are being attached */
+	struct replaced_file *replaced; /* an output file that is replaced by root_helper_file_put(); may be NULL */
+	bool stays_root;	/* the caller still needs root: privileges are not dropped */
+	unsigned int map_keys;	/* room in each map; 0: bpftrace's default */
+	enum session_hold hold;
+	/* Takes each record in turn (borrowed). Any other value than 0 (-errno) ends the trace. */
 	int (*take)(void *context, const struct record *r);
-	/* Takes a line of a part that is none of the wire's, without its newline; false: it is none of his. May be NULL. */
+	/* Takes a line of a part that is not of the wire format, without its newline; false: the line is unknown. May be NULL. */
 	bool (*take_line)(void *context, const char *line, size_t n);
-	/* After each batch of records; may be NULL. Not 0 ends the trace. */
+	/* Takes a message of bpftrace, cleaned for a terminal. May be NULL. */
+	void (*message)(void *context, const char *text);
+	/* After each batch of records; may be NULL. Any other value than 0 ends the trace. */
 	int (*flush)(void *context);
-	/* Why there is enough of it, so that the trace is to end in good order; NULL: there is not. May be NULL. */
+	/* The reason to end the trace now, or NULL. May be NULL. */
 	const char *(*enough)(void *context);
 	void *context;
 };
 
-struct trace_result {
+struct session_result {
 	struct balance balance;
-	const char *why; /* it ended */
-	uint64_t missed; /* runs of function probes that the kernel left out, where reads_maps asks */
-	int priority_error; /* what kept bpftrace from going first, or 0 */
+	const char *why; /* the reason why the trace ended */
+	uint64_t missed; /* runs of function probes that the kernel skipped; counted with reads_maps */
+	int priority_error; /* -errno of giving bpftrace real-time priority, or 0 */
 	int bpftrace_status; /* exit status, 128 + signal */
-	bool unloaded;	/* the module that is probed went away meanwhile, and the probes with it */
+	bool unloaded;	/* the probed module was unloaded during the trace, and the probes with it */
 	int take_error;	 /* what take or flush returned */
 	int command_status; /* -1: none ran */
+	int command_error; /* -errno where the command could not be run */
 };
 
 /*
- * Runs a trace. Once bpftrace has been started this process is no longer root, for good: what it writes to is open by then,
- * what it asks of the system later the keeper does. SIGINT and SIGTERM end it in good order, a second one at once. 0, or -errno with ret_error
- * (the caller frees) when it never came to run; after that the result says how it went.
+ * Runs a trace. When bpftrace has started, this process drops root for good: its outputs are open by then, and later
+ * privileged work goes through the root helper. SIGINT and SIGTERM end the trace in good order, a second one ends it at
+ * once. 0, or -errno with ret_error (the caller frees) where the probes were never attached; else the result is set.
  */
-int trace_run(const struct trace_options *options, struct trace_result *ret, char **ret_error);
+int session_run(const struct session_options *options, struct session_result *ret, char **ret_error);
 
-/* Is all that was counted accounted for? */
-bool trace_balances(const struct trace_result *r);
+/* Was every counted event received or reported as lost? */
+bool session_balances(const struct session_result *r);
 
 #endif

@@ -21,7 +21,7 @@ struct chain {
 	struct strings names;
 };
 
-struct callers {
+struct symbolizer {
 	void *handle, *cache;
 	struct table chains;
 	__typeof__(bcc_symcache_resolve_no_demangle) *resolve;
@@ -42,11 +42,11 @@ static bool same_chain(const void *a, const void *b)
 	return x->n == y->n && !memcmp(x->addresses, y->addresses, x->n * sizeof(*x->addresses));
 }
 
-struct callers *callers_new(char **ret_error)
+struct symbolizer *symbolize_new(char **ret_error)
 {
-	struct callers c = { .handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), .chains = { .hash = hash_chain, .same = same_chain } };
+	struct symbolizer c = { .handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), .chains = { .hash = hash_chain, .same = same_chain } };
 	__typeof__(bcc_symcache_new) *make;
-	struct callers *ret;
+	struct symbolizer *ret;
 
 	if (!c.handle) {
 		*ret_error = xasprintf("names of callers need libbpfcc (Debian's package libbpfcc): %s", dlerror());
@@ -76,7 +76,7 @@ static void free_chain(void *p)
 	free(chain);
 }
 
-void callers_free(struct callers *c)
+void symbolize_free(struct symbolizer *c)
 {
 	if (!c)
 		return;
@@ -85,7 +85,7 @@ void callers_free(struct callers *c)
 	free(c); /* the library stays: it does not bear to be unloaded */
 }
 
-static void add_name(struct callers *c, uint64_t address, struct strings *names)
+static void add_name(struct symbolizer *c, uint64_t address, struct strings *names)
 {
 	struct bcc_symbol symbol = { 0 };
 	CLEANUP_FREE char *hex = NULL;
@@ -98,7 +98,7 @@ static void add_name(struct callers *c, uint64_t address, struct strings *names)
 	strings_add(names, hex);
 }
 
-const struct strings *callers_chain(struct callers *c, const uint64_t *addresses, size_t n)
+const struct strings *symbolize_chain(struct symbolizer *c, const uint64_t *addresses, size_t n)
 {
 	struct chain key = { .n = n < CALLERS_MAX ? n : CALLERS_MAX }, *chain;
 

@@ -342,14 +342,14 @@ char *vmname_from_cgroup(const char *cgroup, size_t n)
 
 /* ---- what /proc says ---- */
 
-/* A file of a process: of this system by the keeper, since most are not ours; of a captured root as it lies there. */
-static int read_of(const char *root, uint32_t tgid, enum keeper_file file, size_t limit_bytes, char **ret_text, size_t *ret_size)
+/* A file of a process: of this system by the root helper, since most are not ours; of a captured root as it lies there. */
+static int read_of(const char *root, uint32_t tgid, enum root_helper_file file, size_t limit_bytes, char **ret_text, size_t *ret_size)
 {
-	static const char *const names[] = { [KEEPER_CMDLINE] = "cmdline", [KEEPER_CGROUP] = "cgroup", [KEEPER_STAT] = "stat" };
+	static const char *const names[] = { [ROOT_HELPER_CMDLINE] = "cmdline", [ROOT_HELPER_CGROUP] = "cgroup", [ROOT_HELPER_STAT] = "stat" };
 	CLEANUP_FREE char *path = NULL;
 
 	if (!*root)
-		return keeper_read(tgid, file, limit_bytes, ret_text, ret_size);
+		return root_helper_read(tgid, file, limit_bytes, ret_text, ret_size);
 	path = xasprintf("%s/proc/%" PRIu32 "/%s", root, tgid, names[file]);
 	return file_read(path, limit_bytes, ret_text, ret_size);
 }
@@ -357,7 +357,7 @@ static int read_of(const char *root, uint32_t tgid, enum keeper_file file, size_
 /* Where the link to the program leads. Its length, or -1. */
 static ssize_t read_exe(const char *root, uint32_t tgid, char *exe, size_t size)
 {
-	CLEANUP_FD int fd = *root ? -1 : keeper_open(tgid, KEEPER_EXE);
+	CLEANUP_FD int fd = *root ? -1 : root_helper_open(tgid, ROOT_HELPER_EXE);
 	CLEANUP_FREE char *path = *root ? xasprintf("%s/proc/%" PRIu32 "/exe", root, tgid) : xasprintf("/proc/self/fd/%d", fd);
 
 	return readlink(path, exe, size);
@@ -371,9 +371,9 @@ char *vmname_of_process(const char *root, uint32_t tgid)
 	ssize_t length = read_exe(root, tgid, exe, sizeof(exe));
 	size_t n;
 
-	if (!read_of(root, tgid, KEEPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
+	if (!read_of(root, tgid, ROOT_HELPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
 		name = name_from((struct span){ exe, length > 0 ? (size_t)length : 0 }, (struct span){ cmdline, n });
-	if (!name && !read_of(root, tgid, KEEPER_CGROUP, CGROUP_LIMIT_BYTES, &cgroup, &n))
+	if (!name && !read_of(root, tgid, ROOT_HELPER_CGROUP, CGROUP_LIMIT_BYTES, &cgroup, &n))
 		name = vmname_from_cgroup(cgroup, n);
 	return name;
 }
@@ -385,7 +385,7 @@ static int process_start(const char *root, uint32_t tgid, uint64_t *ret_ticks)
 	CLEANUP_FREE char *number = NULL;
 	const char *field;
 	size_t n;
-	int err = read_of(root, tgid, KEEPER_STAT, STAT_LIMIT_BYTES, &text, &n);
+	int err = read_of(root, tgid, ROOT_HELPER_STAT, STAT_LIMIT_BYTES, &text, &n);
 
 	if (err)
 		return err;

@@ -17,7 +17,7 @@ bool blame_look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_co
 	const char *tgid;
 
 	(void)context;
-	if (keeper_read(tid, KEEPER_COMM, 4096, &comm, NULL) || keeper_read(tid, KEEPER_STATUS, 65536, &status, NULL))
+	if (root_helper_read(tid, ROOT_HELPER_COMM, 4096, &comm, NULL) || root_helper_read(tid, ROOT_HELPER_STATUS, 65536, &status, NULL))
 		return false;
 	comm[strcspn(comm, "\n")] = '\0';
 	snprintf(ret_comm, COMM_BYTES + 1, "%s", comm);

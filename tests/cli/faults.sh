@@ -48,7 +48,7 @@ test_that 'a version without end: exit 4' traces endless 4
 printf '#!/bin/sh\n[ "$1" != --version ] || { echo bpftrace v0.23.2; exit; }\nexec /dev/null\n' >"$room/no-exec"
 chmod +x "$room/no-exec"
 test_that 'one that ends at once: exit 1' traces no-exec 1
-test_that 'one that ends at once: what it said' said no-exec 'ended before it was attached; it said:'
+test_that 'one that ends at once: what it said' said no-exec 'ended before it attached its probes; it printed:'
 stand_in wordy <<'SH'
 echo 'stdin:1:1-2: ERROR: the cause' >&2; seq -f 'WARNING: no matter %.0f' 30 >&2; exit 1
 SH
@@ -62,7 +62,7 @@ stand_in hanging <<'SH'
 echo 'Attaching 9 probes...'; sleep 300
 SH
 test_that 'hanging at start: --attach-timeout ends it' traces hanging 1 --attach-timeout 0.5
-test_that 'hanging at start: says so, and the last words' said hanging 'bpftrace had not attached after 0.5 s; it said:'
+test_that 'hanging at start: says so, and the last words' said hanging 'bpftrace had not attached its probes after 0.5 s; it printed:'
 test_that 'hanging at start: nothing is left of it' none_left hanging
 # ends_by NAME CODE SIGNAL...: it is traced, and sent the signals once FILE exists in the room.
 ends_by() {
@@ -79,7 +79,7 @@ stand_in hung <<'SH'
 touch /tmp/there; sleep 300
 SH
 test_that 'hanging at start: one Ctrl-C ends it' ends_by hung 1 INT
-test_that 'hanging at start: Ctrl-C, and says where it was' said hung 'stopped before it was attached'
+test_that 'hanging at start: Ctrl-C, and says where it was' said hung 'stopped before the probes were attached'
 test_that 'hanging at start: nothing is left after Ctrl-C' none_left hung
 printf '#!/bin/sh\necho $$ >>/tmp/dumb.pids; touch /tmp/there; exec sleep 300\n' >"$room/dumb"
 chmod +x "$room/dumb"

@@ -24,7 +24,7 @@ judge_killed() {
 	nothing_left "$d/twice" "$2 two SIGINTs"
 	test_that "$2 stopped while it attaches: it was so" test -s "$d/early.pid" -a ! -s "$d/early.ndjson"
 	ends_with "$d/early" "$2 stopped while it attaches" 1
-	test_that "$2 stopped while it attaches: said" is_said "$d/early.err" 'stopped before it was attached'
+	test_that "$2 stopped while it attaches: said" is_said "$d/early.err" 'stopped before the probes were attached'
 	nothing_left "$d/early" "$2 stopped while it attaches"
 }
 

@@ -44,7 +44,7 @@ judge_privilege() {
 	test_that "$2 kvmwait: it may signal, and no more" has "$d/kvmwait.status" CapPrm "$(caps 5)"
 	test_that "$2 kvmwait: so are the bounds" has "$d/kvmwait.status" CapBnd "$(caps 5)"
 	test_that "$2 kvmwait gains nothing" has "$d/kvmwait.status" NoNewPrivs 1
-	# the stopper: none; the keeper: SYS_PTRACE 19, SYS_NICE 23
+	# the stopper: none; the root helper: SYS_PTRACE 19, SYS_NICE 23
 	test_that "$2 two others" test "$(grep -c ^CapPrm: "$d/others.status")" = 2
 	test_that "$2 the others: nothing, and two capabilities" test "$(awk '$1 == "CapPrm:" { print $2 }' "$d/others.status" | sort | xargs)" = "$(caps) $(caps 19 23)"
 	test_that "$2 the others gain nothing" all_have "$d/others.status" NoNewPrivs 1

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/base/privilege.c, keeper.c and the children of child.c: what each process has left, on this kernel. As
+// Tests of helper/base/privilege.c, live/root_helper.c and the children of child.c: what each process has left, on this kernel. As
 // another user than root most of it has nothing to give up, and that is tested then.
 #include "unit.h"
 
@@ -103,9 +103,9 @@ static void in_processes(void)
 	in_child(closes_files);
 }
 
-/* ---- the keeper ---- */
+/* ---- the root helper ---- */
 
-static void keeper_serves(void)
+static void root_helper_serves(void)
 {
 	CLEANUP_FREE char *path = xasprintf("%s/place/out", unit_directory());
 	CLEANUP_FREE char *why = NULL;
@@ -118,37 +118,37 @@ static void keeper_serves(void)
 	int fd;
 
 	MUST(!replaced_file_open(path, &file, &why));
-	MUST(!keeper_start(getpid(), &file));
+	MUST(!root_helper_start(getpid(), &file));
 	MUST(!was_root || getuid() == 65534);
 	MUST(!was_root || privilege_effective() == PRIVILEGE(CAP_KILL));
 	/* the file of a process of root's, which is not ours any more */
-	fd = keeper_open((uint32_t)getppid(), KEEPER_EXE);
+	fd = root_helper_open((uint32_t)getppid(), ROOT_HELPER_EXE);
 	MUST(fd >= 0);
 	exe = xasprintf("/proc/self/fd/%d", fd);
 	n = readlink(exe, link, sizeof(link) - 1);
 	MUST(n > 0);
 	link[n] = '\0';
 	MUST(strstr(link, "unit/privilege"));
-	MUST(!keeper_read((uint32_t)getppid(), KEEPER_CMDLINE, 65536, &text, &size) && strstr(text, "privilege"));
-	MUST(keeper_open(INT32_MAX, KEEPER_STAT) == -ENOENT);
-	MUST(keeper_open(1, KEEPER_FILES) == -EINVAL || !was_root);
-	MUST(!keeper_missed(getpid()));
+	MUST(!root_helper_read((uint32_t)getppid(), ROOT_HELPER_CMDLINE, 65536, &text, &size) && strstr(text, "privilege"));
+	MUST(root_helper_open(INT32_MAX, ROOT_HELPER_STAT) == -ENOENT);
+	MUST(root_helper_open(1, ROOT_HELPER_FILES) == -EINVAL || !was_root);
+	MUST(!root_helper_missed(getpid()));
 	/* a file that is replaced where nobody may write */
 	for (int i = 0; i < 3; i++) {
-		fd = keeper_file_create(&file);
+		fd = root_helper_file_create(&file);
 		MUST(fd >= 0);
 		MUST(write(fd, "whole\n", 6) == 6);
 		close(fd);
 		if (i < 2)
-			MUST(!keeper_file_put(&file));
+			MUST(!root_helper_file_put(&file));
 		else
-			keeper_file_drop(&file);
+			root_helper_file_drop(&file);
 	}
-	keeper_stop();
+	root_helper_stop();
 	_exit(0);
 }
 
-static void the_keeper(void)
+static void the_root_helper(void)
 {
 	CLEANUP_FREE char *directory = unit_path("place");
 	CLEANUP_FREE char *path = unit_path("place/out");
@@ -157,7 +157,7 @@ static void the_keeper(void)
 	CHECK_INT(mkdir(directory, 0700), 0);
 	if (was_root) /* it need not be root's */
 		CHECK_INT(chown(directory, 12345, 12345), 0);
-	in_child(keeper_serves);
+	in_child(root_helper_serves);
 	CHECK_INT(stat(path, &st), 0);
 	CHECK_INT(st.st_size, 6);
 	CHECK_INT(st.st_mode & 0777, 0644);
@@ -165,14 +165,14 @@ static void the_keeper(void)
 	CHECK_INT(rmdir(directory), 0); /* nothing else is in it */
 }
 
-/* Killed in the midst of it, the process leaves no keeper: its end of the socket is gone. */
-static void keeper_then_nothing(void)
+/* Killed in the midst of it, the process leaves no root helper: its end of the socket is gone. */
+static void root_helper_then_nothing(void)
 {
-	MUST(!keeper_start(getpid(), NULL));
+	MUST(!root_helper_start(getpid(), NULL));
 	kill(getpid(), SIGKILL);
 }
 
-static void no_keeper_is_left(void)
+static void no_root_helper_is_left(void)
 {
 	int fds[2];
 	char byte;
@@ -181,9 +181,9 @@ static void no_keeper_is_left(void)
 	CHECK_INT(pipe(fds), 0);
 	pid = fork();
 	if (!pid) {
-		dup2(fds[1], STDERR_FILENO); /* which the keeper has as well */
+		dup2(fds[1], STDERR_FILENO); /* which the root helper has as well */
 		close(fds[1]);
-		keeper_then_nothing();
+		root_helper_then_nothing();
 	}
 	close(fds[1]);
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
@@ -270,14 +270,14 @@ static void command_keeps_what_we_had(void)
 	MUST(!pipe2(out, O_CLOEXEC) && !setenv("WORD", "of ours", 1));
 	MUST(!command_prepare(argv, out[1], &child));
 	said = xasprintf("CapEff:\t%016" PRIx64 "\n", privilege_effective());
-	MUST(!keeper_start(getpid(), NULL));
+	MUST(!root_helper_start(getpid(), NULL));
 	MUST(!command_start(&child));
 	close(out[1]);
 	MUST(!file_read_open(out[0], 65536, &told, NULL));
 	MUST(strstr(told, said) && strstr(told, "NoNewPrivs:\t0") && strstr(told, here) && strstr(told, "of ours"));
 	MUST(!was_root || strstr(told, "Uid:\t0\t0\t0\t0"));
 	MUST(waitpid(child.pid, NULL, 0) == child.pid);
-	keeper_stop();
+	root_helper_stop();
 }
 
 static void command_that_is_missing(void)
@@ -330,8 +330,8 @@ int main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "what is dropped is gone", in_processes },
-		{ "the keeper does what nobody cannot", the_keeper },
-		{ "no keeper outlives us", no_keeper_is_left },
+		{ "the root helper does what nobody cannot", the_root_helper },
+		{ "no root helper outlives us", no_root_helper_is_left },
 		{ "bpftrace gets little", bpftrace_gets_little },
 		{ "a bpftrace that others can write", one_that_others_can_write },
 		{ "the command has all that we had", the_command },
