@@ -23,8 +23,8 @@ HELPER_OBJ := $(HELPER_SRC:%.c=$(BUILD)/%.o) $(PROTO_GEN:=.o)
 # What the tests link: everything but main().
 LIB_OBJ := $(filter-out $(BUILD)/helper/cmd/main.o,$(HELPER_OBJ))
 GUEST_ARCH := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
-GUEST_SRC := $(sort $(wildcard helper/guest/*.c helper/guest/$(GUEST_ARCH)/*.c))
-GUEST_OBJ := $(GUEST_SRC:%.c=$(BUILD)/%.o)
+GUEST_SRC := $(sort $(wildcard helper/guest/*.c $(addprefix helper/guest/$(GUEST_ARCH)/*.,c S)))
+GUEST_OBJ := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(GUEST_SRC))))
 $(GUEST_OBJ): CPPFLAGS := -Ihelper/guest/$(GUEST_ARCH) -Ihelper/guest $(CPPFLAGS)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
@@ -58,6 +58,10 @@ $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l 'KVMWAIT_DATADIR\|KVMWAIT_BINDIR' $(
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.S Makefile
+	@mkdir -p $(@D)
+	$(call quiet,AS,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # What an object takes in with .incbin.
 $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l 'incbin' $(HELPER_SRC))): share/report/style.css share/report/page.js

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common.h"
+
 int host_open(struct host *host)
 {
 	struct utsname uts;
@@ -56,5 +58,5 @@ int64_t host_now_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+	return timespec_ns(&ts);
 }

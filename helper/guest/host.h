@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this host's KVM is, and can do.
-#pragma once
+#ifndef KVMWAIT_GUEST_HOST_H
+#define KVMWAIT_GUEST_HOST_H
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,3 +27,5 @@ bool host_module_param(const char *module, const char *param);
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 int64_t host_now_ns(void);
+
+#endif

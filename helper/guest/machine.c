@@ -10,12 +10,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "vcpu.h"
 #include "vm.h"
 
+/* How often the parent looks at its VMs and at the gate, and a VM at its vCPUs. */
+#define POLL_NS		1000000
+#define GATE_POLL_NS	10000000
 #define WATCH_IDLE_NS	5000000
 #define WATCH_WAKING_NS	500000
 
@@ -120,7 +123,7 @@ static void wait_done(struct plan *plan, enum flavour flavour)
 	struct vm_slot *slot = &plan->vms[flavour];
 
 	while (!atomic_load(&slot->done) && !has_ended(slot))
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		sleep_ns(POLL_NS);
 	fail_tasks(plan, flavour, slot->why[0] ? slot->why : "the VM's process ended early");
 }
 
@@ -161,10 +164,10 @@ int machines_run(struct plan *plan, int plan_fd, const char *name, const char *g
 	}
 	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
 		while (plan->vms[f].used && !is_ready(plan, &plan->vms[f]))
-			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+			sleep_ns(POLL_NS);
 	}
 	while (gate && access(gate, F_OK))
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		sleep_ns(GATE_POLL_NS);
 	atomic_store(&plan->go, true);
 	sem_post(&plan->gate);
 	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
@@ -178,7 +181,7 @@ void machines_end(struct plan *plan)
 {
 	int status;
 
-	nanosleep(&(struct timespec){ .tv_sec = (time_t)plan->stay_s }, NULL);
+	sleep_ns((int64_t)plan->stay_s * NS_PER_S);
 	atomic_store(&plan->leave, true);
 	for (unsigned int f = 0; f < FLAVOUR_COUNT; f++) {
 		while (plan->vms[f].used && waitpid(plan->vms[f].pid, &status, 0) < 0 && errno == EINTR)
@@ -233,7 +236,7 @@ static void watch(struct plan *plan, struct vcpu *vcpus, unsigned int count)
 			waking |= atomic_load(&vcpus[v].wakes);
 			busy |= !atomic_load(&vcpus[v].finished);
 		}
-		nanosleep(&(struct timespec){ .tv_nsec = waking ? WATCH_WAKING_NS : WATCH_IDLE_NS }, NULL);
+		sleep_ns(waking ? WATCH_WAKING_NS : WATCH_IDLE_NS);
 	}
 	for (unsigned int v = 0; v < count; v++)
 		pthread_join(vcpus[v].thread, NULL);
@@ -270,7 +273,7 @@ static int machine_run(struct plan *plan, const struct host *host, enum flavour 
 	watch(plan, vcpus, plan->vcpus);
 	atomic_store(&slot->done, true);
 	while (!atomic_load(&plan->leave))
-		nanosleep(&(struct timespec){ .tv_nsec = WATCH_IDLE_NS }, NULL);
+		sleep_ns(WATCH_IDLE_NS);
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The processes: the parent starts one for each VM and waits; each makes its VM and looks after its vCPUs.
-#pragma once
+#ifndef KVMWAIT_GUEST_MACHINE_H
+#define KVMWAIT_GUEST_MACHINE_H
+
 #include "host.h"
 #include "plan.h"
 
@@ -17,3 +19,5 @@ void machines_end(struct plan *plan);
 /* Whether these are the arguments of a VM's process, and its main. */
 bool machine_is_child(int argc, char *const argv[]);
 int machine_main(char *const argv[]);
+
+#endif

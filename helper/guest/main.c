@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "host.h"
 #include "machine.h"
 #include "ops.h"
@@ -248,7 +249,7 @@ static enum exit_code do_plan(const struct settings *set, const struct host *hos
 		complain("no shared memory", "memfd", strerror(-err));
 		return EXIT_FAILED;
 	}
-	plan->op_timeout_ns = (int64_t)set->op_timeout_s * 1000000000;
+	plan->op_timeout_ns = (int64_t)set->op_timeout_s * NS_PER_S;
 	plan->stay_s = set->stay_s;
 	plan->comm_given = set->comm != NULL;
 	plan->later_comm_given = set->later_comm != NULL;

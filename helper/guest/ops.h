@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of operations: what each does in a guest, the event it makes, and how to tell that it did.
-#pragma once
+#ifndef KVMWAIT_GUEST_OPS_H
+#define KVMWAIT_GUEST_OPS_H
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -86,3 +88,5 @@ bool judge_calls(const struct op *op, const struct measure *m, struct result *re
 void judge_call(const struct op *op, const struct measure *m, struct result *result);
 /* One that does nothing KVM sees. */
 void judge_busy(const struct op *op, const struct measure *m, struct result *result);
+
+#endif

@@ -8,7 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "common.h"
+
 #define COUNT_MAX 1000000000ull
 
 /* An address, numbers that do not fit 32 bits, a double, or the positive half: what a reader may get wrong. */

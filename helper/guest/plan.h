@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is to be done, and what became of it: one table, shared by all the processes.
-#pragma once
+#ifndef KVMWAIT_GUEST_PLAN_H
+#define KVMWAIT_GUEST_PLAN_H
+
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -70,3 +72,5 @@ void plan_unmap(struct plan *plan);
 
 /* Strict: all of the text, decimal, no sign; 0 or -EINVAL. */
 int parse_u64(const char *text, uint64_t *ret_value);
+
+#endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // KVM's own counters of a vCPU, where the kernel has them (KVM_GET_STATS_FD, 5.14).
-#pragma once
+#ifndef KVMWAIT_GUEST_STATS_H
+#define KVMWAIT_GUEST_STATS_H
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,3 +33,5 @@ struct stats_values {
 /* Never fails: without counters stats_read returns false. */
 void stats_init(struct stats *stats, int vcpu_fd);
 bool stats_read(const struct stats *stats, struct stats_values *ret_values);
+
+#endif

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common.h"
+
 /* An emulated processor may deliver the interrupt before the HLT. */
 #define WAKE_AGAIN_NS		20000000
 /* Processor time without one PAUSE left behind. */
@@ -375,7 +377,7 @@ static bool is_stuck(struct vcpu *vcpu)
 
 	if (pthread_getcpuclockid(vcpu->thread, &clock) || clock_gettime(clock, &ts))
 		return false;
-	cpu_ns = ts.tv_sec * 1000000000LL + ts.tv_nsec;
+	cpu_ns = timespec_ns(&ts);
 	if (!atomic_load(&vcpu->pauses) || progress != vcpu->progress_seen || vcpu->progress_cpu_ns == 0) {
 		vcpu->progress_seen = progress;
 		vcpu->progress_cpu_ns = cpu_ns;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A vCPU's thread: does the tasks of its vCPU one after the other and notes what became of each.
-#pragma once
+#ifndef KVMWAIT_GUEST_VCPU_H
+#define KVMWAIT_GUEST_VCPU_H
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -52,3 +54,5 @@ int vcpu_start(struct vcpu *vcpu);
 void vcpu_at_barrier(struct vcpu *vcpu);
 /* Looks after a vCPU: wakes it from its HLTs and stops what goes on for too long. Call it every millisecond or so. */
 void vcpu_watch(struct vcpu *vcpu);
+
+#endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A VM and its vCPUs, as far as they are alike everywhere; the rest is in the directory of the architecture.
-#pragma once
+#ifndef KVMWAIT_GUEST_VM_H
+#define KVMWAIT_GUEST_VM_H
+
 #include <linux/kvm.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,3 +65,5 @@ enum vm_exit vm_vcpu_exit(const struct vm_vcpu *vcpu, const struct op *op, struc
 void vm_vcpu_results(const struct vm_vcpu *vcpu, struct measure *m);
 /* Sends the vCPU the interrupt that lets a HLT go on. 0 or -errno. */
 int vm_interrupt(const struct vm *vm, unsigned int vcpu);
+
+#endif

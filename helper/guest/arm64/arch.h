@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the table of operations has of arm64.
-#pragma once
+#ifndef KVMWAIT_GUEST_ARM64_ARCH_H
+#define KVMWAIT_GUEST_ARM64_ARCH_H
 
 #include "code.h"
 
@@ -11,3 +12,5 @@ enum flavour {
 };
 
 struct site;	/* no operation needs more than its registers */
+
+#endif

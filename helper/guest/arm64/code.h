@@ -1,23 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine code that runs inside the guests, and the memory it shares with the program outside.
-#pragma once
-#include <stdint.h>
+// The snippets of machine code that run inside the guests: their registers, their names, where each begins.
+#ifndef KVMWAIT_GUEST_ARM64_CODE_H
+#define KVMWAIT_GUEST_ARM64_CODE_H
 
-/* Offsets in struct control, for the assembler. */
-#define CTL_PROGRESS	0
-#define CTL_WANT	8
-#define CTL_DONE	16
-#define CTL_IRQS	24
-#define CTL_LEAVE	32
-
-/* One of these a vCPU, in guest memory; the guest writes, the host reads. */
-struct control {
-	volatile uint64_t progress;	/* rounds finished */
-	volatile uint64_t want;		/* waits about to begin */
-	volatile uint64_t done;		/* waits left behind */
-	volatile uint64_t irqs;		/* interrupts taken */
-	volatile uint64_t leave;	/* the host's word that a busy vCPU may end */
-};
+#include "control.h"
 
 /*
  * A snippet is a loop. Registers it starts with:
@@ -26,6 +12,9 @@ struct control {
  * and ends with:
  *	x20 rounds not done, x21 rounds whose result was the expected one, x23 the last result
  */
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
 enum code {
 	CODE_NOP,
 	CODE_WFI,
@@ -37,5 +26,8 @@ enum code {
 
 extern const unsigned char guest_code[], guest_code_end[];
 
-/* code_offset: where a snippet begins, from guest_code. */
+/* Where a snippet begins, from guest_code. */
 uint64_t code_offset(enum code code);
+#endif
+
+#endif

@@ -5,6 +5,8 @@
 #include <linux/kvm.h>
 #include <stddef.h>
 
+#include "common.h"
+
 #define PSCI_CPU_SUSPEND	0xc4000001u
 
 const char *flavour_name(enum flavour flavour)
@@ -106,4 +108,4 @@ const struct op ops[] = {
 	},
 };
 
-const unsigned int ops_count = sizeof(ops) / sizeof(ops[0]);
+const unsigned int ops_count = ARRAY_SIZE(ops);

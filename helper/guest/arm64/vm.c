@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "common.h"
 #include "stats.h"
 
 /* Addresses as the guest sees them: virtual = physical. Two blocks of 1 GB, devices and memory. */
@@ -60,15 +61,10 @@ const char *const stats_names[STAT_COUNT] = {
 /* The one VM of this process. */
 static int gic_fd;
 
-static void put64(struct vm *vm, uint32_t at, uint64_t value)
-{
-	memcpy(vm->memory + at, &value, sizeof(value));
-}
-
 static void fill_memory(struct vm *vm)
 {
-	put64(vm, VM_TABLE, PTE_BLOCK | PTE_DEVICE | PTE_ACCESSED | PTE_NOT_EXECUTABLE);
-	put64(vm, VM_TABLE + sizeof(uint64_t), VM_MEMORY | PTE_BLOCK | PTE_INNER | PTE_ACCESSED);
+	put64(vm->memory, VM_TABLE, PTE_BLOCK | PTE_DEVICE | PTE_ACCESSED | PTE_NOT_EXECUTABLE);
+	put64(vm->memory, VM_TABLE + sizeof(uint64_t), VM_MEMORY | PTE_BLOCK | PTE_INNER | PTE_ACCESSED);
 	memcpy(vm->memory + VM_CODE, guest_code, (size_t)(guest_code_end - guest_code));
 }
 
@@ -200,7 +196,7 @@ int vm_vcpu_begin(struct vm_vcpu *vcpu, const struct op *op, uint64_t target, ui
 
 	(void)target;
 	memset(vcpu->control, 0, sizeof(*vcpu->control));
-	for (size_t i = 0; !err && i < sizeof(regs) / sizeof(regs[0]); i++)
+	for (size_t i = 0; !err && i < ARRAY_SIZE(regs); i++)
 		err = set_reg(vcpu, regs[i].id, regs[i].value);
 	return err;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the table of operations has of x86.
-#pragma once
+#ifndef KVMWAIT_GUEST_X86_ARCH_H
+#define KVMWAIT_GUEST_X86_ARCH_H
+
 #include <linux/kvm.h>
 #include <stdint.h>
 
@@ -27,3 +29,5 @@ struct site {
 	void *vmcb;
 	struct kvm_regs *regs;
 };
+
+#endif

@@ -5,6 +5,8 @@
 #include <cpuid.h>
 #include <string.h>
 
+#include "common.h"
+
 const char host_next_step[] = "load kvm_intel or kvm_amd, and see that virtualization is on in the firmware";
 
 /* The vendors whose processors have VMX; Hygon's have SVM, as AMD's. */
@@ -15,7 +17,7 @@ static bool cpu_has_vmx(void)
 
 	if (!__get_cpuid(0, &eax, &id[0], &id[2], &id[1]))
 		return false;
-	for (unsigned int i = 0; i < sizeof(vmx) / sizeof(vmx[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(vmx); i++) {
 		if (memcmp(id, vmx[i], sizeof(id)) == 0)
 			return true;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest's memory, addresses as it sees them: virtual = physical. Its control registers.
-#pragma once
+#ifndef KVMWAIT_GUEST_X86_LAYOUT_H
+#define KVMWAIT_GUEST_X86_LAYOUT_H
 
 #define VM_PAGE			0x1000u
 #define VM_SIZE			0x200000u
@@ -24,3 +25,5 @@
 #define VM_CR4			0x20u		/* PAE */
 #define VM_EFER			0x500u		/* LMA LME */
 #define VM_EFER_SVME		0x1000u
+
+#endif

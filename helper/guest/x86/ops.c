@@ -7,9 +7,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "common.h"
 #include "vmcb.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Hypercall numbers and results, as the guest sees them. */
 #define HC_KICK_CPU		5

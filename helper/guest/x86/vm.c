@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "common.h"
 #include "layout.h"
 #include "stats.h"
 
@@ -60,25 +61,20 @@ const char *const stats_names[STAT_COUNT] = {
 	[STAT_HALTS] = "halt_exits",
 };
 
-static void put64(struct vm *vm, uint32_t at, uint64_t value)
-{
-	memcpy(vm->memory + at, &value, sizeof(value));
-}
-
 /* 2 MB pages: the first for everything, one for the local APIC. The user bit lets CPL 3 run. */
 static void fill_tables(struct vm *vm)
 {
 	uint64_t irq = VM_CODE + code_offset(CODE_IRQ, vm->host->vmx);
 	uint32_t gate = VM_IDT + GUEST_VECTOR * 16;
 
-	put64(vm, VM_PML4, VM_PDPT | PTE_TABLE);
-	put64(vm, VM_PDPT, VM_PD_LOW | PTE_TABLE);
-	put64(vm, VM_PDPT + 8 * (APIC_BASE >> 30), VM_PD_APIC | PTE_TABLE);
-	put64(vm, VM_PD_LOW, PTE_2M);
-	put64(vm, VM_PD_APIC + 8 * (APIC_BASE >> 21 & 511), APIC_BASE | PTE_2M_UNCACHED);
-	put64(vm, VM_GDT + VM_CODE_SELECTOR, DESC_CODE64);
-	put64(vm, VM_GDT + VM_DATA_SELECTOR, DESC_DATA);
-	put64(vm, gate, (irq & 0xffff) | VM_CODE_SELECTOR << 16 | (uint64_t)GATE_INTERRUPT << 40 | (irq >> 16) << 48);
+	put64(vm->memory, VM_PML4, VM_PDPT | PTE_TABLE);
+	put64(vm->memory, VM_PDPT, VM_PD_LOW | PTE_TABLE);
+	put64(vm->memory, VM_PDPT + 8 * (APIC_BASE >> 30), VM_PD_APIC | PTE_TABLE);
+	put64(vm->memory, VM_PD_LOW, PTE_2M);
+	put64(vm->memory, VM_PD_APIC + 8 * (APIC_BASE >> 21 & 511), APIC_BASE | PTE_2M_UNCACHED);
+	put64(vm->memory, VM_GDT + VM_CODE_SELECTOR, DESC_CODE64);
+	put64(vm->memory, VM_GDT + VM_DATA_SELECTOR, DESC_DATA);
+	put64(vm->memory, gate, (irq & 0xffff) | VM_CODE_SELECTOR << 16 | (uint64_t)GATE_INTERRUPT << 40 | (irq >> 16) << 48);
 	memcpy(vm->memory + VM_CODE, guest_code, (size_t)(guest_code_end - guest_code));
 }
 

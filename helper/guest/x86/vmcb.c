@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "common.h"
 #include "layout.h"
 
 /* Offsets by AMD's manual, volume 2, appendix B. */
@@ -34,16 +35,6 @@ enum {
 #define INTERCEPT_VMRUN	1u	/* VMRUN fails without */
 #define ATTR_CODE64	0xa9b
 #define ATTR_DATA	0xc93
-
-static void put32(void *vmcb, unsigned int at, uint32_t value)
-{
-	memcpy((char *)vmcb + at, &value, sizeof(value));
-}
-
-static void put64(void *vmcb, unsigned int at, uint64_t value)
-{
-	memcpy((char *)vmcb + at, &value, sizeof(value));
-}
 
 static void put_segment(void *vmcb, unsigned int at, uint32_t selector, uint32_t attr, uint32_t limit)
 {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The VMCB with which a guest that is a hypervisor itself (AMD) runs its own guest.
-#pragma once
+#ifndef KVMWAIT_GUEST_X86_VMCB_H
+#define KVMWAIT_GUEST_X86_VMCB_H
+
 #include <stdint.h>
 
 #include "code.h"
@@ -10,3 +12,5 @@
 
 /* Fills the page at vmcb: a nested guest that starts at a snippet, with PAUSE and HLT intercepted. */
 void vmcb_prepare(void *vmcb, enum code code);
+
+#endif
