@@ -70,6 +70,8 @@ __attribute__((noreturn)) static void become_item(const struct job *j, const int
 	setrlimit(RLIMIT_FSIZE, &size);
 	if (j->item->kind == BUNDLE_FILE)
 		bundle_files(j->item, path, j->limit_bytes);
+	if (j->item->kind == BUNDLE_CGROUPS)
+		bundle_cgroups(j->item, path, j->limit_bytes);
 	if (j->item->kind == BUNDLE_LINES)
 		bundle_lines(j->item);
 	if (j->item->kind == BUNDLE_VMS)
@@ -121,7 +123,7 @@ static void end_group(struct job *j)
 
 static void keep_output(struct job *j, const char *data, size_t n)
 {
-	uint64_t left = (j->item->kind == BUNDLE_FILE ? TOLD_LIMIT_BYTES : j->limit_bytes) - j->bytes;
+	uint64_t left = (bundle_item_copies(j->item) ? TOLD_LIMIT_BYTES : j->limit_bytes) - j->bytes;
 	size_t take = n < left ? n : (size_t)left;
 
 	if (!j->write_error)
@@ -348,7 +350,7 @@ static void log_item(const struct job *j, size_t n_before)
 static int collect(struct job *j)
 {
 	CLEANUP_FREE char *path = bundle_staged_path(j->b, j->staged);
-	bool tree = bundle_item_is_many(j->item) && j->item->kind != BUNDLE_FILE;
+	bool tree = bundle_item_is_many(j->item) && !bundle_item_copies(j->item);
 	bool writes = j->item->kind >= BUNDLE_RUN && bundle_item_writes(j->item);
 	CLEANUP_FREE char *talk = writes ? xasprintf("%s/said", j->b->directory) : xstrdup(path);
 	int err = 0;
@@ -372,7 +374,7 @@ static int collect(struct job *j)
 		bundle_add(j->b, j->item, "", command_text(j->item), NULL, BUNDLE_FAILED, xasprintf("it cannot be started: %s", strerror(-err)));
 	else if (tree)
 		add_tree(j);
-	else if (j->item->kind == BUNDLE_FILE)
+	else if (bundle_item_copies(j->item))
 		add_files(j);
 	else
 		add_one(j);

@@ -18,7 +18,7 @@
 #define PARTS_MAX 16
 
 const char *const bundle_kind_names[BUNDLE_KINDS] = {
-	[BUNDLE_FILE] = "file", [BUNDLE_LINES] = "lines", [BUNDLE_RUN] = "run", [BUNDLE_TALK] = "talk", [BUNDLE_VMS] = "vms",
+	[BUNDLE_FILE] = "file", [BUNDLE_CGROUPS] = "cgroups", [BUNDLE_LINES] = "lines", [BUNDLE_RUN] = "run", [BUNDLE_TALK] = "talk", [BUNDLE_VMS] = "vms",
 };
 
 bool bundle_name_is_fine(const char *name)
@@ -41,6 +41,11 @@ bool bundle_name_is_fine(const char *name)
 bool bundle_item_is_many(const struct bundle_item *item)
 {
 	return item->name[strlen(item->name) - 1] == '/';
+}
+
+bool bundle_item_copies(const struct bundle_item *item)
+{
+	return item->kind == BUNDLE_FILE || item->kind == BUNDLE_CGROUPS;
 }
 
 bool bundle_item_writes(const struct bundle_item *item)
@@ -104,6 +109,16 @@ static const char *check_files(const struct bundle_item *item)
 	return NULL;
 }
 
+static const char *check_cgroups(const struct bundle_item *item)
+{
+	if (!item->words.n || !bundle_item_is_many(item))
+		return "cgroups takes names of files, and its own name has / at the end";
+	for (size_t i = 0; i < item->words.n; i++)
+		if (strchr(item->words.items[i], '/') || *item->words.items[i] == '.')
+			return "the name of a file in a cgroup has no / in it and does not begin with a dot";
+	return NULL;
+}
+
 /* What is wrong with an item, or NULL. */
 static const char *check_item(const struct bundle_item *item)
 {
@@ -114,6 +129,8 @@ static const char *check_item(const struct bundle_item *item)
 		return "not a name for a member";
 	if (item->kind == BUNDLE_FILE || item->kind == BUNDLE_LINES)
 		return check_files(item);
+	if (item->kind == BUNDLE_CGROUPS)
+		return check_cgroups(item);
 	if (item->kind == BUNDLE_RUN || item->kind == BUNDLE_TALK)
 		return check_program(item);
 	return item->words.n || bundle_item_is_many(item) ? "vms takes no word and makes one file" : NULL;

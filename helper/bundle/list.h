@@ -6,11 +6,12 @@
 #include "base/text.h"
 
 enum bundle_kind {
-	BUNDLE_FILE,  /* files, by pattern */
-	BUNDLE_LINES, /* those lines of a file that hold one of some words */
-	BUNDLE_RUN,   /* what a program writes to standard output, or into %out% */
-	BUNDLE_TALK,  /* the same, and standard error with it */
-	BUNDLE_VMS,   /* the VMs that run */
+	BUNDLE_FILE,	/* files, by pattern */
+	BUNDLE_CGROUPS, /* files of these names, of the cgroups of the VMs */
+	BUNDLE_LINES,	/* those lines of a file that hold one of some words */
+	BUNDLE_RUN,	/* what a program writes to standard output, or into %out% */
+	BUNDLE_TALK,	/* the same, and standard error with it */
+	BUNDLE_VMS,	/* the VMs that run */
 	BUNDLE_KINDS,
 };
 extern const char *const bundle_kind_names[BUNDLE_KINDS];
@@ -37,6 +38,8 @@ void bundle_list_done(struct bundle_list *list);
 
 /* Does the item give several members? */
 bool bundle_item_is_many(const struct bundle_item *item);
+/* Are these files of this host, each copied as it is? */
+bool bundle_item_copies(const struct bundle_item *item);
 /* Does a program of it write into %out% itself? */
 bool bundle_item_writes(const struct bundle_item *item);
 

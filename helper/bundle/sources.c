@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "bundle/cgroups.h"
 #include "live/child.h"
 #include "live/vm_list.h"
 #include "record/event.h"
@@ -17,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -147,6 +149,32 @@ void bundle_files(const struct bundle_item *item, const char *staged, uint64_t l
 	end(0);
 }
 
+void bundle_cgroups(const struct bundle_item *item, const char *staged, uint64_t limit_bytes)
+{
+	struct strings directories = { 0 };
+	struct vmlist vms = { 0 };
+	int32_t number = 0;
+	int err = vmlist_read("", &vms);
+
+	if (err)
+		give_up("/proc", -err);
+	err = cgroups_of_vms("", &vms, &directories);
+	if (err)
+		give_up("/proc/self/mountinfo", -err);
+	/* A cgroup has the files of its version and of its controllers alone: the others are not missing. */
+	for (size_t i = 0; i < directories.n; i++) {
+		for (size_t j = 0; j < item->words.n; j++) {
+			CLEANUP_FREE char *path = xasprintf("%s/%s", directories.items[i], item->words.items[j]);
+
+			if (!access(path, F_OK))
+				take_file(path, staged, &limit_bytes, &number);
+		}
+	}
+	if (!directories.n)
+		tell(vms.n_hidden ? EACCES : ENOENT, -1, false, vms.n_hidden ? "/proc" : "the cgroup of a VM");
+	end(0);
+}
+
 /* ---- lines ---- */
 
 static bool is_wanted(const struct bundle_item *item, const char *line)
@@ -217,6 +245,34 @@ static char *status_value(const char *status, const char *name)
 	return found ? xstrndup(found, strcspn(found, "\n")) : NULL;
 }
 
+/* Threads with different cookies never share a core (core scheduling); 0: none, null: this kernel does not say. */
+static json_t *core_cookie(uint64_t tid)
+{
+	uint64_t cookie = 0;
+
+	return prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, (unsigned long)tid, 0UL, &cookie) ? json_null() : json_integer((json_int_t)cookie);
+}
+
+/* The lines of a thread's cgroup file: which of the bundle's cgroups are its own. */
+static json_t *cgroups_json(const char *tasks, const char *tid)
+{
+	CLEANUP_FREE char *path = xasprintf("%s/%s/cgroup", tasks, tid);
+	CLEANUP_FREE char *text = NULL;
+	json_t *array = json_array();
+	struct strings lines = { 0 };
+
+	if (!file_read(path, 1 << 16, &text, NULL))
+		strings_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++) {
+		CLEANUP_FREE char *clean = xcalloc(4 * strlen(lines.items[i]) + 1, 1);
+
+		text_clean(lines.items[i], strlen(lines.items[i]), clean);
+		json_array_append_new(array, json_string(clean));
+	}
+	strings_done(&lines);
+	return array;
+}
+
 /* Where the threads of a VM may run: a vCPU that is pinned waits for that CPU alone. */
 static json_t *threads_json(uint32_t tgid)
 {
@@ -237,7 +293,8 @@ static json_t *threads_json(uint32_t tgid)
 			continue;
 		cpus = status_value(status, "\nCpus_allowed_list:");
 		text_clean(comm ? comm : "", comm ? strnlen(comm, 4 * (size_t)COMM_BYTES) : 0, clean);
-		json_array_append_new(threads, json_pack("{s:I, s:s, s:s?}", "tid", (json_int_t)tid, "comm", clean, "cpus_allowed", cpus));
+		json_array_append_new(threads, json_pack("{s:I, s:s, s:s?, s:o, s:o}", "tid", (json_int_t)tid, "comm", clean, "cpus_allowed", cpus,
+							 "cgroups", cgroups_json(path, e->d_name), "core_sched_cookie", core_cookie(tid)));
 	}
 	if (d)
 		closedir(d);

@@ -16,6 +16,8 @@ struct bundle_told {
 
 /* Files by their patterns, into STAGED.0, STAGED.1 and so on. */
 __attribute__((noreturn)) void bundle_files(const struct bundle_item *item, const char *staged, uint64_t limit_bytes);
+/* The same of the files that the item names, in the cgroups of the VMs that run. */
+__attribute__((noreturn)) void bundle_cgroups(const struct bundle_item *item, const char *staged, uint64_t limit_bytes);
 __attribute__((noreturn)) void bundle_lines(const struct bundle_item *item);
 __attribute__((noreturn)) void bundle_vms(void);
 /* %out% is `out`, %size% the limit. */

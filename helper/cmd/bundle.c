@@ -206,7 +206,8 @@ static struct redact *make_names(const struct settings *s)
 	static const char *const others = "wait outcome lost end meta stat sched exact inferred absent ple hlt pv_yield polled blocked run user gone "
 					  "unseen name path bytes sha256 took_ms status why source command items format version kvmwait created host "
 					  "kernel arch vendor script scripts reason chosen fits events functions findings level note bad able text next "
-					  "plan root duration_s redacted ok failed truncated vms tgid vcpus threads tid comm cpus_allowed hidden_processes";
+					  "plan root duration_s redacted ok failed truncated vms tgid vcpus threads tid comm cpus_allowed cgroups "
+					  "core_sched_cookie hidden_processes";
 	CLEANUP_FREE char *list_path = s->items ? xstrdup(s->items) : share_path("bundle.list");
 	struct redact *names = redact_new();
 	DIR *d = opendir(scripts_directory());

@@ -58,6 +58,10 @@ static void test_bad_lists(void)
 	REFUSED("a 1 18446744073709551615G vms", "no size");
 	REFUSED("a 1 1 command x", "no such kind");
 	REFUSED("../a 1 1 vms", "not a name");
+	REFUSED("a/ 1 1 cgroups", "takes names of files");
+	REFUSED("a 1 1 cgroups cpu.max", "takes names of files");
+	REFUSED("a/ 1 1 cgroups cpu.max ../x", "no / in it");
+	REFUSED("a/ 1 1 cgroups ..", "does not begin with a dot");
 	REFUSED("/a 1 1 vms", "not a name");
 	REFUSED("a//b 1 1 vms", "not a name");
 	REFUSED("a/.b 1 1 vms", "not a name");
