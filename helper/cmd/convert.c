@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait convert: the raw lines of a script that was run by hand, or saved NDJSON, into any form.
 #include "base/file.h"
-#include "base/input.h"
+#include "base/line_reader.h"
 #include "base/progress.h"
 #include "base/safe_open.h"
 #include "cmd/command.h"
@@ -192,36 +192,35 @@ static void put_end(struct convert *c)
 }
 
 /* Lines that are there; what came of them goes out before more are waited for. */
-static int take_lines(struct convert *c, struct input *in)
+static int take_lines(struct convert *c, struct line_reader *in)
 {
-	const struct input_state *state = input_state(in);
 	struct progress progress;
 	char *line;
 	size_t n;
-	int found = INPUT_END;
+	int found = LINE_NONE;
 
 	progress_start(&progress);
-	while (!c->error && (found = input_line(in, &line, &n)) > 0) {
+	while (!c->error && (found = line_reader_next(in, &line, &n)) > 0) {
 		c->number++;
-		if (found == INPUT_LINE)
+		if (found == LINE_WHOLE)
 			take_line(c, line, n);
 		else
-			complain(c, found == INPUT_CUT ? "it is cut short" : "it is too long");
-		if (input_has_line(in))
+			complain(c, found == LINE_CUT ? "it is cut short" : "it is too long");
+		if (line_reader_has_line(in))
 			continue;
 		c->error = stream_flush(&c->output);
 		if (!isatty(fileno(c->output.file))) /* no progress among the records */
-			progress_share(&progress, "converting", state->read_bytes, state->size_bytes);
+			progress_share(&progress, "converting", in->state.read_bytes, in->state.size_bytes);
 	}
 	progress_end(&progress);
 	return c->error ? 0 : found;
 }
 
-static int read_all(struct convert *c, struct input *in)
+static int read_all(struct convert *c, struct line_reader *in)
 {
 	int found = take_lines(c, in);
 
-	if (!found && (input_state(in)->damages || input_state(in)->frame_cut))
+	if (!found && (in->state.damages || in->state.frame_cut))
 		complain(c, "what follows cannot be decompressed");
 	if (!c->error)
 		release(c, UINT64_MAX);
@@ -258,8 +257,8 @@ static int say_balance(const struct convert *c)
 static int convert(const char *input, const struct stream_format *format, FILE *out, const char *out_name)
 {
 	struct convert c = { .name = input, .summary = format ? NULL : account_new(&(struct account_settings){ 0 }) };
-	struct input *in;
-	int code, balance, err = input_open(input, LINE_LIMIT_BYTES, &in);
+	struct line_reader in;
+	int code, balance, err = line_reader_open(&in, input, LINE_LIMIT_BYTES);
 
 	if (err) {
 		account_free(c.summary);
@@ -275,8 +274,8 @@ static int convert(const char *input, const struct stream_format *format, FILE *
 	if (format)
 		stream_begin(&c.output);
 	order_init(&c.order);
-	code = read_all(&c, in);
-	input_close(in);
+	code = read_all(&c, &in);
+	line_reader_done(&in);
 	stream_end(&c.output);
 	if (!c.error)
 		c.error = stream_flush(&c.output);

@@ -162,7 +162,7 @@ static char *seconds_text(uint64_t ns)
 static void find_cut(const struct run *r, bool at_end, struct strings *problems)
 {
 	const struct recording_state *state = recording_state(r->recording);
-	const struct input_state *in = state->input;
+	const struct line_reader_state *in = state->input;
 	CLEANUP_FREE char *until = seconds_text(account_until_ns(r->account) - account_began_ns(r->account));
 
 	if (!account_balance(r->account)->have_end)
@@ -443,7 +443,7 @@ static void take_record(struct run *r, const struct record *record)
 
 static int read_all(struct run *r)
 {
-	const struct input_state *in = recording_state(r->recording)->input;
+	const struct line_reader_state *in = recording_state(r->recording)->input;
 	struct record record;
 	uint64_t n = 0;
 	int more;
@@ -466,7 +466,7 @@ static int read_all(struct run *r)
 static int check_content(const struct run *r)
 {
 	const struct account_balance *b = r->account ? account_balance(r->account) : NULL;
-	const struct input_state *in = recording_state(r->recording)->input;
+	const struct line_reader_state *in = recording_state(r->recording)->input;
 
 	if (!b && (in->frame_cut || in->damages))
 		return fail(EXIT_FAILED, "nothing of it can be read: '%s': the compressed file is %s", r->name, in->damages ? "damaged" : "cut short");

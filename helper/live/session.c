@@ -3,8 +3,8 @@
 #include "live/session.h"
 
 #include "base/clock.h"
+#include "base/line_reader.h"
 #include "base/progress.h"
-#include "base/reader.h"
 #include "base/text.h"
 #include "live/child.h"
 #include "live/intake.h"
@@ -39,11 +39,6 @@ enum state {
 	STATE_ATTACHING,
 	STATE_RUNNING,
 	STATE_STOPPING,
-};
-
-struct line_reader {
-	int *fd; /* -1 at the end */
-	struct reader reader;
 };
 
 struct session {
@@ -162,12 +157,12 @@ static void take_line(struct session *t, const char *line, size_t n, bool from_s
 
 static void take_lines(struct session *t, struct line_reader *r)
 {
-	enum reader_found found;
-	const char *line;
+	enum line_found found;
+	char *line;
 	size_t n;
 
-	while ((found = reader_line(&r->reader, &line, &n)) != READER_NONE) {
-		if (found == READER_LINE) {
+	while ((found = line_reader_take(r, &line, &n)) != LINE_NONE) {
+		if (found == LINE_WHOLE) {
 			take_line(t, line, n, r == &t->out);
 			continue;
 		}
@@ -176,20 +171,18 @@ static void take_lines(struct session *t, struct line_reader *r)
 	}
 }
 
-static void read_lines(struct session *t, struct line_reader *r)
+/* At the end *fd is closed, and -1. */
+static void read_lines(struct session *t, struct line_reader *r, int *fd)
 {
-	long n;
+	int more;
 
-	r->reader.fd = *r->fd;
-	n = reader_fill(&r->reader);
-	if (n == -EINTR)
-		return;
-	r->reader.at_end = n <= 0;
+	r->fd = *fd;
+	more = line_reader_fill(r);
 	t->read_ns = monotonic_ns();
 	take_lines(t, r);
-	if (n <= 0) {
-		close(*r->fd);
-		*r->fd = -1;
+	if (more <= 0) {
+		close(*fd);
+		*fd = -1;
 	}
 }
 
@@ -307,9 +300,9 @@ static void run_loop(struct session *t, int signal_fd)
 
 		poll(fds, ARRAY_SIZE(fds), POLL_MS);
 		if (fds[0].revents)
-			read_lines(t, &t->out);
+			read_lines(t, &t->out, &t->bpftrace.out_fd);
 		if (fds[1].revents)
-			read_lines(t, &t->err);
+			read_lines(t, &t->err, &t->bpftrace.err_fd);
 		if (fds[2].revents)
 			take_signal(t, signal_fd);
 		watch_time(t);
@@ -508,8 +501,8 @@ static void session_done(struct session *t)
 {
 	intake_done(&t->intake);
 	message_log_done(&t->log);
-	reader_done(&t->out.reader);
-	reader_done(&t->err.reader);
+	line_reader_done(&t->out);
+	line_reader_done(&t->err);
 	free(t->version);
 }
 
@@ -534,10 +527,8 @@ static int run(const struct session_options *options, char *version, struct sess
 
 	progress_start(&t.progress);
 	t.module_inode = module_inode(&t);
-	t.out.fd = &t.bpftrace.out_fd;
-	t.err.fd = &t.bpftrace.err_fd;
-	reader_init(&t.out.reader, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
-	reader_init(&t.err.reader, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
+	line_reader_init(&t.out, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
+	line_reader_init(&t.err, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
 	err = intake_init(&t.intake, options, holds, ret_error);
 	if (!err)
 		err = start(&t, ret_error);

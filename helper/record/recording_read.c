@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 struct recording {
-	struct input *input;
+	struct line_reader reader;
 	struct ndjson ndjson;
 	json_t *object; /* of the record that was given last */
 	bool ended;	/* the last record was an end record */
@@ -18,14 +18,15 @@ struct recording {
 
 int recording_open(const char *path, struct recording **ret)
 {
-	struct input *input;
-	int err = input_open(path, RECORDING_LINE_BYTES, &input);
+	struct recording *r = xcalloc(1, sizeof(*r));
+	int err = line_reader_open(&r->reader, path, RECORDING_LINE_BYTES);
 
-	if (err)
+	if (err) {
+		free(r);
 		return err;
-	*ret = xcalloc(1, sizeof(**ret));
-	(*ret)->input = input;
-	(*ret)->state.input = input_state(input);
+	}
+	r->state.input = &r->reader.state;
+	*ret = r;
 	return 0;
 }
 
@@ -35,7 +36,7 @@ void recording_close(struct recording *r)
 		return;
 	json_decref(r->object);
 	ndjson_done(&r->ndjson);
-	input_close(r->input);
+	line_reader_done(&r->reader);
 	free(r->state.first_error);
 	free(r);
 }
@@ -88,12 +89,12 @@ int recording_next(struct recording *r, struct record *ret)
 
 	json_decref(r->object);
 	r->object = NULL;
-	while ((kind = input_line(r->input, &line, &n)) > 0) {
-		if (kind == INPUT_LINE && take_line(r, line, n, ret))
+	while ((kind = line_reader_next(&r->reader, &line, &n)) > 0) {
+		if (kind == LINE_WHOLE && take_line(r, line, n, ret))
 			return 1;
-		if (kind == INPUT_LONG)
+		if (kind == LINE_LONG)
 			complain(r, "it is too long");
-		if (kind == INPUT_CUT)
+		if (kind == LINE_CUT)
 			r->state.tail_bytes = n;
 	}
 	if (!kind)

@@ -4,14 +4,14 @@
 #ifndef KVMWAIT_RECORD_RECORDING_READ_H
 #define KVMWAIT_RECORD_RECORDING_READ_H
 
-#include "base/input.h"
+#include "base/line_reader.h"
 #include "record/event.h"
 
 #define RECORDING_LINE_BYTES (4u << 20) /* longer lines are no records */
 
 /* How it stands with what was read so far; at the end, with all of it. */
 struct recording_state {
-	const struct input_state *input; /* bytes read, of how many, lines */
+	const struct line_reader_state *input; /* bytes read, of how many, lines */
 	uint64_t records;		 /* given so far */
 	uint64_t malformed;		 /* lines that are no record; they are passed over */
 	char *first_error;		 /* of the first of them: "line 7: missing: 'ts'"; or NULL */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/record/recording_read.c and helper/base/input.c: what was recorded is read back, and of what was cut short, damaged or
+// Tests of helper/record/recording_read.c and helper/base/line_reader.c: what was recorded is read back, and of what was cut short, damaged or
 // made by somebody else never more than that.
 #include "unit.h"
 
@@ -58,7 +58,7 @@ static char *compressed(size_t *ret_size, size_t ends[3])
 }
 
 /* Reads all of a file of these bytes; how many records it gave, each of them checked. */
-static size_t read_back(const void *data, size_t size, struct recording_state *ret, struct input_state *ret_input)
+static size_t read_back(const void *data, size_t size, struct recording_state *ret, struct line_reader_state *ret_input)
 {
 	CLEANUP_FREE char *path = unit_path("r");
 	struct recording *r;
@@ -88,7 +88,7 @@ static void test_whole(void)
 	size_t size, ends[3];
 	CLEANUP_FREE char *zstd = compressed(&size, ends);
 	struct recording_state s;
-	struct input_state i;
+	struct line_reader_state i;
 
 	CHECK_U64(read_back(text, strlen(text), &s, &i), N_LINES);
 	CHECK(!s.cut_short && !s.malformed && !s.tail_bytes && !i.compressed && !i.damages);
@@ -107,7 +107,7 @@ static void test_plain_cut_anywhere(void)
 
 	for (size_t cut = 0; cut < strlen(text); cut++) {
 		struct recording_state s;
-		struct input_state i;
+		struct line_reader_state i;
 		size_t whole = 0, before = 0;
 
 		while (before + strlen(lines[whole]) <= cut)
@@ -126,7 +126,7 @@ static void test_zstd_cut_anywhere(void)
 
 	for (size_t cut = 4; cut < size; cut++) {
 		struct recording_state s;
-		struct input_state i;
+		struct line_reader_state i;
 		size_t n = read_back(zstd, cut, &s, &i), frames = (cut >= ends[0]) + (cut >= ends[1]) + (cut >= ends[2]);
 
 		CHECK(n >= 2 * frames && n <= N_LINES && !s.malformed && !i.damages);
@@ -139,7 +139,7 @@ static void test_zstd_cut_anywhere(void)
 static void test_zstd_cut_in_its_magic(void)
 {
 	struct recording_state s;
-	struct input_state i;
+	struct line_reader_state i;
 
 	for (size_t cut = 0; cut < 4; cut++) {
 		CHECK_U64(read_back("\x28\xb5\x2f", cut < 3 ? cut : 3, &s, &i), 0);
@@ -241,33 +241,27 @@ static void test_long_line(void)
 	}
 }
 
-/* The longest line there may be, and one more byte. */
+/* The longest line there may be, and one byte more, which is too long. */
 static void test_line_at_the_limit(void)
 {
 	for (size_t more = 0; more < 2; more++) {
 		size_t n = RECORDING_LINE_BYTES - 1 + more;
 		CLEANUP_FREE char *text = xcalloc(n + 3, 1);
 		CLEANUP_FREE char *path = unit_path("r");
-		struct input *in;
+		struct line_reader in;
 		char *line;
 		size_t length = 0;
 
 		memset(text, 'x', n);
 		memcpy(text + n, "\ny\n", 3);
 		unit_write(unit_directory(), "r", text, n + 3);
-		CHECK_INT(input_open(path, RECORDING_LINE_BYTES, &in), 0);
-		if (!more) {
-			CHECK_INT(input_line(in, &line, &length), INPUT_LINE);
-			CHECK_U64(length, n);
-		} else {
-			int kind = input_line(in, &line, &length);
-
-			CHECK(kind == INPUT_LINE || kind == INPUT_LONG);
-		}
-		CHECK_INT(input_line(in, &line, &length), INPUT_LINE);
+		CHECK_INT(line_reader_open(&in, path, RECORDING_LINE_BYTES), 0);
+		CHECK_INT(line_reader_next(&in, &line, &length), more ? LINE_LONG : LINE_WHOLE);
+		CHECK_U64(length, n);
+		CHECK_INT(line_reader_next(&in, &line, &length), LINE_WHOLE);
 		CHECK_STR(line, "y");
-		CHECK_U64(input_state(in)->lines, 2);
-		input_close(in);
+		CHECK_U64(in.state.lines, 2);
+		line_reader_done(&in);
 	}
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/base/reader.c: the same lines however the bytes come, and never more than the limit.
+// Tests of helper/base/line_reader.c: the same lines however the bytes come, and never more than the limit.
 #include "unit.h"
 
+#include "base/line_reader.h"
 #include "base/memory.h"
-#include "base/reader.h"
 
 /* All that comes out of a text that is written to a pipe in pieces: "=LINE" whole, "+" too long, "-" cut short. */
 static char *read_in_pieces(const char *text, size_t n, size_t piece, size_t room, size_t limit)
@@ -11,14 +11,14 @@ static char *read_in_pieces(const char *text, size_t n, size_t piece, size_t roo
 	char *all = NULL;
 	size_t size, at = 0, line_n;
 	FILE *f = open_memstream(&all, &size);
-	struct reader r;
-	enum reader_found found;
-	const char *line;
+	struct line_reader r;
+	enum line_found found;
+	char *line;
 	int fds[2];
-	long got;
+	int got;
 
 	CHECK(f && !pipe(fds));
-	reader_init(&r, fds[0], room, limit);
+	line_reader_init(&r, fds[0], room, limit);
 	do {
 		size_t next = n - at < piece ? n - at : piece;
 
@@ -28,15 +28,15 @@ static char *read_in_pieces(const char *text, size_t n, size_t piece, size_t roo
 			close(fds[1]);
 			fds[1] = -1;
 		}
-		got = reader_fill(&r);
+		got = line_reader_fill(&r);
 		CHECK(got >= 0);
 		CHECK(r.room <= limit);
-		while ((found = reader_line(&r, &line, &line_n)) != READER_NONE) {
-			fputc(found == READER_LINE ? '=' : found == READER_LONG ? '+' : '-', f);
+		while ((found = line_reader_take(&r, &line, &line_n)) != LINE_NONE) {
+			fputc(found == LINE_WHOLE ? '=' : found == LINE_LONG ? '+' : '-', f);
 			fwrite(line, 1, line_n, f);
 		}
 	} while (got);
-	reader_done(&r);
+	line_reader_done(&r);
 	close(fds[0]);
 	fclose(f);
 	return all;
@@ -72,11 +72,11 @@ static void too_long(void)
 
 static void no_file(void)
 {
-	struct reader r;
+	struct line_reader r;
 
-	reader_init(&r, -1, 8, 8);
-	CHECK_INT(reader_fill(&r), -EBADF);
-	reader_done(&r);
+	line_reader_init(&r, -1, 8, 8);
+	CHECK_INT(line_reader_fill(&r), -EBADF);
+	line_reader_done(&r);
 }
 
 static const struct unit_test tests[] = {
