@@ -100,11 +100,11 @@ demo:
 ## set up what is missing, build, and run every test, the live ones included
 check:
 	@share/setup check
-	@$(MAKE) --no-print-directory all units
+	@$(MAKE) --no-print-directory all units sanitized
 	@tests/run
 .PHONY: check
 
-## the tests that need no privilege and no emulator, in seconds
+## the tests that need no privilege and no emulator; single tests: tests/run --help
 check-quick: all units
 	@tests/run quick
 .PHONY: check-quick
@@ -144,10 +144,14 @@ fuzzers: $(FUZZ_BIN)
 ## every unit test and the tests of the command line under ASan and UBSan, and the inputs that fuzzing found
 check-asan:
 	@share/setup fuzz
-	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='$(SANITIZE)' build/asan/kvmwait units
-	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' fuzzers
+	@$(MAKE) --no-print-directory sanitized
 	@tests/memory/run asan
 .PHONY: check-asan
+
+sanitized:
+	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='$(SANITIZE)' build/asan/kvmwait units
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' fuzzers
+.PHONY: sanitized
 
 ## the main paths under valgrind
 check-valgrind:

@@ -59,16 +59,6 @@ lines() {
 }
 storm() { lines 0; touch "$rec/storm"; }
 
-valid() { jq -e -s '.[0].type == "meta" and .[1].type == "plan" and .[-1].type == "end" and (map(.type) | index("meta", "plan") | . != null)' "$1" >/dev/null || { head -c 300 "$1"; tail -n 1 "$1"; return 1; }; }
-fits_schema() { "$kvmwait" trace --schema >schema.json && /usr/bin/python3 - "$1" <<'PY'
-import json, sys, jsonschema
-v = jsonschema.Draft202012Validator(json.load(open("schema.json")))
-for line in open(sys.argv[1]):
-    for e in v.iter_errors(json.loads(line)):
-        sys.exit(str([c.message[:200] for c in e.context] or e.message)[:2000])
-PY
-}
-
 recordings() {
 	local now n
 	now=$(awk '{ printf "%d000000000", $1 + 1 }' /proc/uptime)

@@ -1,6 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154
-# How a bundle is judged, by other programs' eyes. Sourced by tests/live/suite.
+# A bundle while a guest runs, judged by other programs.
+
+# The guest does what it has to do when the recording has begun.
+bundle() {
+	kvmwait plan --json >plan.json
+	recording() { grep -qs '"type":"meta"' .b.tar.zst.*/*; }
+	(
+		await recording
+		sleep 1
+		kvmwait-guest -n bundled --op-timeout 300 hlt=31@0 hlt=37@1 yield:5=17 hv-spin=13 pause=11 >guest.json
+		echo $? >guest.status
+		# KVM's own counters are those of the VMs that there are
+		exec kvmwait-guest -n later --stay 600 busy=1@0 >/dev/null
+	) &
+	later=$!
+	kvmwait bundle -d 25 --items /bundle.list -o b.tar.zst >name 2>err
+	echo $? >status
+	kvmwait bundle -d 1 --items /bundle.list --redact -o r.tar.zst >name.redacted 2>err.redacted
+	echo $? >status.redacted
+	kill $later
+	wait
+}
+
+# ---- judge ----
+
+# This machine's libarchive with all that it needs, to lie beside kvmwait.
+libarchive_files() {
+	local library
+	library=/usr/lib/$(gcc -print-multiarch)/libarchive.so.13
+	printf '%s\n' "$library"
+	ldd "$library" | sed -n 's/.* => \(\/[^ ]*\).*/\1/p'
+}
+
+prepare_bundle() {
+	local file
+	put "$top/share/bundle.list" /bundle.list
+	for file in $(libarchive_files); do put "$file" "/usr/libexec/kvmwait/${file##*/}"; done
+}
 
 hashes_agree() { (cd "$1" && jq -r '.items[] | select(.path) | "\(.sha256)  \(.path)"' manifest.json | sha256sum -c --quiet --strict -); }
 plan_is_the_live_one() { diff <("$kvmwait" plan --json --root "$1/bundle/capture") "$1/plan.json"; }

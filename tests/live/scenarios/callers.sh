@@ -1,6 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
-# How chains of callers are judged. Sourced by tests/live/suite.
+# shellcheck shell=bash disable=SC2094,SC2154
+# How KVM came to each event.
+
+callers() {
+	echo 'kvmwait-guest -c 1 --stay 5 hlt=3 pause=5 yield=7 hv-spin=11 xen-yield=13 >guest.json' >guest.sh
+	kvmwait trace --callers -o trace.ndjson -- sh guest.sh 2>err
+	echo $? >status
+	# bpftrace finds no address of the kernel then
+	echo 2 >/proc/sys/kernel/kptr_restrict
+	kvmwait trace --callers -d 1 -o hidden.ndjson 2>hidden.err
+	echo $? >>status
+	kvmwait check >hidden.check
+	echo 0 >/proc/sys/kernel/kptr_restrict
+	kvmwait convert -f table trace.ndjson >table
+}
+
+# ---- judge ----
+
+# root_with_libbpfcc BPFTRACE: a root with it, and beside kvmwait this machine's libbpfcc with all that it needs.
+root_with_libbpfcc() {
+	local root=$work/root-$1 library lib
+	library=/usr/lib/$(gcc -print-multiarch)/libbcc.so.0
+	rm -rf "$root"
+	cp -al "$("$here/fetch" bpftrace "$1")/root" "$root" 2>/dev/null || cp -aT "$("$here/fetch" bpftrace "$1")/root" "$root"
+	mkdir -p "$root/usr/libexec/kvmwait"
+	for lib in "$library" $(ldd "$library" | sed -n 's/.* => \(\/[^ ]*\).*/\1/p'); do cp -L "$lib" "$root/usr/libexec/kvmwait/"; done
+	printf '%s\n' "$root"
+}
+
+prepare_callers() { options+=(--root "$(root_with_libbpfcc "$bpftrace")"); }
 
 # come_by TRACE SOURCE COUNT FIRST ANY: so many events of the source, each with that function first, and that one in its chain.
 come_by() {

@@ -1,6 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154
-# How counts of kvmwait stat are judged. Sourced by the live suites.
+# Counts of kvmwait stat, beside what the guests did.
+
+# Each event, with the maps read all the time; then the same as openmetrics.
+counts() {
+	pause=pause=23
+	[ -z "$no_pause" ] || pause=''
+	cat >guest.sh <<-SH
+		kvmwait-guest -n web --stay 1 hlt=31@0 hlt=37@1 hlt-user=19 yield:1=41 hv-spin=7 $pause >web.json
+		kvmwait-guest -n runnable --stay 1 busy=1@1 yield:1=43@0 >runnable.json
+	SH
+	kvmwait stat -f json -i 0.2 --by vm,vcpu,event,source -o counts.ndjson -- sh guest.sh 2>err
+	echo $? >status
+	cat web.json runnable.json >did.json
+	kvmwait stat -f openmetrics -i 0.5 --hist -o counts.prom -- sh guest.sh 2>>err
+	echo $? >prom.status
+	cat web.json runnable.json >prom.did.json
+	kvmwait stat --counts -f json -i 0.2 --by vm,vcpu,event,source -o alone.ndjson -- sh guest.sh 2>>err
+	echo $? >alone.status
+	cat web.json runnable.json >alone.did.json
+	ls -a >files
+}
+
+# As fast as a guest can, with the maps read all the time; then halts of known number, and one that goes on for long.
+rates() {
+	cat >guest.sh <<-'SH'
+		kvmwait-guest -c 1 -n storm --op-timeout 900 yield:1=60013 >storm.json
+		kvmwait-guest -n halts --stay 1 hlt=53 hlt-user=29 >halts.json
+		kvmwait-guest -c 1 -n asleep --stay 1 hlt-long=1 >asleep.json
+	SH
+	kvmwait stat -f json -i 0.5 --hist -o rates.ndjson -- sh guest.sh 2>err
+	echo $? >status
+	kvmwait stat -o table -- kvmwait-guest -n web --stay 1 hlt=17 >/dev/null 2>>err
+	echo $? >table.status
+}
+
+# What is asked of the guest in $plan, or all it can, under stat and under stat --counts.
+totals() {
+	exits_begin
+	for how in stat counts; do
+		echo "kvmwait-guest --stay 2 $plan >$how.did.json" >guest.sh
+		set --
+		[ $how = stat ] || set -- --counts
+		kvmwait stat "$@" -f json --by vm,vcpu,event,source -o $how.ndjson -- sh guest.sh 2>>err
+		echo $? >>status
+	done
+	exits_end
+}
+
+# ---- judge ----
 
 # counts_hold FILE EXPRESSION: of the records, with $total for the rows of all the time.
 counts_hold() {
@@ -67,6 +115,13 @@ judge_counts() {
 	test_that "$2 no half-written file is left" test -z "$(grep -E 'counts\.prom\..' "$d/files")"
 }
 
+# As many pause-loop exits in both totals as VM exits of that reason.
+pauses_agree() {
+	local exits
+	exits=$(awk '$1 == 40 { n += $4 } END { print n + 0 }' "$1/exits")
+	[ "$exits" -gt 0 ] && jq -s -c --argjson exits "$exits" -e '[.[] | select(.type == "stat" and .total).rows[] | select(.event == "ple").waits] | add == $exits' "$1/stat.ndjson" "$1/counts.ndjson"
+}
+
 # The plan of "totals", by stat and by stat --counts.
 judge_totals() {
 	local d=$1 how
@@ -77,6 +132,7 @@ judge_totals() {
 			.counted == ($total | map(.waits) | add) and .received == .counted and .lost == 0 and .unbalanced == 0 and .malformed == 0 and .missed == null'
 		test_that "$2 $how: fits the JSON Schema" valid_schema "$d/$how.ndjson"
 	done
+	[ "$machine" != intel ] || test_that "$2 pause-loop exits of tracefs agree" pauses_agree "$d"
 }
 
 judge_rates() {
