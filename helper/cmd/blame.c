@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait blame: for each spin, which sibling vCPU was runnable off its CPU, and who had that CPU.
 #include "base/text.h"
+#include "cmd/command.h"
 #include "cmd/live_run.h"
 #include "show/blame_show.h"
 #include "show/plan_show.h"
@@ -13,14 +14,23 @@
 
 #define DEFAULT_DURATION_NS UINT64_C(5000000000)
 
-const struct option_help blame_options[] = {
+static const char *const format_names[] = { "table", "json", NULL };
+static const struct choices formats = CHOICES(format_names);
+
+struct settings {
+	struct live_options live;
+	const char *const *format;
+	const char *output;
+};
+
+static const struct option_row options[] = {
 	OPTION_DURATION,
 	OPTION_PID,
 	OPTION_VM,
-	{ 0, "vcpu", "N", "only spins of this vCPU (repeatable, or a list with commas; within 63 ids)", OPT_VCPU },
-	{ 'e', "event", "LIST", "only these spins: ple, pv_yield", 'e' },
-	{ 'f', "format", "FORMAT", "table or json", 'f' },
-	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
+	OPTION_VCPU,
+	OPTION_SPIN,
+	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, char *const, &formats) },
+	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
@@ -28,57 +38,16 @@ const struct option_help blame_options[] = {
 	{ 0 },
 };
 
-struct settings {
-	struct tracing tracing;
-	bool json;
-	const char *output;
-};
+static bool is_json(const struct settings *s)
+{
+	return !strcmp(*s->format, "json");
+}
 
 /* What a trace gave. */
 struct gathered {
 	struct blame *blame;
 	json_t *meta, *end;
 };
-
-/* Fewer than the events there are: a HLT is no spin. */
-static int check_spins(const char *list)
-{
-	struct strings words = { 0 };
-	int code = EXIT_OK;
-
-	strings_split(&words, list, ",");
-	for (size_t i = 0; i < words.n && !code; i++)
-		if (strcmp(words.items[i], "ple") && strcmp(words.items[i], "pv_yield"))
-			code = fail(EXIT_USAGE, "no such spin: '%s'; there are ple, pv_yield", words.items[i]);
-	strings_done(&words);
-	return code;
-}
-
-/* An exit code, or OPTION_TAKEN to go on. */
-static int take_option(void *settings, int id)
-{
-	struct settings *s = settings;
-	int code = id == 'e' ? check_spins(optarg) : EXIT_OK;
-
-	if (code)
-		return code;
-	code = tracing_take_option(&s->tracing, id);
-	if (code != OPTION_OTHER)
-		return code;
-	switch (id) {
-	case 'f':
-		s->json = !strcmp(optarg, "json");
-		if (!s->json && strcmp(optarg, "table"))
-			return fail(EXIT_USAGE, "no such format: '%s'; there are table, json", optarg);
-		break;
-	case 'o':
-		s->output = optarg;
-		break;
-	default:
-		return id ? EXIT_USAGE : EXIT_OK;
-	}
-	return OPTION_TAKEN;
-}
 
 static int take_record(void *context, const struct record *r)
 {
@@ -113,7 +82,7 @@ static void print_balance(FILE *f, const struct balance *b)
 			balance_off(b) ? "does not make" : "=", b->counted);
 }
 
-static void print_json(FILE *f, const struct gathered *g, json_t *record)
+static void write_json(FILE *f, const struct gathered *g, json_t *record)
 {
 	json_t *document = json_pack("{s:i, s:O?, s:O, s:O, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms", json_object_get(record, "vms"),
 				     "blame", json_object_get(record, "rows"), "end", g->end);
@@ -127,41 +96,14 @@ static int print_result(const struct settings *s, const struct gathered *g, cons
 {
 	json_t *record = blame_record_json(g->blame, SIZE_MAX);
 
-	if (s->json) {
-		print_json(f, g, record);
+	if (is_json(s)) {
+		write_json(f, g, record);
 	} else {
 		blame_print(f, record);
 		print_balance(f, &result->balance);
 	}
 	json_decref(record);
 	return fflush(f) || ferror(f) ? -errno : 0;
-}
-
-static int run(const struct settings *s, struct session_options *options, FILE *file)
-{
-	struct gathered g = { .blame = blame_new(blame_look_up, NULL) };
-	struct session_result result;
-	int code;
-
-	options->take = take_record;
-	options->context = &g;
-	options->hold = SESSION_HOLD_ALWAYS;
-	if (s->output)
-		options->command_stdout = STDOUT_FILENO;
-	if (!s->json)
-		plan_print_lines(file, options->plan, NULL);
-	if (!s->json)
-		putc('\n', file);
-	fflush(file);
-	code = tracing_run(options, &result);
-	if (!code) {
-		result.take_error = print_result(s, &g, &result, file);
-		code = tracing_end_code(&result, s->output);
-	}
-	blame_free(g.blame);
-	json_decref(g.meta);
-	json_decref(g.end);
-	return code;
 }
 
 /* Nothing can be told where one of the things that it measures is absent. */
@@ -176,35 +118,62 @@ static int check_part(const struct plan *plan)
 	return EXIT_OK;
 }
 
-static int start(void *settings, char **command, const struct plan *plan)
+static int measure(const struct settings *s, struct live_run *l)
 {
-	struct settings *s = settings;
-	static const char *const parts[] = { "blame" };
-	struct session_options options;
-	CLEANUP_FREE char *bpftrace = NULL;
-	CLEANUP_FILE FILE *opened = NULL;
+	struct gathered g = { .blame = blame_new(blame_look_up, NULL) };
 	int code;
 
-	if (!s->tracing.filter.events)
-		s->tracing.filter.events = event_bit("ple") | event_bit("pv_yield");
-	if (!s->tracing.duration_ns && !command)
-		s->tracing.duration_ns = DEFAULT_DURATION_NS;
-	code = check_part(plan);
-	if (!code)
-		code = tracing_prepare(&s->tracing, plan, parts, ARRAY_SIZE(parts), &options);
-	if (code)
-		return code;
-	bpftrace = options.bpftrace;
-	options.command = command;
-	code = tracing_open(s->output, &opened);
-	if (code)
-		return code;
-	return run(s, &options, opened ? opened : stdout);
+	l->options.take = take_record;
+	l->options.context = &g;
+	l->options.hold = SESSION_HOLD_ALWAYS;
+	if (!is_json(s)) {
+		plan_print_lines(l->file, l->options.plan, NULL);
+		putc('\n', l->file);
+	}
+	fflush(l->file);
+	code = live_trace(l);
+	if (!code) {
+		l->result.take_error = print_result(s, &g, &l->result, l->file);
+		code = live_end_code(l);
+	}
+	blame_free(g.blame);
+	json_decref(g.meta);
+	json_decref(g.end);
+	return code;
 }
 
-int cmd_blame(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	struct settings s = { 0 };
+	static const char *const parts[] = { "blame" };
+	struct settings s = { .format = format_names };
+	CLEANUP_LIVE struct live_run l = { 0 };
+	int code;
 
-	return tracing_command(argc, argv, "blame", take_option, start, &s);
+	if (!options_take(argc, argv, &command_blame, &s, &code))
+		return code;
+	if (!s.live.filter.events)
+		s.live.filter.events = event_bit("ple") | event_bit("pv_yield");
+	code = live_plan(&l, &s.live, argc, argv);
+	if (!code)
+		code = check_part(&l.loaded.plan);
+	if (!code)
+		code = live_prepare(&l, parts, ARRAY_SIZE(parts));
+	if (!code)
+		code = live_open(&l, s.output, NULL);
+	if (code)
+		return code;
+	if (!l.options.duration_ns && !l.options.command)
+		l.options.duration_ns = DEFAULT_DURATION_NS;
+	return measure(&s, &l);
 }
+
+const struct command command_blame = {
+	.name = "blame",
+	.run = run,
+	.arguments = "[OPTION]... [-- COMMAND [ARG]...]",
+	.help = "say who has the CPU of the vCPU that a spin waits for",
+	.options = options,
+	.more = "Without -d and COMMAND it runs for 5 seconds. With COMMAND it runs as long as the command does; the\n"
+		"command's output goes to standard error unless -o is given.",
+	.runs_command = true,
+};

@@ -30,31 +30,22 @@
 #define DEFAULT_MAX_BYTES (UINT64_C(256) << 20)
 #define MOST_BYTES (UINT64_C(3) << 30) /* below what bundle_read() takes */
 
-enum {
-	OPT_REDACT = 256,
-	OPT_MAX_SIZE,
-	OPT_ITEMS,
-	OPT_LIST,
-	OPT_EXTRACT,
-	OPT_BPFTRACE,
-};
-
-const struct option_help bundle_options[] = {
-	{ 'd', "duration", "SEC", "record for SEC seconds (5), and count for as many", 'd' },
-	{ 'o', "output", "FILE", "write FILE instead of kvmwait-HOST-DATE.tar.zst", 'o' },
-	{ 0, "redact", NULL, "replace names and addresses by tokens; the map is in FILE.redactions.json", OPT_REDACT },
-	{ 0, "max-size", "SIZE", "put in no more than SIZE (256M), before compression", OPT_MAX_SIZE },
-	{ 0, "items", "FILE", "another list of what goes in", OPT_ITEMS },
-	{ 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE },
-	{ 0, "list", NULL, "check the bundle FILE and print what is in it; without FILE, what would go in", OPT_LIST },
-	{ 0, "extract", "DIR", "check the bundle FILE and write its files below DIR, a new or empty directory", OPT_EXTRACT },
-	{ 0 },
-};
-
 struct settings {
 	uint64_t duration_s, max_bytes;
 	const char *output, *items, *extract, *bpftrace, *file;
 	bool redact, list;
+};
+
+static const struct option_row options[] = {
+	{ 'd', "duration", "SEC", "record for SEC seconds (5), and count for as many", TO_NUMBER(duration_s), .min = 1, .max = DURATION_MAX_S },
+	{ 'o', "output", "FILE", "write FILE instead of kvmwait-HOST-DATE.tar.zst", TO_TEXT(output) },
+	{ 0, "redact", NULL, "replace names and addresses by tokens; the map is in FILE.redactions.json", TO_FLAG(redact) },
+	{ 0, "max-size", "SIZE", "put in no more than SIZE (256M), before compression", TO_SIZE(max_bytes), .max = MOST_BYTES },
+	{ 0, "items", "FILE", "another list of what goes in", TO_TEXT(items) },
+	{ 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(bpftrace) },
+	{ 0, "list", NULL, "check the bundle FILE and print what is in it; without FILE, what would go in", TO_FLAG(list) },
+	{ 0, "extract", "DIR", "check the bundle FILE and write its files below DIR, a new or empty directory", TO_TEXT(extract) },
+	{ 0 },
 };
 
 static volatile sig_atomic_t stop_signal;
@@ -405,44 +396,31 @@ static int write_bundle(const struct settings *s)
 	return code;
 }
 
-/* ---- options ---- */
-
-static int parse_number_option(int id, struct settings *s)
-{
-	if (id == 'd' && (parse_u64(optarg, &s->duration_s) || !s->duration_s || s->duration_s > DURATION_MAX_S))
-		return fail(EXIT_USAGE, "no number of seconds from 1 to %u: '%s'", DURATION_MAX_S, optarg);
-	if (id == OPT_MAX_SIZE && (parse_size(optarg, &s->max_bytes) || s->max_bytes > MOST_BYTES))
-		return fail(EXIT_USAGE, "no size up to 3G, in bytes or with K, M or G: '%s'", optarg);
-	return EXIT_OK;
-}
-
-int cmd_bundle(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct settings s = { .duration_s = DEFAULT_DURATION_S, .max_bytes = DEFAULT_MAX_BYTES };
-	bool reads;
-	int id;
+	int code;
 
-	while ((id = next_option(argc, argv, "bundle")) != -1) {
-		const char **text = id == 'o' ? &s.output : id == OPT_ITEMS ? &s.items : id == OPT_EXTRACT ? &s.extract : id == OPT_BPFTRACE ? &s.bpftrace : NULL;
-
-		if (text)
-			*text = optarg;
-		else if (id == OPT_REDACT)
-			s.redact = true;
-		else if (id == OPT_LIST)
-			s.list = true;
-		else if (id != 'd' && id != OPT_MAX_SIZE)
-			return id ? EXIT_USAGE : EXIT_OK;
-		else if (parse_number_option(id, &s))
-			return EXIT_USAGE;
-	}
-	reads = s.list || s.extract;
+	if (!options_take(argc, argv, &command_bundle, &s, &code))
+		return code;
 	s.file = optind < argc ? argv[optind++] : NULL;
 	if (optind < argc)
 		return fail(EXIT_USAGE, "one bundle at a time: '%s'", argv[optind]);
 	if (s.extract && !s.file)
 		return fail(EXIT_USAGE, "--extract needs the bundle: kvmwait bundle --extract DIR FILE");
-	if (s.file && !reads)
-		return fail(EXIT_USAGE, "to write '%s' say -o; to read it say --list or --extract", s.file);
-	return !reads ? write_bundle(&s) : s.file ? read_bundle(&s) : print_list(&s);
+	if (s.list || s.extract)
+		return s.file ? read_bundle(&s) : print_list(&s);
+	if (s.file)
+		return fail(EXIT_USAGE, "to write '%s' use -o; to read it use --list or --extract", s.file);
+	return write_bundle(&s);
 }
+
+const struct command command_bundle = {
+	.name = "bundle",
+	.run = run,
+	.arguments = "[OPTION]... [FILE]",
+	.help = "save what a support engineer needs of this host, in one file",
+	.options = options,
+	.more = "Without --list and --extract it makes a bundle, and prints its name. Without root and bpftrace there is less in it;\n"
+		"what could not be had is in the bundle with its reason.",
+};

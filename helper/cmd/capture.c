@@ -15,8 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const struct option_help capture_options[] = {
-	{ 'f', "force", NULL, "write into a directory that holds something", 'f' },
+struct settings {
+	bool force;
+};
+
+static const struct option_row options[] = {
+	{ 'f', "force", NULL, "write into a directory that holds something", TO_FLAG(force) },
 	{ 0 },
 };
 
@@ -258,17 +262,22 @@ static int capture(const char *directory, bool force)
 	return EXIT_OK;
 }
 
-int cmd_capture(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	bool force = false;
-	int id;
+	struct settings s = { 0 };
+	int code;
 
-	while ((id = next_option(argc, argv, "capture")) != -1) {
-		if (id != 'f')
-			return id ? EXIT_USAGE : EXIT_OK;
-		force = true;
-	}
+	if (!options_take(argc, argv, &command_capture, &s, &code))
+		return code;
 	if (optind + 1 != argc)
 		return fail(EXIT_USAGE, "capture takes one directory");
-	return capture(argv[optind], force);
+	return capture(argv[optind], s.force);
 }
+
+const struct command command_capture = {
+	.name = "capture",
+	.run = run,
+	.arguments = "[OPTION]... DIR",
+	.help = "save what a plan needs of this kernel, for plan --root",
+	.options = options,
+};

@@ -19,13 +19,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	OPT_BPFTRACE = 256,
+struct settings {
+	const char *bpftrace;
+	bool json;
 };
 
-const struct option_help check_options[] = {
-	{ 'j', "json", NULL, "print JSON", 'j' },
-	{ 0, "bpftrace", "PATH", "the bpftrace to use", OPT_BPFTRACE },
+static const struct option_row options[] = {
+	{ 'j', "json", NULL, "print JSON", TO_FLAG(json) },
+	{ 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(bpftrace) },
 	{ 0 },
 };
 
@@ -305,14 +306,9 @@ static json_t *findings_json(const struct report *r)
 	return all;
 }
 
-static void print_json(const struct report *r, const struct loaded_plan *p)
+static json_t *report_json(const struct report *r, const struct loaded_plan *p)
 {
-	json_t *object = json_pack("{s:b, s:o, s:o}", "able", !r->lacking && p->plan.chosen, "findings", findings_json(r), "plan",
-				   plan_json(&p->plan));
-
-	json_dumpf(object, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(object);
+	return json_pack("{s:b, s:o, s:o}", "able", !r->lacking && p->plan.chosen, "findings", findings_json(r), "plan", plan_json(&p->plan));
 }
 
 static void report_done(struct report *r)
@@ -342,7 +338,7 @@ static int check(bool json, const char *bpftrace)
 	check_device(&r);
 	check_settings(&r);
 	if (json)
-		print_json(&r, &planning);
+		print_json(report_json(&r, &planning));
 	else
 		print_findings(&r);
 	if (!json && !planning.plan.chosen)
@@ -357,21 +353,21 @@ static int check(bool json, const char *bpftrace)
 	return code;
 }
 
-int cmd_check(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	const char *bpftrace = NULL;
-	bool json = false;
-	int id;
+	struct settings s = { 0 };
+	int code;
 
-	while ((id = next_option(argc, argv, "check")) != -1) {
-		if (id == 'j')
-			json = true;
-		else if (id == OPT_BPFTRACE)
-			bpftrace = optarg;
-		else
-			return id ? EXIT_USAGE : EXIT_OK;
-	}
-	if (optind < argc)
-		return fail(EXIT_USAGE, "check takes no argument: '%s'", argv[optind]);
-	return check(json, bpftrace);
+	if (!options_take(argc, argv, &command_check, &s, &code))
+		return code;
+	code = take_no_argument(argc, argv, "check");
+	return code ? code : check(s.json, s.bpftrace);
 }
+
+const struct command command_check = {
+	.name = "check",
+	.run = run,
+	.arguments = "[OPTION]...",
+	.help = "say what this host allows and lacks, with the next step",
+	.options = options,
+};

@@ -3,7 +3,9 @@
 #ifndef KVMWAIT_CMD_COMMAND_H
 #define KVMWAIT_CMD_COMMAND_H
 
+#include "cmd/options.h"
 #include "plan/select.h"
+#include "show/stream.h"
 
 #include <getopt.h>
 
@@ -18,45 +20,21 @@ enum exit_code {
 };
 extern const char *const exit_code_help[EXIT_CODES];
 
-/* One option of one command: help, man page and completion are checked against this table. */
-struct option_help {
-	char letter; /* or 0 */
-	const char *name;
-	const char *argument; /* or NULL */
-	const char *help;
-	int id; /* what getopt returns; the letter, or a number beyond 255 */
-};
-
 struct command {
 	const char *name;
-	int (*run)(int argc, char **argv);
+	int (*run)(int argc, char **argv); /* returns an exit code */
 	const char *arguments;
 	const char *help;
-	const struct option_help *options; /* ends with a nameless one */
-	const char *more;		   /* a paragraph, or NULL */
+	const struct option_row *options; /* ends with a nameless one */
+	const char *more;		  /* a paragraph, or NULL */
+	bool runs_command;		  /* its arguments are a command to run, with options of its own */
 };
-extern const struct command commands[];
-extern const size_t n_commands;
-
-int cmd_list(int argc, char **argv);
-int cmd_plan(int argc, char **argv);
-int cmd_capture(int argc, char **argv);
-int cmd_trace(int argc, char **argv);
-int cmd_stat(int argc, char **argv);
-int cmd_blame(int argc, char **argv);
-int cmd_record(int argc, char **argv);
-int cmd_report(int argc, char **argv);
-int cmd_convert(int argc, char **argv);
-int cmd_check(int argc, char **argv);
-int cmd_selftest(int argc, char **argv);
-int cmd_bundle(int argc, char **argv);
+extern const struct command command_trace, command_stat, command_blame, command_record, command_report, command_plan, command_list,
+	command_check, command_selftest, command_convert, command_bundle, command_capture;
+extern const struct command *const commands[]; /* in the order of the help; ends with NULL */
 
 /* Runs a command as main() does: argv[1] is its name. Returns its exit code; standard output has been flushed. */
 int run_command(int argc, char **argv);
-
-extern const struct option_help list_options[], plan_options[], capture_options[], trace_options[], stat_options[], blame_options[], record_options[], report_options[],
-	convert_options[],
-	check_options[], selftest_options[], bundle_options[];
 
 /* "kvmwait: " and the message on stderr; returns the code. */
 int fail(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -66,11 +44,14 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* privilege_drop(): 0, or an exit code with the message said. */
 int drop_root(uint64_t keep);
 
-/*
- * The next option of a command by its table: its id; 0 for --help, which has been served; -1 at the end;
- * '?' where it is wrong, which has been said.
- */
-int next_option(int argc, char **argv, const char *command);
+/* EXIT_USAGE after a message where arguments follow the options. */
+int take_no_argument(int argc, char **argv, const char *command);
+/* Opens the output if one is named; *ret is NULL for standard output. 0, or an exit code after the message. */
+int open_output(const char *output, FILE **ret);
+/* The default where none is chosen. Refuses to write binary data to a terminal. 0, or an exit code after the message. */
+int choose_stream_format(const struct stream_format **format, const char *output);
+/* Prints an object to standard output, and drops the reference. */
+void print_json(json_t *object);
 
 /* The directory of the scripts: $KVMWAIT_SCRIPTS, beside a build tree, or where they were installed. Borrowed. */
 const char *scripts_directory(void);

@@ -20,9 +20,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const struct option_help convert_options[] = {
-	{ 'f', "format", "FORMAT", "table, json, ftrace, csv, perfetto or summary; table on a terminal, else json", 'f' },
-	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
+struct settings {
+	const struct stream_format *format;
+	const char *output;
+};
+
+/* Not a form of the stream: what all of it comes to. */
+static const struct stream_format summary_format = { .name = "summary" };
+static const struct choices formats = CHOICES(stream_formats, .more = &summary_format);
+
+static const struct option_row options[] = {
+	{ 'f', "format", "FORMAT", "output format (default: table on a terminal, else json)", TO_CHOICE(format, struct stream_format, &formats) },
+	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
 	{ 0 },
 };
 
@@ -290,39 +299,31 @@ static int convert(const char *input, const struct stream_format *format, FILE *
 	return code ? code : balance;
 }
 
-int cmd_convert(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	const struct stream_format *format = NULL; /* NULL in the end: the summary */
-	bool summary = false;
-	const char *output = NULL;
+	struct settings s = { 0 };
 	CLEANUP_FILE FILE *opened = NULL;
-	int id;
+	int code;
 
-	while ((id = next_option(argc, argv, "convert")) != -1) {
-		if (id == 'f') {
-			format = stream_format_find(optarg);
-			summary = !strcmp(optarg, "summary");
-			if (!format && !summary)
-				return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, ftrace, csv, perfetto, summary", optarg);
-		} else if (id == 'o') {
-			output = optarg;
-		} else {
-			return id ? EXIT_USAGE : EXIT_OK;
-		}
-	}
+	if (!options_take(argc, argv, &command_convert, &s, &code))
+		return code;
 	if (optind + 1 != argc)
 		return fail(EXIT_USAGE, "convert takes one file, or - for standard input");
-	if (!format && !summary)
-		format = stream_format_find(!output && isatty(STDOUT_FILENO) ? "table" : "json");
-	if (format && format->binary && !output && isatty(STDOUT_FILENO))
-		return fail(EXIT_USAGE, "%s is nothing for a terminal: write it to a file with -o", format->name);
-	if (output && file_is_same(argv[optind], output))
-		return fail(EXIT_USAGE, "the output is the input: '%s'", output);
-	if (output) {
-		CLEANUP_FREE char *why = NULL;
-
-		if (output_open(output, &opened, &why))
-			return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
-	}
-	return convert(argv[optind], format, opened ? opened : stdout, output ? output : "standard output");
+	code = choose_stream_format(&s.format, s.output);
+	if (!code && s.output && file_is_same(argv[optind], s.output))
+		code = fail(EXIT_USAGE, "the output is the input: '%s'", s.output);
+	if (!code)
+		code = open_output(s.output, &opened);
+	if (code)
+		return code;
+	return convert(argv[optind], s.format == &summary_format ? NULL : s.format, opened ? opened : stdout,
+		       s.output ? s.output : "standard output");
 }
+
+const struct command command_convert = {
+	.name = "convert",
+	.run = run,
+	.arguments = "[OPTION]... FILE|-",
+	.help = "turn saved lines of a script, or saved NDJSON, into any form",
+	.options = options,
+};

@@ -8,8 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct option_help list_options[] = {
-	{ 'j', "json", NULL, "print JSON", 'j' },
+struct settings {
+	bool json;
+};
+
+static const struct option_row options[] = {
+	{ 'j', "json", NULL, "print JSON", TO_FLAG(json) },
 	{ 0 },
 };
 
@@ -67,39 +71,50 @@ static json_t *script_json(const struct script *s)
 			 "archs", strings_json(&s->archs), "range", s->range, "module", s->module, "cost", s->cost, "needs", needs, "claims", claims);
 }
 
-int cmd_list(int argc, char **argv)
+static void print_all(const struct script *scripts, size_t n)
 {
-	struct script *scripts;
-	size_t n;
-	bool json = false;
-	CLEANUP_FREE char *why = NULL;
-	int id;
-
-	while ((id = next_option(argc, argv, "list")) != -1) {
-		if (id != 'j')
-			return id ? EXIT_USAGE : EXIT_OK;
-		json = true;
-	}
-	if (optind < argc)
-		return fail(EXIT_USAGE, "list takes no argument: '%s'", argv[optind]);
-	if (drop_root(PRIVILEGE_TO_READ))
-		return EXIT_FAILED;
-	if (scripts_load(scripts_directory(), &scripts, &n, &why))
-		return fail(EXIT_FAILED, "the scripts cannot be read: %s", why);
-	if (json) {
-		json_t *all = json_array();
-
-		for (size_t i = 0; i < n; i++)
-			json_array_append_new(all, script_json(&scripts[i]));
-		json_dumpf(all, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(all);
-	}
-	for (size_t i = 0; i < n && !json; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (i)
 			putchar('\n');
 		print_script(&scripts[i]);
 	}
+}
+
+static void print_all_json(const struct script *scripts, size_t n)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(all, script_json(&scripts[i]));
+	print_json(all);
+}
+
+static int run(int argc, char **argv)
+{
+	struct settings s = { 0 };
+	struct script *scripts;
+	size_t n;
+	CLEANUP_FREE char *why = NULL;
+	int code;
+
+	if (!options_take(argc, argv, &command_list, &s, &code))
+		return code;
+	code = take_no_argument(argc, argv, "list");
+	if (!code)
+		code = drop_root(PRIVILEGE_TO_READ);
+	if (code)
+		return code;
+	if (scripts_load(scripts_directory(), &scripts, &n, &why))
+		return fail(EXIT_FAILED, "the scripts cannot be read: %s", why);
+	(s.json ? print_all_json : print_all)(scripts, n);
 	scripts_free(scripts, n);
 	return EXIT_OK;
 }
+
+const struct command command_list = {
+	.name = "list",
+	.run = run,
+	.arguments = "[OPTION]...",
+	.help = "list the scripts: ranges, events, needs",
+	.options = options,
+};

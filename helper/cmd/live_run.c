@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the commands that trace have in common: filters and other options, what a host has to have, how it ends.
+// The run of a command that traces: the plan, what the host must allow, the output, the trace, and its exit code.
 #include "cmd/live_run.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/privilege.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "cmd/plan_load.h"
+#include "cmd/command.h"
 #include "live/child.h"
 #include "live/probe_test.h"
-#include "live/vm_list.h"
-#include "show/counts_show.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,143 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECONDS_MAX UINT64_C(1000000000)
-
-int parse_seconds(const char *text, uint64_t *ret_ns)
+void live_print_message(void *context, const char *text)
 {
-	size_t whole = strspn(text, "0123456789");
-	CLEANUP_FREE char *seconds = xstrndup(text, whole);
-	uint64_t s, ns = 0, scale = NS_PER_S / 10;
-
-	if (!whole && *text == '.')
-		s = 0;
-	else if (parse_u64(seconds, &s) || s > SECONDS_MAX)
-		return -EINVAL;
-	if (text[whole] == '.') {
-		for (text += whole + 1; *text >= '0' && *text <= '9'; text++, scale /= 10)
-			ns += (uint64_t)(*text - '0') * scale;
-		whole = 0;
-	}
-	if (text[whole] || !(s * NS_PER_S + ns))
-		return -EINVAL;
-	*ret_ns = s * NS_PER_S + ns;
-	return 0;
-}
-
-int take_by(const char *text, unsigned int *ret_by)
-{
-	struct strings words = { 0 };
-	unsigned int by = 0;
-	int code = EXIT_OK;
-
-	strings_split(&words, text, ",");
-	for (size_t i = 0; i < words.n && !code; i++) {
-		if (!counts_by_bit(words.items[i]))
-			code = fail(EXIT_USAGE, "rows cannot go by '%s'; there are vm, vcpu, event, source", words.items[i]);
-		by |= counts_by_bit(words.items[i]);
-	}
-	if (!words.n)
-		code = fail(EXIT_USAGE, "an empty list");
-	strings_done(&words);
-	if (!code)
-		*ret_by = by;
-	return code;
-}
-
-static int add_tgid(struct filter *f, const char *text)
-{
-	uint64_t value;
-
-	if (parse_u64(text, &value) || !value || value > INT32_MAX)
-		return fail(EXIT_USAGE, "no TGID: '%s'", text);
-	if (f->n_tgids == PROGRAM_MAX_TGIDS)
-		return fail(EXIT_USAGE, "more than %d TGIDs: leave -p out and filter the output by pid", PROGRAM_MAX_TGIDS);
-	f->tgids[f->n_tgids++] = (uint32_t)value;
-	return EXIT_OK;
-}
-
-static int add_vm(struct filter *f, const char *text)
-{
-	CLEANUP_FREE char *why = NULL;
-	int err = vmlist_resolve("", text, f->tgids, PROGRAM_MAX_TGIDS, &f->n_tgids, &why);
-
-	if (err)
-		return fail(err == -EACCES ? EXIT_LACKING : err == -ERANGE ? EXIT_USAGE : EXIT_FAILED, "%s", why);
-	return EXIT_OK;
-}
-
-static int add_vcpu(struct filter *f, const char *text)
-{
-	uint64_t value;
-
-	if (parse_u64(text, &value) || value > 65535)
-		return fail(EXIT_USAGE, "no vCPU id: '%s'", text);
-	if (filter_add_vcpu(f, (uint32_t)value))
-		return fail(EXIT_USAGE, "the vCPU ids lie too far apart at '%s': they have to be within %d of each other", text,
-			    PROGRAM_VCPU_SPAN);
-	return EXIT_OK;
-}
-
-static int add_event(struct filter *f, const char *text)
-{
-	if (!event_bit(text))
-		return fail(EXIT_USAGE, "no such event: '%s'; there are ple, hlt, pv_yield", text);
-	f->events |= event_bit(text);
-	return EXIT_OK;
-}
-
-static int add_list(struct filter *f, const char *text, int (*add)(struct filter *, const char *))
-{
-	struct strings words = { 0 };
-	int code = EXIT_OK;
-
-	strings_split(&words, text, ",");
-	if (!words.n)
-		code = fail(EXIT_USAGE, "an empty list");
-	for (size_t i = 0; i < words.n && !code; i++)
-		code = add(f, words.items[i]);
-	strings_done(&words);
-	return code;
-}
-
-int tracing_take_option(struct tracing *t, int id)
-{
-	int code = EXIT_OK;
-
-	switch (id) {
-	case 'd':
-		if (parse_seconds(optarg, &t->duration_ns))
-			code = fail(EXIT_USAGE, "no duration in seconds: '%s'", optarg);
-		break;
-	case 'p':
-		code = add_list(&t->filter, optarg, add_tgid);
-		break;
-	case OPT_VM:
-		code = add_list(&t->filter, optarg, add_vm);
-		break;
-	case OPT_VCPU:
-		code = add_list(&t->filter, optarg, add_vcpu);
-		break;
-	case 'e':
-		code = add_list(&t->filter, optarg, add_event);
-		break;
-	case OPT_BPFTRACE:
-		t->bpftrace = optarg;
-		break;
-	case OPT_WAIT:
-		t->wait = true;
-		break;
-	case OPT_ATTACH_TIMEOUT:
-		if (parse_seconds(optarg, &t->attach_ns))
-			code = fail(EXIT_USAGE, "no time-out in seconds: '%s'", optarg);
-		break;
-	case 'v':
-		t->verbose = true;
-		break;
-	default:
-		return OPTION_OTHER;
-	}
-	return code ? code : OPTION_TAKEN;
+	(void)context;
+	fprintf(stderr, "bpftrace: %s\n", text);
 }
 
 /* ---- waiting for KVM ---- */
@@ -252,10 +116,8 @@ static int wait_for_modules(struct loaded_plan *p)
 			return fail(EXIT_FAILED, "stopped while it waited for %s", modules);
 		plan_unload(p);
 		code = plan_load("", p);
-		if (code) {
-			*p = (struct loaded_plan){ 0 };
+		if (code)
 			return code;
-		}
 	}
 	return EXIT_OK;
 }
@@ -272,47 +134,19 @@ static int say_why_not(const struct plan *plan)
 	return fail_no_script(plan);
 }
 
-int tracing_command(int argc, char **argv, const char *name, int (*take)(void *settings, int id),
-		    int (*start)(void *settings, char **command, const struct plan *plan), void *settings)
+int live_plan(struct live_run *l, const struct live_options *settings, int argc, char **argv)
 {
-	struct loaded_plan planning;
-	int id, code;
+	int code;
 
-	while ((id = next_option(argc, argv, name)) != -1) {
-		code = take(settings, id);
-		if (code >= 0)
-			return code;
-	}
+	l->settings = settings;
 	if (optind < argc && strcmp(argv[optind - 1], "--"))
 		return fail(EXIT_USAGE, "unexpected argument: '%s'; a command to run stands behind '--'", argv[optind]);
-	code = plan_load("", &planning);
-	if (code)
-		return code;
-	if (((const struct tracing *)settings)->wait)
-		code = wait_for_modules(&planning);
-	if (!code)
-		code = start(settings, optind < argc ? &argv[optind] : NULL, &planning.plan);
-	plan_unload(&planning);
+	code = plan_load("", &l->loaded);
+	if (!code && settings->wait)
+		code = wait_for_modules(&l->loaded);
+	l->options.plan = &l->loaded.plan;
+	l->options.command = optind < argc ? &argv[optind] : NULL;
 	return code;
-}
-
-int tracing_open(const char *output, FILE **ret)
-{
-	CLEANUP_FREE char *why = NULL;
-
-	*ret = NULL;
-	if (output && output_open(output, ret, &why))
-		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
-	return EXIT_OK;
-}
-
-int tracing_open_replaced(const char *output, struct replaced_file *ret)
-{
-	CLEANUP_FREE char *why = NULL;
-
-	if (replaced_file_open(output, ret, &why))
-		return fail(EXIT_FAILED, "the output cannot be opened: '%s': %s", output, why);
-	return EXIT_OK;
 }
 
 static int add_parts(const struct plan *plan, const char *const *parts, size_t n_parts, struct program *program)
@@ -346,81 +180,81 @@ static int check_kernel_allows(const struct program *program)
 	return EXIT_OK;
 }
 
-void live_print_message(void *context, const char *text)
+int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 {
-	(void)context;
-	fprintf(stderr, "bpftrace: %s\n", text);
-}
-
-int tracing_prepare(const struct tracing *t, const struct plan *plan, const char *const *parts, size_t n_parts,
-		    struct session_options *ret_options)
-{
-	struct session_options options = {
-		.plan = plan,
-		.program = { .script = plan->chosen, .vendor = plan->vendor, .filter = t->filter },
-		.duration_ns = t->duration_ns,
-		.attach_ns = t->attach_ns,
-		.command_stdout = STDERR_FILENO,
-		.message = t->verbose ? live_print_message : NULL,
-		.progress = !t->verbose,
-	};
+	const struct plan *plan = &l->loaded.plan;
+	const struct live_options *s = l->settings;
+	struct session_options *o = &l->options;
 	int code;
 
 	if (!plan->chosen)
 		return say_why_not(plan);
-	code = add_parts(plan, parts, n_parts, &options.program);
+	o->program = (struct program){ .script = plan->chosen, .vendor = plan->vendor, .filter = s->filter };
+	o->duration_ns = s->duration_ns;
+	o->attach_ns = s->attach_ns;
+	o->command_stdout = STDERR_FILENO;
+	o->message = s->verbose ? live_print_message : NULL;
+	o->progress = !s->verbose;
+	code = add_parts(plan, parts, n_parts, &o->program);
 	if (code)
 		return code;
-	options.bpftrace = bpftrace_find(t->bpftrace);
-	if (!options.bpftrace)
+	o->bpftrace = bpftrace_find(s->bpftrace);
+	if (!o->bpftrace)
 		return fail(EXIT_LACKING, "bpftrace is missing: '%s': install the package bpftrace, or say where it is with --bpftrace",
-			    t->bpftrace ? t->bpftrace : "/usr/bin/bpftrace");
-	if (geteuid() && !privilege_suffices()) {
-		free(options.bpftrace);
+			    s->bpftrace ? s->bpftrace : "/usr/bin/bpftrace");
+	if (geteuid() && !privilege_suffices())
 		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo; or, with bpftrace " BPFTRACE_WITHOUT_ROOT " and later, "
 			    "give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE");
-	}
-	code = check_kernel_allows(&options.program);
-	if (code) {
-		free(options.bpftrace);
-		return code;
-	}
-	*ret_options = options;
-	return EXIT_OK;
+	return check_kernel_allows(&o->program);
 }
 
-int tracing_run(const struct session_options *options, struct session_result *ret)
+int live_open(struct live_run *l, const char *output, struct replaced_file *replaced)
 {
 	CLEANUP_FREE char *why = NULL;
-	int err = session_run(options, ret, &why);
 
-	if (err == -EINTR)
-		return fail(EXIT_FAILED, "%s", why);
-	if (err == -ELIBACC)
-		return fail(EXIT_LACKING, "%s", why);
-	if (err == -EPERM)
-		return fail(EXIT_LACKING, "%s", why);
-	if (err == -ENOEXEC || err == -ENOENT || err == -EACCES)
-		return fail(EXIT_LACKING, "bpftrace cannot be used: %s; 'kvmwait check' says more", why);
-	if (err)
-		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
-	if (ret->command_error)
-		note("the command could not be run: '%s': %s", options->command[0], strerror(-ret->command_error));
+	l->output = output;
+	if (!output) {
+		l->file = stdout;
+		return EXIT_OK;
+	}
+	l->options.command_stdout = STDOUT_FILENO;
+	if (replaced ? replaced_file_open(output, replaced, &why) : output_open(output, &l->file, &why))
+		return fail(EXIT_FAILED, "cannot open the output '%s': %s", output, why);
 	return EXIT_OK;
 }
 
-int tracing_end_code(const struct session_result *r, const char *output)
+int live_trace(struct live_run *l)
 {
+	CLEANUP_FREE char *why = NULL;
+	int err = session_run(&l->options, &l->result, &why);
+
+	if (err == -ELIBACC || err == -EPERM)
+		return fail(EXIT_LACKING, "%s", why);
+	if (err == -ENOEXEC || err == -ENOENT || err == -EACCES)
+		return fail(EXIT_LACKING, "cannot use bpftrace: %s; 'kvmwait check' says more", why);
+	if (err == -EINTR)
+		return fail(EXIT_FAILED, "%s", why);
+	if (err)
+		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
+	if (l->result.command_error)
+		note("the command could not be run: '%s': %s", l->options.command[0], strerror(-l->result.command_error));
+	return EXIT_OK;
+}
+
+int live_end_code(const struct live_run *l)
+{
+	const struct session_result *r = &l->result;
+
 	if (r->take_error == -EPIPE)
-		return EXIT_OK; /* whoever read has seen enough */
+		return EXIT_OK; /* the reader has closed the pipe */
 	if (r->take_error)
-		return fail(EXIT_FAILED, "the output cannot be written: '%s': %s; it ends early",
-			    output ? output : "standard output", strerror(-r->take_error));
+		return fail(EXIT_FAILED, "cannot write the output: '%s': %s; it ends early", l->output ? l->output : "standard output",
+			    strerror(-r->take_error));
 	if (r->unloaded)
-		note("the module that is probed was unloaded, and its probes with it: the trace ends there");
+		note("the probed module was unloaded, and its probes with it: the trace ends there");
 	if (!r->balance.have_counted)
-		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s; bpftrace ended with %d): whether events were lost cannot be said",
-			    r->why, r->bpftrace_status);
+		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s; bpftrace ended with %d): events may be lost", r->why,
+			    r->bpftrace_status);
 	if (!session_balances(r))
 		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64 ", %" PRIu64 " lines malformed",
 			    r->balance.received, r->balance.lost, r->balance.counted, r->balance.malformed);
@@ -429,4 +263,12 @@ int tracing_end_code(const struct session_result *r, const char *output)
 	if (r->command_error)
 		return EXIT_FAILED;
 	return EXIT_OK;
+}
+
+void live_done(struct live_run *l)
+{
+	free(l->options.bpftrace);
+	if (l->file && l->file != stdout)
+		fclose(l->file);
+	plan_unload(&l->loaded);
 }

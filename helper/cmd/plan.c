@@ -14,14 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	OPT_PROGRAM = 256,
+struct settings {
+	const char *root, *program; /* NULL: not given */
+	bool json;
 };
 
-const struct option_help plan_options[] = {
-	{ 'r', "root", "PATH", "a captured root, or a bundle, instead of this system", 'r' },
-	{ 'j', "json", NULL, "print JSON", 'j' },
-	{ 0, "program", "PARTS", "print the program that bpftrace gets, with these parts (a list with commas), or none", OPT_PROGRAM },
+static const struct option_row options[] = {
+	{ 'r', "root", "PATH", "a captured root, or a bundle, instead of this system", TO_TEXT(root) },
+	{ 'j', "json", NULL, "print JSON", TO_FLAG(json) },
+	{ 0, "program", "[PARTS]", "print the program that bpftrace gets, with these parts (a list with commas)", TO_TEXT(program) },
 	{ 0 },
 };
 
@@ -68,7 +69,7 @@ static int print_program(const struct plan *plan, const char *parts)
 	for (size_t i = 0; i < names.n && plan->chosen && !code; i++) {
 		const struct verdict *v = plan_find_part(plan, names.items[i]);
 
-		if (!strcmp(names.items[i], "none"))
+		if (!strcmp(names.items[i], "none")) /* no parts, before the argument became optional */
 			continue;
 		if (!v)
 			code = fail(EXIT_NO_SCRIPT, "this kernel does not give the part '%s': %s", names.items[i],
@@ -119,43 +120,44 @@ static int plan_of_bundle(const char *bundle, struct loaded_plan *ret)
 	return code;
 }
 
-int cmd_plan(int argc, char **argv)
+static int load(const char *root, struct loaded_plan *ret)
 {
-	struct loaded_plan planning = { 0 };
-	const char *root = "", *program = NULL;
-	bool json = false;
-	int id, code;
+	int code = root ? drop_root(PRIVILEGE_TO_READ) : EXIT_OK; /* a captured root may come from anybody */
 
-	while ((id = next_option(argc, argv, "plan")) != -1) {
-		if (id == 'r')
-			root = optarg;
-		else if (id == 'j')
-			json = true;
-		else if (id == OPT_PROGRAM)
-			program = optarg;
-		else
-			return id ? EXIT_USAGE : EXIT_OK;
-	}
-	if (optind < argc)
-		return fail(EXIT_USAGE, "plan takes no argument: '%s'", argv[optind]);
-	code = *root ? drop_root(PRIVILEGE_TO_READ) : EXIT_OK; /* a captured root may come from anybody */
-	if (!code)
-		code = *root && bundle_is_one(root) ? plan_of_bundle(root, &planning) : plan_load(root, &planning);
 	if (code)
 		return code;
-	if (program && planning.plan.chosen) {
-		code = print_program(&planning.plan, program);
-	} else if (json) {
-		json_t *object = plan_json(&planning.plan);
+	return root && bundle_is_one(root) ? plan_of_bundle(root, ret) : plan_load(root ? root : "", ret);
+}
 
-		json_dumpf(object, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(object);
-	} else {
-		print_plan(&planning.plan);
-	}
+static int run(int argc, char **argv)
+{
+	struct settings s = { 0 };
+	struct loaded_plan loaded;
+	int code;
+
+	if (!options_take(argc, argv, &command_plan, &s, &code))
+		return code;
+	code = take_no_argument(argc, argv, "plan");
 	if (!code)
-		code = planning.plan.chosen ? EXIT_OK : EXIT_NO_SCRIPT;
-	plan_unload(&planning);
+		code = load(s.root && *s.root ? s.root : NULL, &loaded);
+	if (code)
+		return code;
+	if (s.program && loaded.plan.chosen)
+		code = print_program(&loaded.plan, s.program);
+	else if (s.json)
+		print_json(plan_json(&loaded.plan));
+	else
+		print_plan(&loaded.plan);
+	if (!code && !loaded.plan.chosen)
+		code = EXIT_NO_SCRIPT;
+	plan_unload(&loaded);
 	return code;
 }
+
+const struct command command_plan = {
+	.name = "plan",
+	.run = run,
+	.arguments = "[OPTION]...",
+	.help = "say which script this kernel gets, and how exact each event is",
+	.options = options,
+};

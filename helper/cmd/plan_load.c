@@ -26,4 +26,5 @@ void plan_unload(struct loaded_plan *p)
 	plan_done(&p->plan);
 	kernel_done(&p->kernel);
 	scripts_free(p->scripts, p->n_scripts);
+	*p = (struct loaded_plan){ 0 };
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "cmd/command.h"
 #include "cmd/live_run.h"
 #include "live/child.h"
 #include "record/recording_write.h"
@@ -19,34 +20,28 @@
 #define END_BYTES (16u << 10)	 /* kept for the records that close the file */
 #define BLAME_BYTES (256u << 10) /* the same, and what the blame record may take */
 
-enum {
-	OPT_MAX_SIZE = OPT_FIRST,
-	OPT_NO_OUTCOME,
-	OPT_BLAME,
+struct settings {
+	struct live_options live;
+	struct recorder_settings file;
+	bool no_outcome, blame;
 };
 
-const struct option_help record_options[] = {
-	{ 'o', "output", "FILE", "write there, - for standard output; a name that ends in .zst is compressed", 'o' },
+static const struct option_row options[] = {
+	{ 'o', "output", "FILE", "write there, - for standard output; a name that ends in .zst is compressed", TO_TEXT(file.path) },
 	OPTION_DURATION,
-	{ 0, "max-size", "SIZE", "end when the file has so many bytes (K, M, G), 1M at least", OPT_MAX_SIZE },
-	{ 'z', "compress", NULL, "compress with zstd, whatever the name", 'z' },
+	{ 0, "max-size", "SIZE", "end when the file has so many bytes (K, M, G), 1M at least", TO_SIZE(file.max_bytes), .min = RECORDER_MIN_BYTES },
+	{ 'z', "compress", NULL, "compress with zstd, whatever the name", TO_FLAG(file.compress) },
 	OPTION_PID,
 	OPTION_VM,
 	OPTION_VCPU,
 	OPTION_EVENT,
-	{ 0, "no-outcome", NULL, "only the events, not what followed them: costs less", OPT_NO_OUTCOME },
-	{ 0, "blame", NULL, "say at the end who had the CPU of vCPUs that spins waited for", OPT_BLAME },
+	{ 0, "no-outcome", NULL, "only the events, not what followed them: costs less", TO_FLAG(no_outcome) },
+	{ 0, "blame", NULL, "say at the end who had the CPU of vCPUs that spins waited for", TO_FLAG(blame) },
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
 	OPTION_VERBOSE,
 	{ 0 },
-};
-
-struct settings {
-	struct tracing tracing;
-	struct recorder_settings file;
-	bool no_outcome, blame;
 };
 
 struct run {
@@ -63,39 +58,6 @@ struct run {
 	uint64_t hidden_lost;			  /* of lost records for which there was none */
 	bool full;
 };
-
-/* ---- options ---- */
-
-/* An exit code, or OPTION_TAKEN to go on. */
-static int take_option(void *settings, int id)
-{
-	struct settings *s = settings;
-	int code = tracing_take_option(&s->tracing, id);
-
-	if (code != OPTION_OTHER)
-		return code;
-	switch (id) {
-	case 'o':
-		s->file.path = optarg;
-		break;
-	case 'z':
-		s->file.compress = true;
-		break;
-	case OPT_MAX_SIZE:
-		if (parse_size(optarg, &s->file.max_bytes) || s->file.max_bytes < RECORDER_MIN_BYTES)
-			return fail(EXIT_USAGE, "no size of a file, 1M at least: '%s'", optarg);
-		break;
-	case OPT_NO_OUTCOME:
-		s->no_outcome = true;
-		break;
-	case OPT_BLAME:
-		s->blame = true;
-		break;
-	default:
-		return id ? EXIT_USAGE : EXIT_OK;
-	}
-	return OPTION_TAKEN;
-}
 
 /* ---- records ---- */
 
@@ -258,11 +220,11 @@ static const char *has_enough(void *context)
 
 /* ---- from start to end ---- */
 
-static int say_end(const struct run *r, const struct session_result *result)
+static int say_end(const struct run *r, const struct live_run *l)
 {
 	CLEANUP_FREE char *size = size_text(recorder_bytes(r->recorder));
 	const char *path = r->s->file.path;
-	int err = result->take_error, code;
+	int err = l->result.take_error, code;
 
 	if (err == -ENOSPC || err == -EDQUOT)
 		return fail(EXIT_FAILED, "the recording ends early: '%s': %s; what is in it can be read: 'kvmwait report' says what is missing. "
@@ -271,34 +233,12 @@ static int say_end(const struct run *r, const struct session_result *result)
 		return fail(EXIT_FAILED, "the recording ends early: '%s': %s (ulimit -f); what is in it can be read. Raise the limit, or stay "
 			    "below it with --max-size", path, strerror(-err));
 	if (r->unwritten)
-		note("'%s' was full before the last events came: %" PRIu64 " of them are not in it, and count as lost", path,
-		     r->unwritten);
-	code = tracing_end_code(result, path);
+		note("'%s' was full before the last events came: %" PRIu64 " of them are not in it, and count as lost", path, r->unwritten);
+	code = live_end_code(l);
 	if (!code && r->progress.shows)
 		fprintf(stderr, "kvmwait: '%s': %" PRIu64 " records, %s, %" PRIu64 " lost: %s\n", path, r->records, size, r->lost + r->unwritten,
-			result->why);
+			l->result.why);
 	return code;
-}
-
-static int run(struct run *r, struct session_options *options)
-{
-	struct session_result result;
-	int code, err;
-
-	options->take = take_record;
-	options->flush = flush_output;
-	options->enough = r->s->file.max_bytes ? has_enough : NULL;
-	options->context = r;
-	if (strcmp(r->s->file.path, "-"))
-		options->command_stdout = STDOUT_FILENO;
-	code = tracing_run(options, &result);
-	progress_end(&r->progress);
-	if (code)
-		return code;
-	err = recorder_finish(r->recorder);
-	if (err && !result.take_error)
-		result.take_error = err;
-	return say_end(r, &result);
 }
 
 static size_t choose_parts(const struct settings *s, const struct plan *plan, const char *parts[2])
@@ -329,37 +269,62 @@ static int open_recorder(const struct settings *s, struct recorder **ret)
 	return EXIT_OK;
 }
 
-static int start(void *settings, char **command, const struct plan *plan)
+static int record(struct run *r, struct live_run *l)
 {
-	struct settings *s = settings;
+	int code, err;
+
+	l->options.take = take_record;
+	l->options.flush = flush_output;
+	l->options.enough = r->s->file.max_bytes ? has_enough : NULL;
+	l->options.context = r;
+	l->options.hold = r->blame ? SESSION_HOLD_WHERE_NEEDED : SESSION_HOLD_NEVER;
+	l->output = r->s->file.path;
+	if (strcmp(l->output, "-"))
+		l->options.command_stdout = STDOUT_FILENO;
+	code = live_trace(l);
+	progress_end(&r->progress);
+	if (code)
+		return code;
+	err = recorder_finish(r->recorder);
+	if (err && !l->result.take_error)
+		l->result.take_error = err;
+	return say_end(r, l);
+}
+
+static int run(int argc, char **argv)
+{
+	struct settings s = { 0 };
+	CLEANUP_LIVE struct live_run l = { 0 };
+	struct run r = { .s = &s, .plan = &l.loaded.plan, .program = &l.options.program };
 	const char *parts[2];
-	struct session_options options;
-	CLEANUP_FREE char *bpftrace = NULL;
-	struct run r = { .s = s, .plan = plan, .program = &options.program };
 	int code;
 
-	if (!s->file.path)
+	if (!options_take(argc, argv, &command_record, &s, &code))
+		return code;
+	if (!s.file.path)
 		return fail(EXIT_USAGE, "record needs a file: -o FILE, or -o - for a pipe");
-	code = tracing_prepare(&s->tracing, plan, parts, choose_parts(s, plan, parts), &options);
+	code = live_plan(&l, &s.live, argc, argv);
+	if (!code)
+		code = live_prepare(&l, parts, choose_parts(&s, &l.loaded.plan, parts));
+	if (!code)
+		code = open_recorder(&s, &r.recorder);
 	if (code)
 		return code;
-	bpftrace = options.bpftrace;
-	options.command = command;
-	options.hold = s->blame ? SESSION_HOLD_WHERE_NEEDED : SESSION_HOLD_NEVER;
-	code = open_recorder(s, &r.recorder);
-	if (code)
-		return code;
-	if (s->blame)
+	if (s.blame)
 		r.blame = blame_new(blame_look_up, NULL);
-	code = run(&r, &options);
+	code = record(&r, &l);
 	blame_free(r.blame);
 	recorder_close(r.recorder);
 	return code;
 }
 
-int cmd_record(int argc, char **argv)
-{
-	struct settings s = { 0 };
-
-	return tracing_command(argc, argv, "record", take_option, start, &s);
-}
+const struct command command_record = {
+	.name = "record",
+	.run = run,
+	.arguments = "-o FILE [OPTION]... [-- COMMAND [ARG]...]",
+	.help = "trace into a file, to look at it later, elsewhere",
+	.options = options,
+	.more = "Without -d and COMMAND it runs until Ctrl-C, or until the file is full. With COMMAND it runs as long as the\n"
+		"command does. 'kvmwait report' and 'kvmwait convert' read the file, unprivileged.",
+	.runs_command = true,
+};

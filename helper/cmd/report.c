@@ -7,7 +7,8 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "bundle/read.h"
-#include "cmd/live_run.h"
+#include "cmd/command.h"
+#include "cmd/live_options.h"
 #include "ledger/account.h"
 #include "record/recording_read.h"
 #include "show/blame_show.h"
@@ -22,39 +23,38 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MIN_INTERVAL_NS (NS_PER_S / 10)
-
-enum {
-	OPT_BY = OPT_FIRST,
-	OPT_TOP,
-	OPT_HIST,
-	OPT_JSON,
-	OPT_HTML,
-	OPT_FROM,
-	OPT_TO,
-};
-
-const struct option_help report_options[] = {
-	{ 'i', "interval", "SEC", "a table for every so many seconds as well (fractions too)", 'i' },
-	OPTION_BY,
-	OPTION_TOP,
-	OPTION_HIST,
-	{ 0, "from", "SEC", "leave out what came before, in seconds since the recording began", OPT_FROM },
-	{ 0, "to", "SEC", "leave out what came after", OPT_TO },
-	{ 'f', "format", "FORMAT", "table, json or csv", 'f' },
-	{ 0, "json", NULL, "the same as -f json", OPT_JSON },
-	{ 0, "html", NULL, "one page with pictures and tables, for a browser; needs nothing but itself", OPT_HTML },
-	{ 'o', "output", "FILE", "write there instead of standard output", 'o' },
-	{ 0 },
-};
-
 struct settings {
 	struct account_settings window;
 	const struct counts_format *format;
 	const struct counts_column *top;
 	const char *output;
 	unsigned int by;
-	bool hist, html;
+	bool hist, html, json;
+};
+
+/* What is cumulative is of a running trace. */
+static bool is_of_recordings(const void *row)
+{
+	const struct counts_format *format = row;
+
+	return !format->counters;
+}
+
+static const struct choices formats = CHOICES(counts_formats, .allows = is_of_recordings);
+
+static const struct option_row options[] = {
+	{ 'i', "interval", "SEC", "a table for every so many seconds as well (fractions too)", TO_SECONDS(window.interval_ns),
+	  .min = MIN_INTERVAL_NS },
+	OPTION_BY,
+	OPTION_TOP,
+	OPTION_HIST,
+	{ 0, "from", "SEC", "leave out what came before, in seconds since the recording began", TO_SECONDS(window.from_ns) },
+	{ 0, "to", "SEC", "leave out what came after", TO_SECONDS(window.to_ns) },
+	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, struct counts_format, &formats) },
+	{ 0, "json", NULL, "the same as -f json", TO_FLAG(json) },
+	{ 0, "html", NULL, "one page with pictures and tables, for a browser; needs nothing but itself", TO_FLAG(html) },
+	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
+	{ 0 },
 };
 
 /* One recording: of a file, or where several stand in one file one of these. */
@@ -75,63 +75,6 @@ struct run {
 	int error;	    /* of the output */
 	int code;
 };
-
-/* ---- options ---- */
-
-static int take_seconds(const char *text, uint64_t least_ns, uint64_t *ret_ns)
-{
-	if (!strcmp(text, "0") && !least_ns)
-		*ret_ns = 0;
-	else if (parse_seconds(text, ret_ns) || *ret_ns < least_ns)
-		return fail(EXIT_USAGE, least_ns ? "no interval in seconds, 0.1 at least: '%s'" : "no time in seconds: '%s'", text);
-	return OPTION_TAKEN;
-}
-
-static int take_format(struct settings *s, const char *name)
-{
-	s->format = counts_format_find(name);
-	if (!s->format || s->format->counters)
-		return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, csv", name);
-	return OPTION_TAKEN;
-}
-
-/* An exit code, or OPTION_TAKEN to go on. */
-static int take_option(struct settings *s, int id)
-{
-	int code;
-
-	switch (id) {
-	case 'i':
-		return take_seconds(optarg, MIN_INTERVAL_NS, &s->window.interval_ns);
-	case OPT_BY:
-		code = take_by(optarg, &s->by);
-		return code ? code : OPTION_TAKEN;
-	case OPT_TOP:
-		s->top = counts_column_find(optarg);
-		if (!s->top)
-			return fail(EXIT_USAGE, "no such column: '%s'; there are waits, ple, hlt, yield, boosted, halted, ready", optarg);
-		return OPTION_TAKEN;
-	case OPT_HIST:
-		s->hist = true;
-		return OPTION_TAKEN;
-	case OPT_FROM:
-		return take_seconds(optarg, 0, &s->window.from_ns);
-	case OPT_TO:
-		return take_seconds(optarg, 0, &s->window.to_ns);
-	case 'f':
-		return take_format(s, optarg);
-	case OPT_JSON:
-		return take_format(s, "json");
-	case OPT_HTML:
-		s->html = true;
-		return OPTION_TAKEN;
-	case 'o':
-		s->output = optarg;
-		return OPTION_TAKEN;
-	default:
-		return id ? EXIT_USAGE : EXIT_OK;
-	}
-}
 
 static bool is_format(const struct run *r, const char *name)
 {
@@ -477,27 +420,27 @@ static int check_content(const struct run *r)
 	return EXIT_OK;
 }
 
-/* Opens the file, or the recording in it where it is a bundle. -EBADMSG: it has been said why not. */
+/* Opens the file, or the recording in it where it is a bundle. 0, or an exit code after the message. */
 static int open_recording(struct run *r)
 {
 	CLEANUP_FREE char *why = NULL;
 	CLEANUP_FREE char *inside = NULL;
 	CLEANUP_FD int fd = -1;
+	int err;
 
-	if (!strcmp(r->path, "-") || !bundle_is_one(r->path))
-		return recording_open(r->path, &r->recording);
-	if (bundle_open_member(r->path, BUNDLE_RECORD, &fd, &why)) {
-		fail(EXIT_FAILED, "'%s': %s", r->name, why);
-		return -EBADMSG;
+	if (strcmp(r->path, "-") != 0 && bundle_is_one(r->path)) {
+		if (bundle_open_member(r->path, BUNDLE_RECORD, &fd, &why))
+			return fail(EXIT_FAILED, "'%s': %s", r->name, why);
+		inside = xasprintf("/proc/self/fd/%d", fd);
 	}
-	inside = xasprintf("/proc/self/fd/%d", fd);
-	return recording_open(inside, &r->recording);
+	err = recording_open(inside ? inside : r->path, &r->recording);
+	return err ? fail(EXIT_FAILED, "cannot open the recording: '%s': %s", r->name, strerror(-err)) : EXIT_OK;
 }
 
 static int report_file(struct run *r)
 {
 	size_t n = strlen(r->path);
-	int code, err;
+	int code;
 
 	r->name = xcalloc(4 * n + 1, 1);
 	text_clean(r->path, n, r->name);
@@ -507,18 +450,13 @@ static int report_file(struct run *r)
 	r->recording = NULL;
 	r->account = NULL;
 	progress_start(&r->progress);
-	err = open_recording(r);
-	if (err == -EBADMSG) {
-		code = EXIT_FAILED; /* said */
-	} else if (err) {
-		code = fail(EXIT_FAILED, "the recording cannot be opened: '%s': %s", r->name, strerror(-err));
-	} else {
+	code = open_recording(r);
+	if (!code)
 		code = read_all(r);
-		if (!code)
-			code = check_content(r);
-		if (!code && !r->error)
-			end_run(r, true);
-	}
+	if (!code)
+		code = check_content(r);
+	if (!code && !r->error)
+		end_run(r, true);
 	account_free(r->account);
 	recording_close(r->recording);
 	free(r->name);
@@ -559,32 +497,48 @@ static int report_all(const struct settings *s, FILE *out, char **paths, int n)
 	return fail(EXIT_FAILED, "the output cannot be written: '%s': %s", s->output ? s->output : "standard output", strerror(-r.error));
 }
 
-int cmd_report(int argc, char **argv)
+static int check_options(struct settings *s)
+{
+	if (s->window.to_ns && s->window.to_ns <= s->window.from_ns)
+		return fail(EXIT_USAGE, "--to is not after --from");
+	if (s->html && (s->format || s->json || s->by || s->top || s->hist || s->window.interval_ns || s->window.from_ns || s->window.to_ns))
+		return fail(EXIT_USAGE, "--html shows all of a recording: it cannot be combined with "
+			    "-f, --json, -i, --by, --top, --hist, --from or --to");
+	if (!s->by)
+		s->by = COUNTS_BY_VM | COUNTS_BY_VCPU;
+	if (s->json)
+		s->format = counts_format_find("json");
+	if (!s->format)
+		s->format = counts_format_find(s->html ? "csv" : "table"); /* csv has nothing before and behind its rows */
+	return EXIT_OK;
+}
+
+static int run(int argc, char **argv)
 {
 	struct settings s = { 0 };
 	CLEANUP_FILE FILE *opened = NULL;
-	int id, code;
+	int code;
 
-	while ((id = next_option(argc, argv, "report")) != -1) {
-		code = take_option(&s, id);
-		if (code >= 0)
-			return code;
-	}
+	if (!options_take(argc, argv, &command_report, &s, &code))
+		return code;
 	if (optind == argc)
 		return fail(EXIT_USAGE, "report needs a recording: a file, or - for standard input");
-	if (s.window.to_ns && s.window.to_ns <= s.window.from_ns)
-		return fail(EXIT_USAGE, "--to is not after --from");
-	if (s.html && (s.format || s.by || s.top || s.hist || s.window.interval_ns || s.window.from_ns || s.window.to_ns))
-		return fail(EXIT_USAGE, "--html shows all of a recording: no -f, --json, -i, --by, --top, --hist, --from, --to goes with it");
-	if (!s.by)
-		s.by = COUNTS_BY_VM | COUNTS_BY_VCPU;
-	if (!s.format)
-		s.format = counts_format_find(s.html ? "csv" : "table"); /* csv has nothing before and behind its rows */
-	for (int i = optind; i < argc && s.output; i++)
+	code = check_options(&s);
+	for (int i = optind; i < argc && s.output && !code; i++)
 		if (file_is_same(argv[i], s.output))
-			return fail(EXIT_USAGE, "the output is the input: '%s'", s.output);
-	code = tracing_open(s.output, &opened);
+			code = fail(EXIT_USAGE, "the output is the input: '%s'", s.output);
+	if (!code)
+		code = open_output(s.output, &opened);
 	if (!code) /* a recording may come from anybody */
 		code = drop_root(PRIVILEGE_TO_READ);
 	return code ? code : report_all(&s, opened ? opened : stdout, &argv[optind], argc - optind);
 }
+
+const struct command command_report = {
+	.name = "report",
+	.run = run,
+	.arguments = "[OPTION]... FILE|-...",
+	.help = "counts, rates and halts from recordings, host by host",
+	.options = options,
+	.more = "Several files are several hosts, or several times of one: they are kept apart. Needs no privilege.",
+};

@@ -18,28 +18,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum {
-	OPT_GUEST = OPT_FIRST,
-	OPT_SKIP,
-	OPT_SHOW,
-	OPT_WHERE,
-};
-
-const struct option_help selftest_options[] = {
-	{ 'j', "json", NULL, "print the result as JSON", 'j' },
-	{ 0, "show", "N", "print N events as they come, no two alike in a row (default 20)", OPT_SHOW },
-	{ 0, "skip", "LIST", "leave operations of the guest out ('kvmwait-guest --list' names them)", OPT_SKIP },
-	{ 0, "guest", "PATH", "the kvmwait-guest to use", OPT_GUEST },
-	OPTION_BPFTRACE,
-	{ 0, "where", "TEXT", "a remark for the first line", OPT_WHERE },
-	OPTION_VERBOSE,
-	{ 0 },
-};
-
 struct settings {
 	const char *guest, *skip, *bpftrace, *where;
 	uint64_t show;
 	bool json, verbose;
+};
+
+static const struct option_row options[] = {
+	{ 'j', "json", NULL, "print the result as JSON", TO_FLAG(json) },
+	{ 0, "show", "N", "print N events as they come, no two alike in a row (default 20)", TO_NUMBER(show) },
+	{ 0, "skip", "LIST", "leave operations of the guest out ('kvmwait-guest --list' names them)", TO_TEXT(skip) },
+	{ 0, "guest", "PATH", "the kvmwait-guest to use", TO_TEXT(guest) },
+	{ 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(bpftrace) },
+	{ 0, "where", "TEXT", "a remark for the first line", TO_TEXT(where) },
+	{ 'v', "verbose", NULL, "pass bpftrace's own messages on to standard error", TO_FLAG(verbose) },
+	{ 0 },
 };
 
 struct run {
@@ -227,22 +220,19 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 		puts("the kernel's count is not known");
 }
 
-static void print_json(const struct plan *plan, const struct run *run, json_t *report, const struct session_result *r, bool failed)
+static json_t *result_json(const struct plan *plan, const struct run *run, json_t *report, const struct session_result *r, bool failed)
 {
 	struct sum sums[32];
 	size_t n = sum_rows(&run->tally, sums, ARRAY_SIZE(sums));
-	json_t *rows = json_array(), *result;
+	json_t *rows = json_array();
 
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", sums[i].event, "source", sums[i].source,
 						      "did", (json_int_t)sums[i].did, "seen", (json_int_t)sums[i].seen, "verdict",
 						      judge(plan->chosen, &sums[i])));
-	result = json_pack("{s:b, s:s, s:s, s:o, s:O, s:I, s:I, s:I}", "passed", !failed, "kernel", plan->kernel->release, "script",
+	return json_pack("{s:b, s:s, s:s, s:o, s:O, s:I, s:I, s:I}", "passed", !failed, "kernel", plan->kernel->release, "script",
 			   plan->chosen->script->name, "rows", rows, "could_not", json_object_get(report, "could_not"), "counted",
 			   (json_int_t)r->balance.counted, "received", (json_int_t)r->balance.received, "lost", (json_int_t)r->balance.lost);
-	json_dumpf(result, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(result);
 }
 
 /* ---- the run ---- */
@@ -258,7 +248,7 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 	}
 	failed = has_failed(plan->chosen, &run->tally) || r->command_status;
 	if (s->json)
-		print_json(plan, run, report, r, failed || !session_balances(r));
+		print_json(result_json(plan, run, report, r, failed || !session_balances(r)));
 	else
 		print_result(plan, run, report, r);
 	json_decref(report);
@@ -277,7 +267,7 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 	CLEANUP_FD int report_fd = memfd_create("report", MFD_CLOEXEC);
 	CLEANUP_FILE FILE *nowhere = s->json ? fopen("/dev/null", "we") : NULL;
 	struct run run = { .left_to_show = s->show };
-	struct session_options options = {
+	struct session_options trace = {
 		.plan = plan,
 		.program.script = plan->chosen,
 		.bpftrace = bpftrace,
@@ -299,10 +289,10 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 		putchar('\n');
 		fflush(stdout);
 	}
-	if (session_run(&options, &result, &why))
+	if (session_run(&trace, &result, &why))
 		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
 	if (result.command_error)
-		note("the command could not be run: '%s': %s", options.command[0], strerror(-result.command_error));
+		note("the command could not be run: '%s': %s", trace.command[0], strerror(-result.command_error));
 	code = conclude(s, plan, &run, &result, report_fd);
 	selftest_count_done(&run.tally);
 	return code;
@@ -327,55 +317,29 @@ static int start(const struct settings *s, const struct plan *plan)
 	return run_guest(s, plan, bpftrace, guest);
 }
 
-/* An exit code, or -1 to go on. */
-static int take_option(struct settings *s, int id)
-{
-	switch (id) {
-	case 'j':
-		s->json = true;
-		break;
-	case 'v':
-		s->verbose = true;
-		break;
-	case OPT_SHOW:
-		if (parse_u64(optarg, &s->show))
-			return fail(EXIT_USAGE, "no number: '%s'", optarg);
-		break;
-	case OPT_SKIP:
-		s->skip = optarg;
-		break;
-	case OPT_GUEST:
-		s->guest = optarg;
-		break;
-	case OPT_BPFTRACE:
-		s->bpftrace = optarg;
-		break;
-	case OPT_WHERE:
-		s->where = optarg;
-		break;
-	default:
-		return id ? EXIT_USAGE : EXIT_OK;
-	}
-	return -1;
-}
-
-int cmd_selftest(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct settings s = { .show = 20 };
-	struct loaded_plan planning;
-	int id, code;
+	struct loaded_plan loaded;
+	int code;
 
-	while ((id = next_option(argc, argv, "selftest")) != -1) {
-		code = take_option(&s, id);
-		if (code >= 0)
-			return code;
-	}
-	if (optind < argc)
-		return fail(EXIT_USAGE, "selftest takes no argument: '%s'", argv[optind]);
-	code = plan_load("", &planning);
+	if (!options_take(argc, argv, &command_selftest, &s, &code))
+		return code;
+	code = take_no_argument(argc, argv, "selftest");
+	if (!code)
+		code = plan_load("", &loaded);
 	if (code)
 		return code;
-	code = start(&s, &planning.plan);
-	plan_unload(&planning);
+	code = start(&s, &loaded.plan);
+	plan_unload(&loaded);
 	return code;
 }
+
+const struct command command_selftest = {
+	.name = "selftest",
+	.run = run,
+	.arguments = "[OPTION]...",
+	.help = "run a guest of known behaviour and compare what was seen",
+	.options = options,
+	.more = "It needs root, bpftrace and /dev/kvm, and takes a few seconds.",
+};

@@ -2,6 +2,7 @@
 // kvmwait stat: counts from the kernel's maps, refreshed on a terminal, in plain lines elsewhere.
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cmd/command.h"
 #include "cmd/live_run.h"
 #include "ledger/counts.h"
 #include "live/root_helper.h"
@@ -21,38 +22,11 @@
 #define MAP_KEYS 32768u
 /* The same for eight event lines, where each CPU has a copy: 64 kB of values each. */
 #define COUNTS_MAP_KEYS 8192u
-#define MIN_INTERVAL_NS (NS_PER_S / 10)
+#define MAX_INTERVAL_NS (INT32_MAX * NS_PER_MS)
 #define DEFAULT_INTERVAL_NS NS_PER_S
 
-enum {
-	OPT_BY = OPT_FIRST,
-	OPT_TOP,
-	OPT_HIST,
-	OPT_COUNTS,
-};
-
-const struct option_help stat_options[] = {
-	{ 'i', "interval", "SEC", "report every so many seconds (fractions too); without it on a terminal: 1", 'i' },
-	OPTION_DURATION,
-	OPTION_BY,
-	OPTION_TOP,
-	OPTION_HIST,
-	{ 0, "counts", NULL, "counts alone, at a third of the cost: nothing of what followed", OPT_COUNTS },
-	OPTION_PID,
-	OPTION_VM,
-	OPTION_VCPU,
-	OPTION_EVENT,
-	{ 'f', "format", "FORMAT", "table, json, csv or openmetrics", 'f' },
-	{ 'o', "output", "FILE", "write there instead of standard output; openmetrics: anew each time", 'o' },
-	OPTION_WAIT,
-	OPTION_ATTACH_TIMEOUT,
-	OPTION_BPFTRACE,
-	OPTION_VERBOSE,
-	{ 0 },
-};
-
 struct settings {
-	struct tracing tracing;
+	struct live_options live;
 	const struct counts_format *format;
 	const struct counts_column *top;
 	const char *output;
@@ -60,6 +34,29 @@ struct settings {
 	unsigned int by;
 	bool hist;
 	bool counts;
+};
+
+static const struct choices formats = CHOICES(counts_formats);
+
+static const struct option_row options[] = {
+	{ 'i', "interval", "SEC", "report every so many seconds (fractions too); without it on a terminal: 1", TO_SECONDS(interval_ns),
+	  .min = MIN_INTERVAL_NS, .max = MAX_INTERVAL_NS },
+	OPTION_DURATION,
+	OPTION_BY,
+	OPTION_TOP,
+	OPTION_HIST,
+	{ 0, "counts", NULL, "counts alone, at a third of the cost: nothing of what followed", TO_FLAG(counts) },
+	OPTION_PID,
+	OPTION_VM,
+	OPTION_VCPU,
+	OPTION_EVENT,
+	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, struct counts_format, &formats) },
+	{ 'o', "output", "FILE", "write there instead of standard output; openmetrics: replace the file each time", TO_TEXT(output) },
+	OPTION_WAIT,
+	OPTION_ATTACH_TIMEOUT,
+	OPTION_BPFTRACE,
+	OPTION_VERBOSE,
+	{ 0 },
 };
 
 struct run {
@@ -76,61 +73,9 @@ struct run {
 	int error;
 };
 
-/* ---- options ---- */
-
-static int take_interval(struct settings *s, const char *text)
+static bool is_on_terminal(const struct settings *s)
 {
-	if (parse_seconds(text, &s->interval_ns) || s->interval_ns < MIN_INTERVAL_NS || s->interval_ns / NS_PER_MS > INT32_MAX)
-		return fail(EXIT_USAGE, "no interval in seconds, 0.1 at least: '%s'", text);
-	return OPTION_TAKEN;
-}
-
-/* Do the options so far go together? Whichever comes first, nothing is planned for those that do not. */
-static int check_counts(const struct settings *s)
-{
-	if (s->counts && (s->hist || (s->top && s->top->of_outcome)))
-		return fail(EXIT_USAGE, "--counts is of waits alone: there is nothing for '%s%s'", s->hist ? "--hist" : "--top ",
-			    s->hist ? "" : s->top->name);
-	return OPTION_TAKEN;
-}
-
-/* An exit code, or -1 to go on. */
-static int take_option(void *settings, int id)
-{
-	struct settings *s = settings;
-	int code = tracing_take_option(&s->tracing, id);
-
-	if (code != OPTION_OTHER)
-		return code;
-	switch (id) {
-	case 'i':
-		return take_interval(s, optarg);
-	case OPT_BY:
-		code = take_by(optarg, &s->by);
-		return code ? code : OPTION_TAKEN;
-	case OPT_TOP:
-		s->top = counts_column_find(optarg);
-		if (!s->top)
-			return fail(EXIT_USAGE, "no such column: '%s'; there are waits, ple, hlt, yield, boosted, halted, ready", optarg);
-		break;
-	case OPT_HIST:
-		s->hist = true;
-		break;
-	case OPT_COUNTS:
-		s->counts = true;
-		break;
-	case 'f':
-		s->format = counts_format_find(optarg);
-		if (!s->format)
-			return fail(EXIT_USAGE, "no such format: '%s'; there are table, json, csv, openmetrics", optarg);
-		break;
-	case 'o':
-		s->output = optarg;
-		break;
-	default:
-		return id ? EXIT_USAGE : EXIT_OK;
-	}
-	return check_counts(s);
+	return !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO);
 }
 
 static unsigned int map_keys(const struct settings *s)
@@ -360,93 +305,112 @@ static int flush_output(void *context)
 
 /* ---- from start to end ---- */
 
-static int end_code(const struct run *r, const struct session_result *result)
+static int end_code(const struct run *r, struct live_run *l)
 {
 	uint64_t attributed = counts_attributed(r->counts);
-	struct session_result of_counts = *result;
+	const struct session_result result = l->result;
 	int code;
 
 	/* no line per event comes, and a snapshot that is lost loses no count */
-	of_counts.balance.received = of_counts.balance.counted;
-	of_counts.balance.lost = of_counts.balance.unreported = 0;
-	code = tracing_end_code(&of_counts, r->s->output);
-	if (code || result->take_error)
+	l->result.balance.received = l->result.balance.counted;
+	l->result.balance.lost = l->result.balance.unreported = 0;
+	code = live_end_code(l);
+	if (code || result.take_error)
 		return code;
-	if (result->missed)
+	if (result.missed)
 		return fail(EXIT_UNBALANCED, "the kernel left out %" PRIu64 " runs of probes while maps were read: so many waits at most are not "
-			    "counted%s%s; a longer interval, or none, makes that less likely", result->missed,
-			    result->priority_error ? ", as bpftrace could not go first: " : "",
-			    result->priority_error ? strerror(-result->priority_error) : "");
+			    "counted%s%s; a longer interval, or none, makes that less likely", result.missed,
+			    result.priority_error ? ", as bpftrace could not go first: " : "",
+			    result.priority_error ? strerror(-result.priority_error) : "");
 	if (counts_malformed(r->counts))
 		return fail(EXIT_UNBALANCED, "%" PRIu64 " lines of bpftrace could not be read: counts are missing", counts_malformed(r->counts));
-	if (attributed > result->balance.counted)
+	if (attributed > result.balance.counted)
 		return fail(EXIT_UNBALANCED, "the maps hold %" PRIu64 " waits, and %" PRIu64 " were counted", attributed,
-			    result->balance.counted);
-	if (attributed < result->balance.counted)
-		note("%" PRIu64 " waits are in no row: more vCPUs than the maps have room for", result->balance.counted - attributed);
+			    result.balance.counted);
+	if (attributed < result.balance.counted)
+		note("%" PRIu64 " waits are in no row: more vCPUs than the maps have room for", result.balance.counted - attributed);
 	return EXIT_OK;
 }
 
-static int run(struct run *r, struct session_options *options)
+static int count(struct run *r, struct live_run *l)
 {
-	struct session_result result;
 	int code;
 
-	options->take = take_record;
-	options->take_line = take_line;
-	options->flush = flush_output;
-	options->context = r;
-	options->map_keys = map_keys(r->s);
-	options->reads_maps = true;
-	options->replaced = r->file ? NULL : &r->replaced;
-	options->program.interval_ms = (unsigned int)(r->s->interval_ns / NS_PER_MS);
-	if (r->s->output)
-		options->command_stdout = STDOUT_FILENO;
-	code = tracing_run(options, &result);
-	return code ? code : end_code(r, &result);
+	l->options.take = take_record;
+	l->options.take_line = take_line;
+	l->options.flush = flush_output;
+	l->options.context = r;
+	l->options.map_keys = map_keys(r->s);
+	l->options.reads_maps = true;
+	l->options.replaced = r->file ? NULL : &r->replaced;
+	l->options.program.interval_ms = (unsigned int)(r->s->interval_ns / NS_PER_MS);
+	code = live_trace(l);
+	return code ? code : end_code(r, l);
 }
 
-static int start(void *settings, char **command, const struct plan *plan)
+/* What --counts leaves out cannot be shown. */
+static int check_counts(const struct settings *s)
 {
-	struct settings *s = settings;
-	const char *const parts[] = { s->counts ? "count" : "stat" };
-	struct session_options options;
-	CLEANUP_FREE char *bpftrace = NULL;
+	if (s->counts && (s->hist || (s->top && s->top->of_outcome)))
+		return fail(EXIT_USAGE, "--counts and %s%s cannot be combined: --counts measures no durations", s->hist ? "--hist" : "--top ",
+			    s->hist ? "" : s->top->name);
+	return EXIT_OK;
+}
+
+static void set_defaults(struct settings *s)
+{
+	if (!s->by)
+		s->by = COUNTS_BY_VM | COUNTS_BY_VCPU;
+	if (!s->format)
+		s->format = counts_format_find("table");
+	if (!s->interval_ns && is_on_terminal(s))
+		s->interval_ns = DEFAULT_INTERVAL_NS;
+}
+
+static int run(int argc, char **argv)
+{
+	struct settings s = { 0 };
+	CLEANUP_LIVE struct live_run l = { 0 };
 	CLEANUP_FREE struct wait_name *waits = NULL;
-	CLEANUP_FILE FILE *opened = NULL;
-	struct run r = { .s = s, .replaced.directory_fd = -1 };
+	struct run r = { .s = &s, .replaced.directory_fd = -1 };
+	const char *part;
 	size_t n_waits;
 	int code;
 
-	if (!s->format)
-		s->format = counts_format_find("table");
-	if (!s->interval_ns && !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO))
-		s->interval_ns = DEFAULT_INTERVAL_NS;
-	code = tracing_prepare(&s->tracing, plan, parts, ARRAY_SIZE(parts), &options);
+	if (!options_take(argc, argv, &command_stat, &s, &code))
+		return code;
+	code = check_counts(&s);
+	set_defaults(&s);
+	part = s.counts ? "count" : "stat";
+	if (!code)
+		code = live_plan(&l, &s.live, argc, argv);
+	if (!code)
+		code = live_prepare(&l, &part, 1);
+	if (!code)
+		code = live_open(&l, s.output, s.format->counters ? &r.replaced : NULL);
 	if (code)
 		return code;
-	bpftrace = options.bpftrace;
-	options.command = command;
-	code = s->format->counters && s->output ? tracing_open_replaced(s->output, &r.replaced) : tracing_open(s->output, &opened);
-	if (code)
-		return code;
-	r.file = opened ? opened : s->output ? NULL : stdout;
-	r.live = !s->output && !strcmp(s->format->name, "table") && isatty(STDOUT_FILENO);
-	origin_of_plan(plan, &r.origin);
+	r.file = l.file;
+	r.live = is_on_terminal(&s);
+	origin_of_plan(&l.loaded.plan, &r.origin);
 	r.names = vmnames_new("");
-	n_waits = program_waits(plan->chosen->script, &waits);
+	n_waits = program_waits(l.loaded.plan.chosen->script, &waits);
 	r.counts = counts_new(waits, n_waits);
-	code = run(&r, &options);
+	code = count(&r, &l);
 	counts_free(r.counts);
-	origin_done(&r.origin);
 	vmnames_free(r.names);
 	replaced_file_done(&r.replaced);
+	origin_done(&r.origin);
 	return code;
 }
 
-int cmd_stat(int argc, char **argv)
-{
-	struct settings s = { .by = COUNTS_BY_VM | COUNTS_BY_VCPU };
-
-	return tracing_command(argc, argv, "stat", take_option, start, &s);
-}
+const struct command command_stat = {
+	.name = "stat",
+	.run = run,
+	.arguments = "[OPTION]... [-- COMMAND [ARG]...]",
+	.help = "count waits in the kernel: rates, halts, yields, time ready",
+	.options = options,
+	.more = "Without -d and COMMAND it runs until Ctrl-C, and then prints the totals. On a terminal it shows every second;\n"
+		"p50 and p99 come from powers of two: they are within a factor of two.",
+	.runs_command = true,
+};

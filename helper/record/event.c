@@ -11,8 +11,9 @@ const struct event_kind event_kinds[] = {
 	{ "ple", 1, "KVM handles a pause-loop exit: the vCPU spins" },
 	{ "hlt", 2, "KVM emulates a HLT: the vCPU has nothing to do" },
 	{ "pv_yield", 4, "the guest asks KVM to give way to another vCPU" },
+	{ 0 },
 };
-const size_t n_event_kinds = ARRAY_SIZE(event_kinds);
+const size_t n_event_kinds = ARRAY_SIZE(event_kinds) - 1;
 
 const char *const halt_names[HALT_KINDS] = { "none", "polled", "blocked" };
 

@@ -144,7 +144,7 @@ struct event_kind {
 	unsigned int bit; /* in the filter of a script */
 	const char *help;
 };
-extern const struct event_kind event_kinds[];
+extern const struct event_kind event_kinds[]; /* ends with a nameless one; bit N is row N */
 extern const size_t n_event_kinds;
 
 /* The bit of an event, or 0. */

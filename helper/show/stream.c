@@ -312,14 +312,14 @@ const struct stream_format stream_formats[] = {
 	{ "ftrace", "text as the tracing file has it, event kvm_sched_event", begin_ftrace, write_ftrace, NULL, false },
 	{ "csv", "the wait events, with a heading", begin_csv, write_csv, NULL, false },
 	{ "perfetto", "a trace for Perfetto: tracks of VMs and vCPUs, waits as slices", begin_perfetto, write_perfetto, end_perfetto, true },
+	{ 0 },
 };
-const size_t n_stream_formats = ARRAY_SIZE(stream_formats);
 
 const struct stream_format *stream_format_find(const char *name)
 {
-	for (size_t i = 0; i < n_stream_formats; i++)
-		if (!strcmp(stream_formats[i].name, name))
-			return &stream_formats[i];
+	for (const struct stream_format *f = stream_formats; f->name; f++)
+		if (!strcmp(f->name, name))
+			return f;
 	return NULL;
 }
 

@@ -15,8 +15,7 @@ struct stream_format {
 	void (*end)(struct stream *o); /* writes what is held, and frees `state`; may be NULL */
 	bool binary;		       /* nothing for a terminal */
 };
-extern const struct stream_format stream_formats[];
-extern const size_t n_stream_formats;
+extern const struct stream_format stream_formats[]; /* ends with a nameless one */
 
 struct stream {
 	const struct stream_format *format;

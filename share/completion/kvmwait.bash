@@ -1,215 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# bash completion for kvmwait(1) and kvmwait-guest(1). Needs nothing but bash; tests/completion/run compares it with
-# the programs.
+# bash completion for kvmwait(1) and kvmwait-guest(1). Commands, options and arguments are what the program's own --help
+# says, so that they are those of the program that will run. tests/completion/run tries it in a real bash.
 
-# COMMAND OPTION[,OPTION] [WHAT]: an option, and what its argument is completed as.
-_kvmwait_table='
-trace -d,--duration none
-trace -p,--pid tgids
-trace --vm none
-trace --vcpu none
-trace -e,--event events
-trace --outcome
-trace --callers
-trace -f,--format formats
-trace -o,--output file
-trace --wait
-trace --attach-timeout none
-trace --bpftrace file
-trace --schema
-trace -v,--verbose
-trace -h,--help
-stat -i,--interval none
-stat -d,--duration none
-stat --by by
-stat --top columns
-stat --hist
-stat --counts
-stat -p,--pid tgids
-stat --vm none
-stat --vcpu none
-stat -e,--event events
-stat -f,--format stat_formats
-stat -o,--output file
-stat --wait
-stat --attach-timeout none
-stat --bpftrace file
-stat -v,--verbose
-stat -h,--help
-blame -d,--duration none
-blame -p,--pid tgids
-blame --vm none
-blame --vcpu none
-blame -e,--event spins
-blame -f,--format blame_formats
-blame -o,--output file
-blame --wait
-blame --attach-timeout none
-blame --bpftrace file
-blame -v,--verbose
-blame -h,--help
-record -o,--output file
-record -d,--duration none
-record --max-size none
-record -z,--compress
-record -p,--pid tgids
-record --vm none
-record --vcpu none
-record -e,--event events
-record --no-outcome
-record --blame
-record --wait
-record --attach-timeout none
-record --bpftrace file
-record -v,--verbose
-record -h,--help
-report -i,--interval none
-report --by by
-report --top columns
-report --hist
-report --from none
-report --to none
-report -f,--format report_formats
-report --json
-report --html
-report -o,--output file
-report -h,--help
-plan -r,--root file
-plan -j,--json
-plan --program parts
-plan -h,--help
-list -j,--json
-list -h,--help
-check -j,--json
-check --bpftrace file
-check -h,--help
-selftest -j,--json
-selftest --show none
-selftest --skip operations
-selftest --guest file
-selftest --bpftrace file
-selftest --where none
-selftest -v,--verbose
-selftest -h,--help
-convert -f,--format convert_formats
-convert -o,--output file
-convert -h,--help
-bundle -d,--duration none
-bundle -o,--output file
-bundle --redact
-bundle --max-size none
-bundle --items file
-bundle --bpftrace file
-bundle --list
-bundle --extract directory
-bundle -h,--help
-capture -f,--force
-capture -h,--help
-kvmwait-guest -n,--name none
-kvmwait-guest -c,--vcpus none
-kvmwait-guest --comm none
-kvmwait-guest --op-timeout none
-kvmwait-guest --skip operations
-kvmwait-guest --no-pause
-kvmwait-guest --gate file
-kvmwait-guest --stay none
-kvmwait-guest -l,--list
-kvmwait-guest -h,--help
-kvmwait-guest -V,--version
-'
+# PROGRAM [COMMAND]: "LETTER LONG ARGUMENT" for each option that the help lists; "-" where there is none.
+_kvmwait_help() {
+	local line
+	while IFS= read -r line; do
+		[[ $line =~ ^\ +((-[A-Za-z]),\ )?(--[a-z0-9-]+)(\ (\[?[A-Z][^ ]*))?(\ |$) ]] || continue
+		printf '%s %s %s\n' "${BASH_REMATCH[2]:--}" "${BASH_REMATCH[3]}" "${BASH_REMATCH[5]:--}"
+	done < <("$@" --help 2>/dev/null)
+}
 
-# The words of a kind of argument, one a line.
+_kvmwait_operations() { "$1" --list 2>/dev/null | while read -r op _; do [[ $op == OP ]] || printf '%s\n' "$op"; done; }
+
+# PROGRAM COMMAND OPTION ARGUMENT: the words that can stand for an argument, one a line.
 _kvmwait_words() {
-	case $1 in
-	commands) printf '%s\n' trace stat blame record report plan list check selftest convert bundle capture ;;
-	formats) printf '%s\n' table json ftrace csv perfetto ;;
-	parts) printf '%s\n' none outcome callers stat count blame ;;
-	spins) printf '%s\n' ple pv_yield ;;
-	convert_formats) printf '%s\n' table json ftrace csv perfetto summary ;;
-	blame_formats) printf '%s\n' table json ;;
-	report_formats) printf '%s\n' table json csv ;;
-	stat_formats) printf '%s\n' table json csv openmetrics ;;
-	by) printf '%s\n' vm vcpu event source ;;
-	columns) printf '%s\n' waits ple hlt yield boosted halted ready ;;
-	events) printf '%s\n' ple hlt pv_yield ;;
-	operations) kvmwait-guest --list 2>/dev/null | while read -r op _; do [[ $op == OP ]] || printf '%s\n' "$op"; done ;;
-	tgids) pgrep '^(qemu|kvm$|crosvm|firecracker|cloud-hyper)' 2>/dev/null ;;
-	esac
-}
-
-# Fills COMPREPLY with the words of a kind that begin with $2; the last of a list with commas counts.
-_kvmwait_fill() {
-	local before='' word
-	if [[ $1 != commands && $1 != *formats && $1 != columns && $2 == *,* ]]; then
-		before=${2%,*},
-	fi
-	while read -r word; do
-		[[ $before$word == "$2"* ]] && COMPREPLY+=("$before$word")
-	done < <(_kvmwait_words "$1")
-	[[ $1 == commands || $1 == *formats || $1 == columns ]] || compopt -o nospace 2>/dev/null
-	return 0
-}
-
-_kvmwait_argument() {
-	local path
-	case $1 in
-	none) ;;
-	file | directory)
-		compopt -o filenames 2>/dev/null
-		while read -r path; do
-			COMPREPLY+=("$path")
-		done < <(compgen -"$([[ $1 == file ]] && echo f || echo d)" -- "$2")
+	local line
+	case $4 in
+	TGID) pgrep '^(qemu|kvm$|crosvm|firecracker|cloud-hyper)' 2>/dev/null ;;
+	'[PARTS]')
+		while read -r line _; do
+			[[ $line != *.part ]] || printf '%s\n' "${line%.part}"
+		done < <("$1" list 2>/dev/null)
 		;;
-	*) _kvmwait_fill "$1" "$2" ;;
-	esac
-}
-
-_kvmwait_options() {
-	local command options what option
-	while read -r command options what; do
-		[[ $command == "$1" ]] || continue
-		for option in ${options//,/ }; do
-			[[ $option == "$2"* ]] && COMPREPLY+=("$option")
-		done
-	done <<<"$_kvmwait_table"
-	return 0
-}
-
-# Prints what the argument of an option is completed as; fails where it takes none.
-_kvmwait_what() {
-	local command options what
-	while read -r command options what; do
-		if [[ $command == "$1" && ,$options, == *,"$2",* && $what ]]; then
-			printf '%s\n' "$what"
+	OP*) _kvmwait_operations "$1" ;;
+	LIST | FORMAT | COLUMN)
+		if [[ $3 == --skip ]]; then
+			_kvmwait_operations kvmwait-guest
 			return
 		fi
-	done <<<"$_kvmwait_table"
-	return 1
+		# A value that cannot be: the message has the values that can. Should it take that, it ends with its help.
+		line=$("$1" "$2" "$3" - --help 2>&1)
+		[[ $line != *': must be one of '* ]] || printf '%s\n' "${line##*: must be one of }" | tr -d ' ' | tr , '\n'
+		;;
+	esac
+}
+
+# PROGRAM COMMAND OPTION ARGUMENT WORD: completes what stands for an argument; of a list with commas the last word.
+_kvmwait_argument() {
+	local word before=''
+	case $4 in
+	FILE* | PATH) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$5") ;;
+	DIR) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$5") ;;
+	*)
+		if [[ $4 != FORMAT && $4 != COLUMN ]]; then
+			[[ $5 != *,* ]] || before=${5%,*},
+			compopt -o nospace 2>/dev/null
+		fi
+		while read -r word; do
+			[[ $before$word != "$5"* ]] || COMPREPLY+=("$before$word")
+		done < <(_kvmwait_words "$@")
+		;;
+	esac
+}
+
+# WORD PREVIOUS PROGRAM [COMMAND]: completes an option or its argument. Fails where it is neither.
+_kvmwait_option() {
+	local cur=$1 prev=$2 letter long argument option
+	shift 2
+	while read -r letter long argument; do
+		if [[ $argument != - && $prev == -* && ($prev == "$letter" || $prev == "$long") ]]; then
+			COMPREPLY=()
+			_kvmwait_argument "$1" "${2:-}" "$long" "$argument" "$cur"
+			return 0
+		fi
+		for option in "$letter" "$long"; do
+			[[ $cur != -* || $option == - || $option != "$cur"* ]] || COMPREPLY+=("$option")
+		done
+	done < <(_kvmwait_help "$@")
+	[[ $cur == -* ]]
 }
 
 _kvmwait() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} what word i
+	local program=${COMP_WORDS[0]/#\~\//$HOME/} command=${COMP_WORDS[1]} cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words word i
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		if [[ $cur == -* ]]; then
-			for word in -h --help -V --version; do
-				[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
-			done
-		else
-			_kvmwait_fill commands "$cur"
-		fi
+		words=$'-h\n--help\n-V\n--version'
+		[[ $cur == -* ]] || words=$("$program" --help 2>/dev/null | sed -nE '/^commands:/,/^$/ s/^  ([a-z]+) .*/\1/p')
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		return
 	fi
+	[[ $command =~ ^[a-z]+$ ]] || return
 	# What stands behind -- is a command and its arguments.
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		[[ ${COMP_WORDS[i]} == -- ]] || continue
-		if [[ $command == trace || $command == stat || $command == blame || $command == record ]] && ((i + 1 == COMP_CWORD)); then
-			while read -r word; do
-				COMPREPLY+=("$word")
-			done < <(compgen -c -- "$cur")
+		if ((i + 1 == COMP_CWORD)); then
+			mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 		else
-			_kvmwait_argument file "$cur"
+			_kvmwait_argument "$program" "$command" '' FILE "$cur"
 		fi
 		return
 	done
@@ -219,20 +98,15 @@ _kvmwait() {
 	elif [[ $prev == = ]] && ((COMP_CWORD > 3)); then
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
-	if what=$(_kvmwait_what "$command" "$prev"); then
-		_kvmwait_argument "$what" "$cur"
-	elif [[ $cur == -* ]]; then
-		_kvmwait_options "$command" "$cur"
-	else
-		case $command in
-		convert | report | bundle) _kvmwait_argument file "$cur" ;;
-		capture) _kvmwait_argument directory "$cur" ;;
-		esac
-	fi
+	_kvmwait_option "$cur" "$prev" "$program" "$command" && return
+	read -r word < <("$program" "$command" --help 2>/dev/null)
+	case ${word##* } in
+	FILE* | '[FILE]' | DIR) word=${word##* }; _kvmwait_argument "$program" "$command" '' "${word//[\[\]]/}" "$cur" ;;
+	esac
 }
 
 _kvmwait_guest() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} what i
+	local program=${COMP_WORDS[0]/#\~\//$HOME/} cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i
 	COMPREPLY=()
 	# --option=value and OP=COUNT come as three words.
 	if [[ $cur == = ]]; then
@@ -241,16 +115,12 @@ _kvmwait_guest() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 		[[ $prev == -* ]] || return
 	fi
-	if what=$(_kvmwait_what kvmwait-guest "$prev"); then
-		_kvmwait_argument "$what" "$cur"
-	elif [[ $cur == -* ]]; then
-		_kvmwait_options kvmwait-guest "$cur"
-	elif [[ ${COMP_WORDS[COMP_CWORD]} != = ]]; then
-		_kvmwait_fill operations "$cur"
-		for i in "${!COMPREPLY[@]}"; do
-			COMPREPLY[i]+==
-		done
-	fi
+	_kvmwait_option "$cur" "$prev" "$program" && return
+	[[ ${COMP_WORDS[COMP_CWORD]} != = ]] || return
+	_kvmwait_argument "$program" '' '' OP "$cur"
+	for i in "${!COMPREPLY[@]}"; do
+		COMPREPLY[i]+==
+	done
 }
 
 complete -F _kvmwait kvmwait

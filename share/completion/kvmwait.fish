@@ -15,7 +15,7 @@ function __kvmwait_values -a command option
         __kvmwait_operations
         return
     end
-    command kvmwait $command $option - --help 2>&1 | string replace -rf '.*; there are ' '' | string split ', '
+    command kvmwait $command $option - --help 2>&1 | string replace -rf '.*: must be one of ' '' | string split ', '
 end
 
 function __kvmwait_operations
@@ -23,7 +23,6 @@ function __kvmwait_operations
 end
 
 function __kvmwait_parts
-    echo none
     command kvmwait list 2>/dev/null | string replace -rf '^([a-z]+)\.part .*' '$1'
 end
 
@@ -48,7 +47,7 @@ function __kvmwait_argument -a program command option what
             printf '%s\n' -x -a '(__fish_complete_directories (commandline -ct))'
         case TGID
             printf '%s\n' -x -a '(__fish_complete_list , __kvmwait_tgids)'
-        case PARTS
+        case '[PARTS]'
             printf '%s\n' -x -a '(__fish_complete_list , __kvmwait_parts)'
         case 'OP*'
             printf '%s\n' -x -a '(__fish_complete_list , __kvmwait_operations)'
@@ -66,7 +65,7 @@ function __kvmwait_options -a program command
     set -l condition
     test -z "$command"; or set condition -n "__kvmwait_is $command"
     command $program $command --help 2>/dev/null |
-        string replace -rf '^ +(?:-([A-Za-z]), )?--([a-z0-9-]+)(?: ([A-Z][^ ]*))?(?: +(.*))?$' '$1\t$2\t$3\t$4' |
+        string replace -rf '^ +(?:-([A-Za-z]), )?--([a-z0-9-]+)(?: (\[?[A-Z][^ ]*))?(?: +(.*))?$' '$1\t$2\t$3\t$4' |
         while read -d \t -l letter long what text
             set -l short
             test -z "$letter"; or set short -s $letter

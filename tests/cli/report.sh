@@ -94,13 +94,13 @@ test_that 'without outcomes: nor in the table' bash -c '"$kvmwait" report report
 # ---- usage and output ----
 
 test_that 'report without a file' says 'report needs a recording' 2 "$kvmwait" report
-test_that 'report -i nonsense' says 'no interval in seconds' 2 "$kvmwait" report -i 0.01 "$whole"
-test_that 'report -f openmetrics' says 'there are table, json, csv' 2 "$kvmwait" report -f openmetrics "$whole"
+test_that 'report -i nonsense' says "invalid value '0.01' for --interval: must be a number of seconds, at least 0.1" 2 "$kvmwait" report -i 0.01 "$whole"
+test_that 'report -f openmetrics' says 'must be one of table, json, csv$' 2 "$kvmwait" report -f openmetrics "$whole"
 test_that 'report --to before --from' says 'is not after' 2 "$kvmwait" report --from 3 --to 2 "$whole"
 test_that 'report onto its input: refused' bash -c 'cp "$0" reports/same; "$kvmwait" report -o reports/same reports/same 2>/dev/null; [ $? = 2 ] && cmp "$0" reports/same' "$whole"
 test_that 'report: a full disk is said' says 'No space left' 1 "$kvmwait" report -o /dev/full "$whole"
 test_that 'report: a closed pipe is no error' bash -c '{ "$kvmwait" report -i 0.1 $(yes "$0" | head -n 200) 2>reports/err; echo $? >reports/code; } | head -n 1 >/dev/null; [ "$(cat reports/code)" = 0 ]' "$whole"
 test_that 'record without a file' says 'record needs a file' 2 "$kvmwait" record -d 1
 for size in 0 1K 1023K 5X 1MB -1 99999999999999999999 18446744073709551615G; do
-	test_that "record --max-size $size" says 'no size of a file, 1M at least' 2 "$kvmwait" record --max-size $size -o x
+	test_that "record --max-size $size" says "invalid value '$size' for --max-size: must be a number of bytes, or of K, M or G, at least 1M" 2 "$kvmwait" record --max-size $size -o x
 done

@@ -35,7 +35,7 @@ same() {
 # Options of a help text as "-d,--duration SEC"; a line of another form comes as it is, and so differs.
 help_options() {
 	sed -nE '/^ {2,6}-/ {
-		s/^ +((-[A-Za-z0-9]), )?--([a-z0-9-]+)( [A-Z][^ ]*)?( .*)?$/\2,--\3\4/
+		s/^ +((-[A-Za-z0-9]), )?--([a-z0-9-]+)( \[?[A-Z][^ ]*)?( .*)?$/\2,--\3\4/
 		s/^,//
 		p
 	}' <<<"$1"
@@ -47,9 +47,9 @@ help_commands() { sed -nE '/^commands:/,/^$/ s/^  ([a-z]+) +(.*)/\1 \2/p' <<<"$1
 usage_of() { sed -n 's/^usage: //p' <<<"$1"; }
 
 # What can stand behind an option, from what the command says of a value that cannot:
-# "no such format: '-'; there are table, json" -> its list
+# "invalid value '-' for --format: must be one of table, json" -> its list
 values() {
-	("$kvmwait" "$1" "$2" - --help 2>&1 || true) | sed -nE 's/.*; there are //; T; s/, /\n/g; p'
+	("$kvmwait" "$1" "$2" - --help 2>&1 || true) | sed -nE 's/.*: must be one of //; T; s/, /\n/g; p'
 }
 
 # "-d,--duration SEC" -> -d= and --duration=

@@ -96,8 +96,11 @@ static void close_sink(struct sink *s)
 static void formats(void)
 {
 	static const char *const names[] = { "table", "json", "ftrace", "csv", "perfetto" };
+	size_t n = 0;
 
-	CHECK_INT(n_stream_formats, ARRAY_SIZE(names));
+	while (stream_formats[n].name)
+		n++;
+	CHECK_INT(n, ARRAY_SIZE(names));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		CHECK_STR(stream_format_find(names[i])->name, names[i]);
 	CHECK(!stream_format_find(""));
