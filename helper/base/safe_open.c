@@ -4,6 +4,7 @@
 #include "base/safe_open.h"
 
 #include "base/file.h"
+#include "base/output.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -321,13 +322,8 @@ int output_open(const char *path, FILE **ret, char **ret_why)
 	walk_done(&w);
 	if (err)
 		return err;
-	*ret = fdopen(fd, "w");
-	if (!*ret) {
-		err = -errno;
-		*ret_why = xstrdup(strerror(-err));
-		close(fd);
-	}
-	return err;
+	*ret = output_stream(fd);
+	return 0;
 }
 
 /* ---- files below a directory ---- */

@@ -3,7 +3,9 @@
 // at the end and not before.
 #include "bundle/bundle.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "bundle/libarchive.h"
 #include "record/event.h"
 
@@ -195,21 +197,23 @@ static int rewrite_file(const struct bundle *b, const struct bundle_entry *e, st
 {
 	CLEANUP_FREE char *path = bundle_staged_path(b, e->staged);
 	CLEANUP_FREE char *other = xasprintf("%s/redacted", b->directory);
-	CLEANUP_FILE FILE *out = fopen(other, "we");
-	FILE *done = out;
 	const char *data;
 	size_t n;
-	int err;
+	int fd, err = map_file(path, &data, &n);
+	FILE *out;
 
-	if (!out)
-		return -errno;
-	err = map_file(path, &data, &n);
 	if (err)
 		return err;
+	fd = open(other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		err = -errno;
+		unmap_file(data, n);
+		return err;
+	}
+	out = output_stream(fd);
 	err = redact_write(names, data, n, out);
 	unmap_file(data, n);
-	out = NULL;
-	if (fclose(done) && !err)
+	if (fclose(out) && !err)
 		err = -errno;
 	if (!err && rename(other, path))
 		err = -errno;
@@ -422,14 +426,18 @@ static int write_map(const struct bundle *b, struct redact *names, char **ret_st
 {
 	CLEANUP_FREE char *path = bundle_staged_path(b, "map");
 	CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	CLEANUP_FREE char *text = NULL;
 	json_t *map = redact_map(names);
-	int err = 0;
+	int err = fd < 0 ? -errno : 0;
 
 	json_object_set_new(map, "version", json_integer(1));
 	json_object_set_new(map, "bundle", json_string(strrchr(b->path, '/') ? strrchr(b->path, '/') + 1 : b->path));
-	if (fd < 0 || json_dumpfd(map, fd, JSON_INDENT(1)) || fsync(fd))
-		err = errno ? -errno : -EIO;
+	text = json_dumps(map, JSON_INDENT(1));
 	json_decref(map);
+	if (!err)
+		err = text ? file_write_all(fd, text, strlen(text), NULL) : -EINVAL;
+	if (!err && fsync(fd))
+		err = -errno;
 	if (err)
 		*ret_error = xasprintf("the map of names cannot be written: %s", strerror(-err));
 	else

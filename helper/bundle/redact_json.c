@@ -2,6 +2,7 @@
 // Whole files without names: lines of JSON, JSON, text, or bytes. All but strings with names in them stays byte for byte.
 #include "base/memory.h"
 #include "bundle/redact.h"
+#include "base/output.h"
 #include "bundle/redact_find.h"
 
 #include <errno.h>
@@ -151,5 +152,5 @@ int redact_write(struct redact *r, const char *data, size_t n, FILE *out)
 		redact_mask(r, data, n, out);
 	else
 		each_line(&w, data, n);
-	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
+	return output_flush(out);
 }

@@ -3,6 +3,7 @@
 #include "bundle/sources.h"
 
 #include "base/file.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "bundle/cgroups.h"
 #include "live/child.h"
@@ -29,7 +30,7 @@
 
 __attribute__((noreturn)) static void end(int code)
 {
-	if (fflush(stdout) && !code)
+	if (output_flush(stdout) && !code)
 		code = 1;
 	_exit(code); /* nothing that the parent registered runs here */
 }

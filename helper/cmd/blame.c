@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/live_run.h"
+#include "base/output.h"
 #include "show/blame_show.h"
 #include "show/plan_show.h"
 
@@ -103,7 +104,7 @@ static int print_result(const struct settings *s, const struct gathered *g, cons
 		print_balance(f, &result->balance);
 	}
 	json_decref(record);
-	return fflush(f) || ferror(f) ? -errno : 0;
+	return output_flush(f);
 }
 
 /* Nothing can be told where one of the things that it measures is absent. */

@@ -2,6 +2,7 @@
 // kvmwait bundle: what a support engineer needs of a host, in one file; and a look into such a file.
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/output.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "bundle/collect.h"
@@ -277,18 +278,20 @@ static int collect_all(const struct settings *s, const struct bundle_list *list,
 	CLEANUP_FREE char *bpftrace = bpftrace_find(s->bpftrace);
 	CLEANUP_FREE char *log_path = bundle_staged_path(b, "log");
 	CLEANUP_FREE char *started = now_text("%Y-%m-%dT%H:%M:%SZ");
-	FILE *log = fopen(log_path, "wxe");
+	int log_fd = open(log_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), err = log_fd < 0 ? -errno : 0;
+	FILE *log = log_fd < 0 ? NULL : output_stream(log_fd);
 	struct collector c = {
 		.self = run_command, .bpftrace = bpftrace, .duration_s = s->duration_s, .deadline_ns = deadline_ns(s, list),
 		.stop = is_stopped, .tick = show_item, .log = log,
 	};
-	int err = log ? 0 : -errno;
 
 	n_items = list->n;
 	if (log)
 		fprintf(log, "kvmwait " KVMWAIT_VERSION " bundle, %s, %" PRIu64 " s\n", started, s->duration_s);
 	for (n_items_done = 0; n_items_done < list->n && !err; n_items_done++)
 		err = bundle_collect(b, &list->items[n_items_done], n_items_done, &c);
+	if (log && !err)
+		err = output_flush(log);
 	if (log && fclose(log) && !err)
 		err = -errno;
 	if (!err)

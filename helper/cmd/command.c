@@ -2,6 +2,7 @@
 // The table of commands, their help, and what they share: messages, and the paths of installed files.
 #include "cmd/command.h"
 
+#include "base/output.h"
 #include "base/privilege.h"
 #include "base/safe_open.h"
 #include "base/text.h"
@@ -161,7 +162,7 @@ int run_command(int argc, char **argv)
 {
 	static char program[] = "kvmwait";
 	const struct command *c;
-	int code;
+	int code, err;
 
 	argv[0] = program;	  /* what getopt puts before its messages */
 	if (argc < 2) {
@@ -181,7 +182,8 @@ int run_command(int argc, char **argv)
 		return fail(EXIT_USAGE, "no such command: '%s'; 'kvmwait --help' lists them", argv[1]);
 	argv[1] = program;
 	code = c->run(argc - 1, argv + 1);
-	if (fflush(stdout) && !code && errno != EPIPE)
-		return fail(EXIT_FAILED, "standard output cannot be written");
+	err = output_flush(stdout);
+	if (err && err != -EPIPE && !code)
+		return fail(EXIT_FAILED, "standard output cannot be written: %s", strerror(-err));
 	return code;
 }

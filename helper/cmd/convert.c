@@ -2,6 +2,7 @@
 // kvmwait convert: the raw lines of a script that was run by hand, or saved NDJSON, into any form.
 #include "base/file.h"
 #include "base/line_reader.h"
+#include "base/output.h"
 #include "base/progress.h"
 #include "base/safe_open.h"
 #include "cmd/command.h"
@@ -218,7 +219,7 @@ static int take_lines(struct convert *c, struct line_reader *in)
 		if (line_reader_has_line(in))
 			continue;
 		c->error = stream_flush(&c->output);
-		if (!isatty(fileno(c->output.file))) /* no progress among the records */
+		if (!isatty(output_fd(c->output.file))) /* no progress among the records */
 			progress_share(&progress, "converting", in->state.read_bytes, in->state.size_bytes);
 	}
 	progress_end(&progress);

@@ -2,6 +2,8 @@
 // The start of the program: file descriptors and signals, then the command.
 #include "cmd/command.h"
 
+#include "base/output.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -19,5 +21,6 @@ int main(int argc, char **argv)
 	open_missing();
 	signal(SIGPIPE, SIG_IGN); /* comes back as EPIPE, which is no failure: nobody reads any more */
 	signal(SIGXFSZ, SIG_IGN); /* comes back as EFBIG */
+	stdout = output_stream(STDOUT_FILENO);
 	return run_command(argc, argv);
 }

@@ -3,6 +3,7 @@
 // all of them on one page of HTML.
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/output.h"
 #include "base/privilege.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -203,9 +204,8 @@ static void put_balance(const struct run *r, const struct strings *problems)
 
 static void flush_output(struct run *r)
 {
-	errno = 0;
-	if (!r->error && (fflush(r->out) || ferror(r->out)))
-		r->error = errno ? -errno : -EIO;
+	if (!r->error)
+		r->error = output_flush(r->out);
 }
 
 static void write_rows(struct run *r, struct counts_rows *rows, bool total)

@@ -2,6 +2,7 @@
 // kvmwait stat: counts from the kernel's maps, refreshed on a terminal, in plain lines elsewhere.
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "cmd/command.h"
 #include "cmd/live_run.h"
 #include "ledger/counts.h"
@@ -131,14 +132,16 @@ static void write_report(struct run *r, FILE *f, struct counts_report *report, b
 /* The file has the old text or the new one, never a part. 0 or -errno. */
 static int replace_file(struct run *r, struct counts_report *report, bool total)
 {
-	int fd = root_helper_file_create(&r->replaced), err = 0;
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	int fd = root_helper_file_create(&r->replaced), err;
+	FILE *f;
 
-	if (!f)
-		return fd < 0 ? fd : -errno;
+	if (fd < 0)
+		return fd;
+	f = output_stream(fd);
 	write_report(r, f, report, total);
-	if (fflush(f) || ferror(f) || fsync(fileno(f)))
-		err = errno ? -errno : -EIO;
+	err = output_flush(f);
+	if (!err && fsync(fd))
+		err = -errno;
 	if (fclose(f) && !err)
 		err = -errno;
 	if (!err)
@@ -173,7 +176,7 @@ static void draw(struct run *r, struct counts_report *report)
 
 	if (!f)
 		abort();
-	if (ioctl(fileno(r->file), TIOCGWINSZ, &window) || window.ws_row < 6 || window.ws_col < 20)
+	if (ioctl(output_fd(r->file), TIOCGWINSZ, &window) || window.ws_row < 6 || window.ws_col < 20)
 		window = (struct winsize){ .ws_row = 24, .ws_col = 80 };
 	report->max_lines = window.ws_row;
 	report->max_columns = window.ws_col;
@@ -182,14 +185,6 @@ static void draw(struct run *r, struct counts_report *report)
 	undraw(r);
 	fputs(text, r->file);
 	r->n_drawn = count_lines(text);
-}
-
-static int flush_file(FILE *f)
-{
-	errno = 0;
-	if (!fflush(f) && !ferror(f))
-		return 0;
-	return errno ? -errno : -EIO;
 }
 
 static void account_interval(struct run *r)
@@ -203,7 +198,7 @@ static void account_interval(struct run *r)
 	else
 		write_report(r, r->file, &report, false);
 	if (r->file && !r->error)
-		r->error = flush_file(r->file);
+		r->error = output_flush(r->file);
 }
 
 /* ---- what comes from the trace ---- */
@@ -299,7 +294,7 @@ static int flush_output(void *context)
 	struct run *r = context;
 
 	if (!r->error && r->file)
-		r->error = flush_file(r->file);
+		r->error = output_flush(r->file);
 	return r->error;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait trace: the stream of waits, as a table on a terminal and as NDJSON elsewhere.
 #include "base/memory.h"
+#include "base/output.h"
 #include "cmd/command.h"
 #include "cmd/live_run.h"
 #include "show/plan_show.h"
@@ -59,7 +60,7 @@ static int stream(const struct settings *s, struct live_run *l)
 	l->options.context = &stream;
 	stream_buffer(l->file);
 	stream_init(&stream, s->format, l->file);
-	if (!strcmp(s->format->name, "table") && isatty(fileno(l->file)))
+	if (!strcmp(s->format->name, "table") && isatty(output_fd(l->file)))
 		plan_print_lines(l->file, l->options.plan, NULL);
 	code = live_trace(l);
 	stream_end(&stream);

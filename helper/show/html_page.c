@@ -2,6 +2,7 @@
 // kvmwait report --html: one page that needs nothing but itself.
 #include "show/html_page.h"
 
+#include "base/output.h"
 #include "base/text.h"
 #include "ledger/timeline.h"
 #include "show/html.h"
@@ -263,5 +264,5 @@ int html_page_write(struct html_page *h, FILE *f)
 		   "succeeded.</p></footer>\n<script>", KVMWAIT_VERSION);
 	fputs(html_program, f);
 	fputs("</script>\n</body>\n</html>\n", f);
-	return fflush(f) || ferror(f) ? -(errno ? errno : EIO) : 0;
+	return output_flush(f);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/line_writer.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "record/ndjson_write.h"
 #include "show/perfetto.h"
@@ -332,7 +333,7 @@ void stream_buffer(FILE *file)
 {
 	static char buffer[FILE_BUFFER_BYTES];
 	static bool taken;
-	int fd = fileno(file);
+	int fd = output_fd(file);
 
 	if (!taken && !isatty(fd))
 		taken = !setvbuf(file, buffer, _IOFBF, sizeof(buffer));
@@ -363,8 +364,5 @@ void stream_end(struct stream *o)
 
 int stream_flush(struct stream *o)
 {
-	errno = 0;
-	if (!fflush(o->file) && !ferror(o->file))
-		return 0;
-	return errno ? -errno : -EIO;
+	return output_flush(o->file);
 }
