@@ -3,11 +3,11 @@
 // at the end and not before.
 #include "bundle/bundle.h"
 
+#include "base/clean_text.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
 #include "bundle/libarchive.h"
-#include "record/event.h"
 
 #include <errno.h>
 #include <fcntl.h>

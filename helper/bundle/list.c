@@ -2,9 +2,9 @@
 // The list of what goes into a bundle (share/bundle.list, which says its own format), read strictly.
 #include "bundle/list.h"
 
+#include "base/clean_text.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "record/event.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,10 +3,10 @@
 // nobody use more room than there is for a bundle.
 #include "bundle/read.h"
 
+#include "base/clean_text.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "bundle/libarchive.h"
-#include "record/event.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,6 +2,7 @@
 // Stable tokens in the place of names and addresses.
 #include "bundle/redact.h"
 
+#include "base/clean_text.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "bundle/redact_find.h"

@@ -2,6 +2,7 @@
 // What the process of a bundle's item does: it reads files, lines or VMs, or becomes a program. Never returns.
 #include "bundle/sources.h"
 
+#include "base/clean_text.h"
 #include "base/file.h"
 #include "base/output.h"
 #include "base/text.h"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait blame: for each spin, which sibling vCPU was runnable off its CPU, and who had that CPU.
+#include "base/output.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/live_run.h"
-#include "base/output.h"
+#include "record/balance.h"
 #include "show/blame_show.h"
 #include "show/plan_show.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait bundle: what a support engineer needs of a host, in one file; and a look into such a file.
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/output.h"
@@ -12,6 +13,7 @@
 #include "cmd/command.h"
 #include "live/child.h"
 #include "record/event.h"
+#include "record/schema.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include "base/safe_open.h"
 #include "cmd/command.h"
 #include "ledger/account.h"
+#include "record/balance.h"
 #include "record/ndjson.h"
 #include "record/order.h"
 #include "record/outcome_join.h"

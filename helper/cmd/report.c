@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait report: the tables of kvmwait stat from recordings, each file for itself, and how each is accounted for; or
 // all of them on one page of HTML.
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/output.h"

@@ -8,6 +8,7 @@
 #include "ledger/selftest_count.h"
 #include "live/child.h"
 #include "live/session.h"
+#include "record/balance.h"
 #include "show/plan_show.h"
 #include "show/stream.h"
 

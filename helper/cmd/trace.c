@@ -4,6 +4,7 @@
 #include "base/output.h"
 #include "cmd/command.h"
 #include "cmd/live_run.h"
+#include "record/schema.h"
 #include "show/plan_show.h"
 #include "show/stream.h"
 

@@ -2,6 +2,7 @@
 // What a recording comes to: its records become rows as kvmwait stat has them, of intervals and of all the time.
 #include "ledger/account.h"
 
+#include "base/clean_text.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/text.h"

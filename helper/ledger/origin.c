@@ -2,6 +2,7 @@
 // Which kernel, host and script records come from, and how exact each event is: from a plan, or from a meta record.
 #include "ledger/origin.h"
 
+#include "base/clean_text.h"
 #include "base/memory.h"
 
 #include <stdlib.h>

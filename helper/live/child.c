@@ -2,6 +2,7 @@
 // Child processes: bpftrace with a program in memory, and the command that is traced. None outlives its parent.
 #include "live/child.h"
 
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/privilege.h"

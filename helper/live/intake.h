@@ -6,6 +6,7 @@
 #include "live/session.h"
 #include "live/symbolize.h"
 #include "live/vm_name.h"
+#include "record/balance.h"
 #include "record/order.h"
 #include "record/outcome_join.h"
 

@@ -2,8 +2,8 @@
 // The last messages of bpftrace and its first error, to be quoted when a trace does not start.
 #include "live/message_log.h"
 
+#include "base/clean_text.h"
 #include "base/memory.h"
-#include "record/event.h"
 
 #include <stdio.h>
 #include <stdlib.h>

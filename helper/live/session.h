@@ -6,6 +6,7 @@
 #include "base/safe_open.h"
 #include "plan/render.h"
 #include "plan/select.h"
+#include "record/balance.h"
 #include "record/event.h"
 
 /* When records are held back as long as there is room, however far apart the buffers of the CPUs are read. */

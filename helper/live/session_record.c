@@ -2,8 +2,11 @@
 // The records that a trace makes itself: meta at its beginning, lost in between, end with its balance.
 #include "live/session_record.h"
 
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "record/balance.h"
+#include "record/schema.h"
 
 #include <string.h>
 #include <sys/utsname.h>

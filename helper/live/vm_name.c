@@ -2,12 +2,12 @@
 // Names of VMs, from the command line or the cgroup of their process; read in user space, never in a probe.
 #include "live/vm_name.h"
 
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "live/root_helper.h"
-#include "record/event.h"
 
 #include <ctype.h>
 #include <errno.h>

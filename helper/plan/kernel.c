@@ -2,10 +2,10 @@
 // The facts of one kernel, read below a root directory ("/" or a captured one). Knows no name by itself.
 #include "plan/kernel.h"
 
+#include "base/clean_text.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "plan/btf_check.h"
-#include "record/event.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>

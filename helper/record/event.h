@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records of the common schema, version 1, and the tables that are the schema: names, types, units, help.
-// Writers, the JSON Schema and kvmwait-schema(7) follow from the tables.
+// The events and records of the common schema, and the names in them.
 #ifndef KVMWAIT_RECORD_EVENT_H
 #define KVMWAIT_RECORD_EVENT_H
 
@@ -8,7 +7,6 @@
 
 #include <jansson.h>
 
-#define SCHEMA_VERSION 1
 #define COMM_BYTES 16
 #define NAME_BYTES 16
 #define CLEAN_COMM_BYTES (4 * COMM_BYTES + 1)
@@ -113,32 +111,6 @@ struct record {
 	json_t *object; /* owned by whoever made the record */
 };
 
-enum field_type {
-	FIELD_STRING,
-	FIELD_INTEGER,
-	FIELD_BOOLEAN,
-	FIELD_INTEGERS, /* a list */
-	FIELD_STRINGS,
-	FIELD_OBJECT, /* with fields of its own */
-	FIELD_OBJECTS,
-};
-
-struct field {
-	const char *name;
-	enum field_type type;
-	const char *unit; /* or NULL */
-	const char *help;
-	bool optional;
-	const struct field *fields; /* of an object; ends with a nameless one */
-};
-
-struct record_schema {
-	const char *name;
-	const char *help;
-	const struct field *fields; /* ends with a nameless one */
-};
-extern const struct record_schema record_schemas[RECORD_TYPES];
-
 struct event_kind {
 	const char *name;
 	unsigned int bit; /* in the filter of a script */
@@ -154,36 +126,6 @@ unsigned int event_bit(const char *name);
 uint64_t json_count(json_t *object, const char *field);
 /* A list of strings as a JSON array; the caller owns it. */
 json_t *strings_json(const struct strings *list);
-
-/* How a stream was received, for its end record. */
-struct balance {
-	uint64_t counted, received, malformed, late;
-	uint64_t outcomes; /* of the received */
-	uint64_t lost;	     /* reported by bpftrace, and unreported */
-	uint64_t unreported; /* counted by the kernel, never received, and never reported as lost */
-	bool have_counted;   /* counted is known */
-};
-/* At the end: what the kernel counted and nobody received is lost, reported or not. */
-void balance_settle(struct balance *b);
-/* counted - received - lost. */
-int64_t balance_off(const struct balance *b);
-/* The end record without clock and command; the caller owns it. */
-json_t *balance_json(const struct balance *b, const char *why);
-
-/* The JSON Schema (draft 2020-12) of one record, any type; the caller drops the reference. */
-json_t *schema_json(void);
-
-/*
- * Text that a guest or a user chose, made fit to print: printable UTF-8 stays, a backslash is doubled, any
- * other byte becomes \xNN. Nothing is lost. size_out must hold 4 * n + 1. Returns the length.
- */
-size_t text_clean(const char *text, size_t n, char *out);
-/* Undoes it. Returns the length, or -EINVAL where the text is not of that form or does not fit. */
-int text_restore(const char *clean, char *out, size_t out_size);
-/* Cleaned; NULL is "". The caller frees. */
-char *text_cleaned(const char *text);
-/* Of a file of anybody's, where it should stand cleaned already: made sure of. Likewise. */
-char *text_recleaned(const char *text);
 
 /* The name of a wait's thread as text_clean() has it: that of the event itself where nothing has to be cleaned. */
 const char *wait_comm(const struct wait_event *w, char clean[CLEAN_COMM_BYTES], size_t *ret_n);

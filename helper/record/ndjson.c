@@ -2,8 +2,10 @@
 // Reads records back from NDJSON: what kvmwait wrote the short way, any other JSON by jansson.
 #include "record/ndjson.h"
 
+#include "base/clean_text.h"
 #include "base/text.h"
 #include "record/ndjson_fast.h"
+#include "record/schema.h"
 
 #include <errno.h>
 #include <string.h>

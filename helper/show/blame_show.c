@@ -2,6 +2,7 @@
 // How blame is told: as the record of the schema, and that as a table.
 #include "show/blame_show.h"
 
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "live/root_helper.h"

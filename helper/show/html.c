@@ -2,10 +2,10 @@
 // Writes pieces of HTML.
 #include "show/html.h"
 
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "ledger/counts.h"
-#include "record/event.h"
 
 #include <inttypes.h>
 #include <sha256.h>

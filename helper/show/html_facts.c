@@ -2,6 +2,7 @@
 // The part of the HTML page that single records fill.
 #include "show/html_facts.h"
 
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "record/event.h"

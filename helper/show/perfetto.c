@@ -2,6 +2,7 @@
 // A stream of records as a trace of Perfetto (TrackEvent): VMs are processes with a track for each vCPU, waits are slices.
 #include "show/perfetto.h"
 
+#include "base/clean_text.h"
 #include "base/text.h"
 #include "show/perfetto_facts.h"
 #include "show/perfetto_packet.h"

@@ -2,6 +2,7 @@
 // What a Perfetto trace says of itself: clocks, system, script, fidelity, balance.
 #include "show/perfetto_facts.h"
 
+#include "base/clean_text.h"
 #include "base/memory.h"
 
 #include <stdlib.h>

@@ -2,11 +2,13 @@
 // The forms in which a stream of records leaves: table, json, ftrace, csv, perfetto.
 #include "show/stream.h"
 
+#include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/line_writer.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "record/ndjson_write.h"
+#include "record/schema.h"
 #include "show/perfetto.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
 // Text that others chose: cleaned it is printable, and nothing of it is lost.
 #include "fuzz.h"
 
+#include "base/clean_text.h"
 #include "base/memory.h"
 
 /* Cleans bytes and takes them back; the cleaned text, which the caller frees. */

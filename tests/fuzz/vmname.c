@@ -2,6 +2,7 @@
 // The command line or the cgroup of a process: the name is never empty, cleaned, and of bounded length.
 #include "fuzz.h"
 
+#include "base/clean_text.h"
 #include "live/vm_name.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

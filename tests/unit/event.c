@@ -2,8 +2,10 @@
 // Tests of helper/record/event.c: text made fit to print and back, the table of events, the JSON Schema.
 #include "unit.h"
 
+#include "base/clean_text.h"
 #include "base/memory.h"
 #include "record/event.h"
+#include "record/schema.h"
 
 /* Cleans bytes that nothing stands behind, into a buffer of exactly the promised size; the caller frees. */
 static char *clean(const void *text, size_t n)

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "live/intake.h"
 #include "live/session_record.h"
+#include "record/balance.h"
 
 #define COMM "43505520302f4b564d00000000000000"
 

@@ -4,6 +4,7 @@
 
 #include "base/output.h"
 #include "base/text.h"
+#include "record/schema.h"
 #include "show/stream.h"
 
 #include <fcntl.h>

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The balance of a stream: events that the kernel counted against those received and lost.
+#include "record/balance.h"
+
+void balance_settle(struct balance *b)
+{
+	int64_t off = balance_off(b);
+
+	if (!b->have_counted || off <= 0)
+		return;
+	b->unreported = (uint64_t)off;
+	b->lost += b->unreported;
+}
+
+int64_t balance_off(const struct balance *b)
+{
+	return (int64_t)(b->counted - b->received - b->lost);
+}
+
+json_t *balance_json(const struct balance *b, const char *why)
+{
+	json_t *end = json_pack("{s:s}", "type", "end");
+
+	if (b->have_counted)
+		json_object_set_new(end, "counted", json_integer((json_int_t)b->counted));
+	json_object_set_new(end, "received", json_integer((json_int_t)b->received));
+	if (b->outcomes)
+		json_object_set_new(end, "outcomes", json_integer((json_int_t)b->outcomes));
+	json_object_set_new(end, "lost", json_integer((json_int_t)b->lost));
+	json_object_set_new(end, "unreported", json_integer((json_int_t)b->unreported));
+	json_object_set_new(end, "malformed", json_integer((json_int_t)b->malformed));
+	json_object_set_new(end, "late", json_integer((json_int_t)b->late));
+	if (b->have_counted)
+		json_object_set_new(end, "unbalanced", json_integer((json_int_t)balance_off(b)));
+	json_object_set_new(end, "why", json_string(why));
+	return end;
+}

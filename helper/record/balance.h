@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The balance of a stream: events that the kernel counted against those received and lost.
+#ifndef KVMWAIT_RECORD_BALANCE_H
+#define KVMWAIT_RECORD_BALANCE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a stream was received, for its end record. */
+struct balance {
+	uint64_t counted, received, malformed, late;
+	uint64_t outcomes; /* of the received */
+	uint64_t lost;	     /* reported by bpftrace, and unreported */
+	uint64_t unreported; /* counted by the kernel, never received, and never reported as lost */
+	bool have_counted;   /* counted is known */
+};
+/* At the end: what the kernel counted and nobody received is lost, reported or not. */
+void balance_settle(struct balance *b);
+/* counted - received - lost. */
+int64_t balance_off(const struct balance *b);
+/* The end record without clock and command; the caller owns it. */
+json_t *balance_json(const struct balance *b, const char *why);
+
+#endif
