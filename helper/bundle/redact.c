@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "base/text.h"
 #include "bundle/redact_find.h"
+#include "bundle/redact_form.h"
 #include "record/event.h"
 
 #include <arpa/inet.h>
@@ -17,9 +18,6 @@
 #define CUT_NAME_BYTES 4 /* a cut name of fewer bytes than this could be anything */
 #define TOKEN_TRIES 1000
 
-static const char *const prefixes[REDACT_KINDS] = {
-	[REDACT_HOST] = "host", [REDACT_VM] = "vm", [REDACT_USER] = "user", [REDACT_HOME] = "home", [REDACT_IP] = "ip", [REDACT_MAC] = "mac",
-};
 static const char gone[] = "redacted"; /* where even tokens do not help */
 
 /* A name or an address. */
@@ -35,7 +33,6 @@ struct redact {
 	struct name **entries;
 	size_t n;
 	struct table by_name; /* the entries, by kind and name */
-	unsigned int last[REDACT_KINDS];
 	struct redact_forms forms;
 };
 
@@ -59,7 +56,7 @@ struct redact *redact_new(void)
 
 	r->by_name = (struct table){ .hash = hash_name, .same = same_name };
 	for (size_t i = 0; i < REDACT_KINDS; i++)
-		redact_vocabulary(r, prefixes[i]);
+		redact_vocabulary(r, redact_prefixes[i]);
 	redact_vocabulary(r, "localhost localdomain true false null");
 	redact_vocabulary(r, gone);
 	return r;
@@ -208,7 +205,7 @@ static char *make_token(struct redact *r, enum redact_kind kind)
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-			snprintf(token, sizeof(token), styles[style], prefixes[kind], ++r->last[kind]);
+			snprintf(token, sizeof(token), styles[style], redact_prefixes[kind], ++r->forms.last[kind]);
 #pragma GCC diagnostic pop
 			if (!redact_find(&r->forms, token, strlen(token), 0, false, &match))
 				return xstrdup(token);
@@ -376,6 +373,23 @@ static char *redact_cut_name(struct redact *r, const char *comm, size_t n, size_
 	return NULL;
 }
 
+/* The value of a key like "serial" is an identifier in "serial=VALUE" alone. */
+static char *redact_named(struct redact *r, const char *key, const char *value, size_t *ret_n)
+{
+	size_t n, n_key = strlen(key) + 1;
+	CLEANUP_FREE char *both = NULL;
+	CLEANUP_FREE char *out = NULL;
+
+	if (!redact_is_context(key))
+		return NULL;
+	both = xasprintf("%s=%s", key, value);
+	out = redact_text(r, both, strlen(both), &n);
+	if (strncmp(out, both, n_key) != 0)
+		return NULL;
+	*ret_n = n - n_key;
+	return xstrdup(out + n_key);
+}
+
 char *redact_value(struct redact *r, const char *key, const char *value, size_t n, size_t *ret_n)
 {
 	char *out = NULL;
@@ -391,6 +405,8 @@ char *redact_value(struct redact *r, const char *key, const char *value, size_t 
 
 		out = redact_cut_name(r, n_raw > 0 ? raw : value, n_raw > 0 ? (size_t)n_raw : n, ret_n);
 	}
+	if (!out && strlen(value) == n)
+		out = redact_named(r, key, value, ret_n);
 	if (!out)
 		out = redact_text(r, value, n, ret_n);
 	if (*ret_n == n && !memcmp(out, value, n)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stable tokens in the place of names and addresses: host-1, vm-3, user-2, home-2, ip-7, mac-4. Reads nothing but its arguments.
+// Stable tokens in the place of names, addresses and identifiers: host-1, vm-3, ip-7, uuid-4. Reads nothing but its arguments.
 #ifndef KVMWAIT_BUNDLE_REDACT_H
 #define KVMWAIT_BUNDLE_REDACT_H
 
@@ -16,13 +16,19 @@ enum redact_kind {
 	REDACT_HOME,
 	REDACT_IP,
 	REDACT_MAC,
+	REDACT_WWN,
+	REDACT_UUID,
+	REDACT_ISCSI,
+	REDACT_NQN,
+	REDACT_SERIAL,
+	REDACT_KEY,
 	REDACT_KINDS,
 };
 
 /*
  * A name is found in any case, wherever it stands: from 5 bytes on inside of other words as well, a shorter one where no
  * letter or digit is next to it; also cut to the 15 bytes of a thread's name, in hex, and behind %XX, \xXX, \uXXXX.
- * IP and MAC addresses are found by their form.
+ * Addresses and identifiers are found by their form (redact_form.h); kvmwait-bundle(1) has the table.
  *
  * Two sorts of names cannot be told from other text: numbers and those below 3 bytes, and words of the vocabulary
  * (of the records, of the scripts). These are weak: they are replaced where a record names its VM, and told as kept.

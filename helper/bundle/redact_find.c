@@ -3,32 +3,11 @@
 #include "bundle/redact_find.h"
 
 #include "base/text.h"
+#include "bundle/redact_chars.h"
+#include "bundle/redact_form.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Characters without a locale: ASCII alone has cases and digits here. */
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_alnum(char c)
-{
-	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
-}
-
-static int hex_digit(char c)
-{
-	c = lower(c);
-	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool is_word_character(char c)
 {
@@ -145,100 +124,26 @@ static const struct redact_form *find_form(struct redact_forms *f, const char *t
 	return NULL;
 }
 
-/* ---- addresses ---- */
+/* ---- tokens ---- */
 
-/* Pairs of hex digits with the same separator between them, or groups of four with dots; 0, or the length. */
-static size_t mac_length(const char *s, size_t n, uint8_t mac[6])
+const char *const redact_prefixes[REDACT_KINDS] = {
+	[REDACT_HOST] = "host", [REDACT_VM] = "vm",   [REDACT_USER] = "user",	[REDACT_HOME] = "home", [REDACT_IP] = "ip",	    [REDACT_MAC] = "mac",
+	[REDACT_WWN] = "wwn",	[REDACT_UUID] = "uuid", [REDACT_ISCSI] = "iscsi", [REDACT_NQN] = "nqn",	[REDACT_SERIAL] = "serial", [REDACT_KEY] = "key",
+};
+
+size_t redact_token_length(const struct redact_forms *f, const char *s, size_t n)
 {
-	size_t used = 0, digits = 0;
-	size_t group = n > 4 && s[4] == '.' ? 4 : 2;
-	char separator = n > group ? s[group] : 0;
+	for (size_t kind = 0; kind < REDACT_KINDS; kind++) {
+		size_t length = strlen(redact_prefixes[kind]);
+		uint64_t number = 0;
 
-	if (separator != ':' && separator != '-' && (group != 4 || separator != '.') && separator != '_')
-		return 0;
-	memset(mac, 0, 6);
-	while (digits < 12) {
-		if (digits && digits % group == 0 && (used >= n || s[used++] != separator))
-			return 0;
-		if (used >= n || hex_digit(s[used]) < 0)
-			return 0;
-		mac[digits / 2] = (uint8_t)(mac[digits / 2] << 4 | hex_digit(s[used++]));
-		digits++;
-	}
-	return used < n && (is_alnum(s[used]) || (s[used] == separator && used + 1 < n && hex_digit(s[used + 1]) >= 0)) ? 0 : used;
-}
-
-static size_t ipv4_length(const char *s, size_t n, uint8_t ip[4])
-{
-	size_t used = 0;
-	char separator = 0;
-
-	for (size_t i = 0; i < 4; i++) {
-		unsigned int value = 0;
-		size_t digits = 0;
-
-		if (i && (used >= n || s[used] != (separator ? separator : (separator = s[used]))))
-			return 0;
-		used += i != 0;
-		for (; used < n && is_digit(s[used]) && digits < 3; digits++)
-			value = value * 10 + (unsigned int)(s[used++] - '0');
-		if (!digits || value > 255)
-			return 0;
-		ip[i] = (uint8_t)value;
-	}
-	if (separator != '.' && separator != '-')
-		return 0;
-	/* A port may follow an address behind a dot. */
-	if (used < n && (is_alnum(s[used]) || (separator == '-' && s[used] == '-' && used + 1 < n && is_digit(s[used + 1]))))
-		return 0;
-	return used;
-}
-
-/* The longest that inet_pton() takes, with two colons at least; "::" alone is none: C++ has it everywhere. */
-static size_t ipv6_length(const char *s, size_t n, struct in6_addr *ip)
-{
-	char text[INET6_ADDRSTRLEN];
-	size_t longest = 0, colons = 0;
-
-	while (longest < n && longest < sizeof(text) - 1 && (hex_digit(s[longest]) >= 0 || s[longest] == ':' || s[longest] == '.'))
-		colons += s[longest++] == ':';
-	if (colons < 2)
-		return 0;
-	for (size_t length = longest; length > 2; length--) {
-		if (length < n && (is_alnum(s[length]) || s[length] == ':') && !(s[length] == ':' && s[length - 1] != ':'))
+		if (n < length + 2 || memcmp(s, redact_prefixes[kind], length) != 0 || s[length++] != '-')
 			continue;
-		memcpy(text, s, length);
-		text[length] = '\0';
-		if (inet_pton(AF_INET6, text, ip) == 1)
-			return length;
+		while (length < n && is_digit(s[length]) && number <= f->last[kind])
+			number = number * 10 + (uint64_t)(s[length++] - '0');
+		return number && number <= f->last[kind] && (length == n || !is_alnum(s[length])) ? length : 0;
 	}
 	return 0;
-}
-
-static bool find_address(const char *text, size_t n, size_t at, struct redact_match *ret)
-{
-	char before = at ? text[at - 1] : ' ';
-	const char *s = text + at;
-	uint8_t bytes[6];
-	struct in6_addr ip6;
-	size_t length;
-
-	if ((hex_digit(*s) < 0 && *s != ':') || is_alnum(before))
-		return false;
-	*ret = (struct redact_match){ .start = at };
-	if ((length = mac_length(s, n - at, bytes))) {
-		ret->kind = REDACT_MAC;
-		snprintf(ret->canonical, sizeof(ret->canonical), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
-			 bytes[4], bytes[5]);
-	} else if ((length = ipv6_length(s, n - at, &ip6))) {
-		ret->kind = REDACT_IP;
-		inet_ntop(AF_INET6, &ip6, ret->canonical, sizeof(ret->canonical));
-	} else if (is_digit(*s) && !(before == '-' && at > 1 && is_digit(text[at - 2])) && (length = ipv4_length(s, n - at, bytes))) {
-		ret->kind = REDACT_IP;
-		inet_ntop(AF_INET, bytes, ret->canonical, sizeof(ret->canonical));
-	}
-	ret->n = length;
-	return length;
 }
 
 bool redact_find(struct redact_forms *f, const char *text, size_t n, size_t from, bool with_words, struct redact_match *ret)
@@ -251,7 +156,7 @@ bool redact_find(struct redact_forms *f, const char *text, size_t n, size_t from
 			*ret = (struct redact_match){ .start = at, .n = form->n, .is_name = true, .entry = form->entry };
 			return true;
 		}
-		if (find_address(text, n, at, ret))
+		if (redact_identifier_at(f, text, n, at, ret) || redact_address_at(f, text, n, at, ret))
 			return true;
 	}
 	return false;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names and addresses of this host, for redact.h: of the host, its users, its VMs and its network interfaces.
+// The names and addresses of this host, for redact.h: of the host, its users, its VMs, its network interfaces and its disks.
 #include "bundle/redact_host.h"
 
 #include "base/file.h"
 #include "base/text.h"
 #include "live/vm_list.h"
 
+#include <glob.h>
 #include <ifaddrs.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
@@ -16,6 +17,7 @@
 #define FILE_LIMIT_BYTES (8u << 20)
 #define FIRST_UID 1000
 #define NOBODY_UID 65534
+#define SERIAL_BYTES 5
 
 /* "web01.example.com": as it is, the first label, and the domain, which tells as much. */
 static void add_host_name(struct redact *r, const char *name)
@@ -109,6 +111,50 @@ static void add_interfaces(struct redact *r)
 	freeifaddrs(all);
 }
 
+/* A serial number has letters and digits; what is not set says so in words, and a mere number cannot be told from others. */
+static void add_serial(struct redact *r, const char *text)
+{
+	size_t n = strlen(text), digits = 0, letters = 0;
+
+	for (const char *p = text; *p; p++) {
+		digits += *p >= '0' && *p <= '9';
+		letters += (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
+	}
+	if (n >= SERIAL_BYTES && digits && letters && !strchr(text, ' '))
+		redact_add(r, REDACT_SERIAL, text);
+}
+
+static void take_serial(struct redact *r, char *line)
+{
+	add_serial(r, skip_space(line));
+}
+
+/* What a line of udev's database says of a disk (udevadm-info(8)): E:ID_SERIAL_SHORT=S4EVNX0M123456. */
+static void take_udev(struct redact *r, char *line)
+{
+	static const char *const names[] = { "E:ID_SERIAL_SHORT=", "E:ID_SCSI_SERIAL=" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (starts_with(line, names[i]))
+			add_serial(r, line + strlen(names[i]));
+}
+
+static void add_serials(struct redact *r, const char *root)
+{
+	static const char *const patterns[] = { "/sys/class/dmi/id/*_serial", "/sys/class/dmi/id/*_asset_tag", "/sys/class/nvme/*/serial", "/sys/block/*/serial",
+						"/run/udev/data/b*" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		CLEANUP_FREE char *pattern = xasprintf("%s%s", root, patterns[i]);
+		glob_t found = { 0 };
+
+		if (!glob(pattern, 0, NULL, &found))
+			for (size_t j = 0; j < found.gl_pathc; j++)
+				each_line("", found.gl_pathv[j], starts_with(patterns[i], "/run") ? take_udev : take_serial, r);
+		globfree(&found);
+	}
+}
+
 static void add_user(struct redact *r, const char *variable)
 {
 	const char *name = getenv(variable);
@@ -138,6 +184,7 @@ void redact_add_host(struct redact *r, const char *root)
 	each_line(root, "/etc/hostname", take_hostname, r);
 	each_line(root, "/etc/hosts", take_hosts, r);
 	each_line(root, "/etc/passwd", take_passwd, r);
+	add_serials(r, root);
 	redact_add_vms(r, root);
 	if (*root)
 		return;

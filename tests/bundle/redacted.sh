@@ -6,6 +6,8 @@
 # What must not be found: as it is, without regard to case.
 originals='kvmnode17 kvmnode17.corp.example.org corp.example.org storage-b2 alice77 wonderland Bob.Builder_9 guest-web-frontend-0042 db§master
 	10.20.30.40 2001:db8:77::1 52:54:00:c0:ff:ee 52-54-00-c0-ff-ee 5254.00c0.ffee 0A1E140A /srv/homes/alice77'
+# Of identifiers that have a form, whatever host they are of.
+originals+=' c4-5e-1f 0225:90ff 002590c4 00:2d:0d:91 10.20.30.9 S4EVNX0M12 8a0a2f39 a1b2c3d4e5f6 01603ba01234 iqn.2001-04 example:disk1 nqn.2014-08 C3NzaC1lZDI1 uNiVztksCs'
 # Parts of the long name that a thread's name has room for.
 originals+=' guest-web-front guest-web-f'
 # What became of them where a member may not be called so.
@@ -29,6 +31,10 @@ kernel: KVM on KVMNODE17 (kvmnode17.corp.example.org) by alice77, Bob.Builder_9@
 guest=guest-web-frontend-0042,debug-threads=on db§master db\xc2\xa7master db%C2%A7master "db\u00a7master"
 10.20.30.40:22 [2001:db8:77::1]:80 2001:DB8:77:0:0:0:0:1 52:54:00:c0:ff:ee 52-54-00-C0-FF-EE 5254.00c0.ffee 52%3A54%3a00%3Ac0%3aff%3Aee
 vnet0_guest%2Dweb%2Dfrontend%2D0042 machine-qemu\x2d3\x2dguest\x2dweb\x2dfrontend\x2d0042.scope
+BOOTIF=01-00-25-90-c4-5e-1f fe80::225:90ff:fec4:5e1f/64 0225:90ff:fec4:5e1f enx002590c45e1f 80:00:02:08:fe:80:00:00:00:00:00:00:f4:52:14:03:00:2d:0d:91
+netroot=iscsi:@10.20.30.9::3260:1:iqn.2001-04.com.example:disk1 root=UUID=8a0a2f39-1b2c-4d5e-8f90-a1b2c3d4e5f6 nqn.2014-08.org.nvmexpress:uuid:8a0a2f39-1b2c-4d5e-8f90-a1b2c3d4e5f6
+nvme0: serial=S4EVNX0M123456 wwpn=500601603ba01234 50:06:01:60:3b:a0:12:34 /dev/disk/by-id/ata-X_S4EVNX0M123456-part1
+ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0a1b2c3d4e5f6g7h8i9j0k+l/m2n3o4p5q6r7s8t9u= SHA256:uNiVztksCsDhcc0u9e8BrrJXVGDsUWpjoc9r8pDkZVE
 comm=67756573742d7765622d66726f6e74656e642d30303432 sched_switch: sched 101
 TEXT
 printf '{\n "host": "kvmnode17",\n "by": "\\u0061lice77",\n "n": 9223372036854775807,\n "vm": "guest-web-frontend-0042"\n}\n' >pretty.json

@@ -20,7 +20,7 @@ static bool is_alnum(char c)
 
 static bool is_word(const char *text, size_t n)
 {
-	static const char *const words[] = { "host", "vm", "user", "home", "ip", "mac", "localhost", "localdomain", "true", "false", "null",
+	static const char *const words[] = { "host", "vm", "user", "home", "ip", "mac", "wwn", "uuid", "iscsi", "nqn", "serial", "key", "localhost", "localdomain", "true", "false", "null",
 					     "redacted", "sched_switch" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
