@@ -8,10 +8,12 @@
 #include "cmd/plan_load.h"
 #include "live/child.h"
 #include "live/probe_test.h"
+#include "live/vm_name.h"
 #include "show/plan_show.h"
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -229,55 +231,93 @@ static void check_device(struct report *r)
 		find(r, LEVEL_OK, "/dev/kvm", NULL, "there%s", access("/dev/kvm", R_OK | W_OK) ? ", not ours to open" : "");
 }
 
-/* One line of settings.list. True where it matched and was told. */
-static bool check_setting(struct report *r, char *line)
+/* "'web' (1234)" for .../1234-17/halt_exits, where debugfs has the VM of process 1234. The caller frees. */
+static char *vm_of_directory(const char *path)
+{
+	CLEANUP_FREE char *directory = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	const char *last = strrchr(directory, '/');
+	unsigned int tgid = last ? (unsigned int)strtoul(last + 1, NULL, 10) : 0;
+	CLEANUP_FREE char *name = vmname_of_process("", tgid);
+
+	return name ? xasprintf("'%s' (%u)", name, tgid) : xasprintf("VM %u", tgid);
+}
+
+/* Fills in %s, the value; {vm}; and {NAME}, the file beside `path`, "?" where it is missing. The caller frees. */
+static char *setting_text(const char *template, const char *path, const char *value)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		abort();
+	for (const char *p = template; *p; p++) {
+		const char *end = *p == '{' ? strchr(p, '}') : NULL;
+		CLEANUP_FREE char *name = end ? xstrndup(p + 1, (size_t)(end - p - 1)) : NULL;
+		CLEANUP_FREE char *other = name ? xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, name) : NULL;
+		CLEANUP_FREE char *filled = !name ? NULL : !strcmp(name, "vm") ? vm_of_directory(path) : file_line(other);
+
+		if (name)
+			fputs(filled ? filled : "?", f);
+		else if (p[0] == '%' && p[1] == 's')
+			fputs(value, f);
+		else
+			putc(*p, f);
+		p = end ? end : p + (p[0] == '%' && p[1] == 's');
+	}
+	if (fclose(f))
+		abort();
+	return text;
+}
+
+/* One line of settings.list, for each file of its pattern that no line before it matched. */
+static void check_setting(struct report *r, char *line, struct strings *matched)
 {
 	char *fields[5] = { line };
-	CLEANUP_FREE char *value = NULL;
+	glob_t found = { 0 };
 	enum level level;
-	char *mark;
 
 	for (size_t i = 1; i < ARRAY_SIZE(fields); i++) {
 		char *bar = strchr(fields[i - 1], '|');
 
 		if (!bar)
-			return false;
+			return;
 		*bar = '\0';
 		fields[i] = (char *)skip_space(bar + 1);
 		trim_end(fields[i - 1]);
 	}
 	trim_end(fields[4]);
-	value = file_line(fields[0]);
-	if (!value || fnmatch(fields[1], value, 0))
-		return false;
 	level = !strcmp(fields[2], "bad") ? LEVEL_BAD : !strcmp(fields[2], "note") ? LEVEL_NOTE : LEVEL_OK;
-	mark = strstr(fields[3], "%s");
-	if (mark)
-		find(r, level, "setting", fields[4], "%.*s%s%s", (int)(mark - fields[3]), fields[3], value, mark + 2);
-	else
-		find(r, level, "setting", fields[4], "%s", fields[3]);
-	return true;
+	if (glob(fields[0], 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *path = found.gl_pathv[i];
+		CLEANUP_FREE char *value = strings_have(matched, path) ? NULL : file_line(path);
+		CLEANUP_FREE char *text = NULL;
+
+		if (!value || fnmatch(fields[1], value, 0))
+			continue;
+		strings_add(matched, path);
+		text = setting_text(fields[3], path, value);
+		find(r, level, "setting", fields[4], "%s", text);
+	}
+	globfree(&found);
 }
 
 static void check_settings(struct report *r)
 {
 	CLEANUP_FREE char *path = xasprintf("%s/settings.list", scripts_directory());
 	CLEANUP_FREE char *text = NULL;
-	CLEANUP_FREE char *told = xstrdup(""); /* the file whose line was told last */
+	struct strings lines = { 0 }, matched = { 0 };
 
 	if (file_read(path, 1 << 20, &text, NULL))
 		return;
-	for (const char *p = text; *p;) {
-		size_t n = strcspn(p, "\n");
-		CLEANUP_FREE char *line = xstrndup(p, n);
-		CLEANUP_FREE char *file = xstrndup(p, strcspn(line, " |"));
-
-		if (*line == '/' && strcmp(file, told) && check_setting(r, line)) {
-			free(told);
-			told = xstrdup(file);
-		}
-		p += n + (p[n] == '\n');
-	}
+	strings_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (*lines.items[i] == '/')
+			check_setting(r, lines.items[i], &matched);
+	strings_done(&lines);
+	strings_done(&matched);
 }
 
 /* ---- the report ---- */
