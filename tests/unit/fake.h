@@ -63,6 +63,7 @@ static inline struct fake fake_standard(void)
 
 	fake_add(&f, "kvm_emulate_halt", "kvm", "kvm_vcpu *");
 	fake_add(&f, "kvm_emulate_halt_noskip", "kvm", "kvm_vcpu *");
+	fake_add(&f, "handle_fastpath_hlt", "kvm", "kvm_vcpu *");
 	fake_add(&f, "kvm_vcpu_halt", "kvm", "kvm_vcpu *");
 	fake_add(&f, "kvm_vcpu_on_spin", "kvm", "kvm_vcpu *, bool");
 	fake_add(&f, "kvm_sched_yield", "kvm", "kvm_vcpu *, unsigned long");
@@ -82,7 +83,7 @@ struct fake_types {
 	int kvm_vcpu_ptr, const_kvm_vcpu_ptr, kvm_ptr, typedef_bool, plain_bool, unsigned_long, void_ptr;
 };
 
-/* struct kvm_vcpu { kvm *kvm; struct { int pad; int vcpu_id; }; stat { long exits; } stat; arch { long regs; } arch; } */
+/* struct kvm_vcpu { kvm *kvm; struct { int pad; int vcpu_id; }; stat { long halt_exits, exits; } stat; arch { long regs; } arch; } */
 static inline int fake_vcpu(struct btf *btf, int kvm_ptr, int u32, int ulong_id, unsigned int moved_bits, bool before_5_17)
 {
 	int anonymous, stat, arch, vcpu;
@@ -91,6 +92,7 @@ static inline int fake_vcpu(struct btf *btf, int kvm_ptr, int u32, int ulong_id,
 	CHECK_INT(btf__add_field(btf, "pad", u32, 0, 0), 0);
 	CHECK_INT(btf__add_field(btf, "vcpu_id", u32, 32 + moved_bits, 0), 0);
 	stat = btf__add_struct(btf, "kvm_vcpu_stat", 16);
+	CHECK_INT(btf__add_field(btf, "halt_exits", ulong_id, 0, 0), 0);
 	CHECK_INT(btf__add_field(btf, "exits", ulong_id, 64, 0), 0);
 	arch = btf__add_struct(btf, "kvm_vcpu_arch", 8);
 	CHECK_INT(btf__add_field(btf, "regs", ulong_id, 0, 0), 0);

@@ -70,19 +70,21 @@ static void check_frame(const char *text, const char *original)
 static const struct filter everything;
 
 #define XEN_POINTS "kprobe:kvm_hv_hypercall,\nkprobe:kvm_xen_hypercal*l\n"
+#define FAST_POINTS "kprobe:kvm_emulate_halt_noskip,\nkprobe:handle_fastpath_hl*t\n"
 
 static void all_resolved(void)
 {
 	struct fake f = fake_standard();
 	struct made m;
-	CLEANUP_FREE char *text = NULL, *expected = NULL;
+	CLEANUP_FREE char *text = NULL, *expected = NULL, *fast = NULL;
 
 	made_plan(&f, &m);
 	text = program_render(&(struct program){ .script = m.plan.chosen });
-	expected = replaced(script_text(&m, "x86-5.17.bt"), XEN_POINTS, "hypercal*l\n", "kprobe:kvm_xen_hypercall\n");
+	fast = replaced(script_text(&m, "x86-5.17.bt"), FAST_POINTS, "hl*t\n", "kprobe:kvm_emulate_halt_noskip,\nkprobe:handle_fastpath_hlt\n");
+	expected = replaced(fast, XEN_POINTS, "hypercal*l\n", "kprobe:kvm_xen_hypercall\n");
 	CHECK_STR(text, expected); /* nothing else is changed */
 	CHECK_POINTS(&m, &everything,
-		     "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip kprobe:kvm_hv_hypercall kprobe:kvm_xen_hypercall "
+		     "kprobe:kvm_emulate_halt, kprobe:kvm_emulate_halt_noskip, kprobe:handle_fastpath_hlt kprobe:kvm_hv_hypercall kprobe:kvm_xen_hypercall "
 		     "kprobe:kvm_vcpu_on_spin kprobe:kvm_sched_yield tracepoint:sched:sched_process_exit");
 	check_frame(text, script_text(&m, "x86-5.17.bt"));
 	made_done(&m);
@@ -119,16 +121,17 @@ static void xen_not_applicable(void)
 {
 	struct fake f = fake_standard();
 	struct made m;
-	CLEANUP_FREE char *text = NULL, *expected = NULL;
+	CLEANUP_FREE char *text = NULL, *expected = NULL, *fast = NULL;
 
 	fake_drop(&f, "kvm_xen_hypercall");
 	fake_drop(&f, "kvm_xen_hvm_set_attr");
 	made_plan(&f, &m);
 	text = program_render(&(struct program){ .script = m.plan.chosen });
-	expected = replaced(script_text(&m, "x86-5.17.bt"), XEN_POINTS, "\n}\n", "");
+	fast = replaced(script_text(&m, "x86-5.17.bt"), FAST_POINTS, "hl*t\n", "kprobe:kvm_emulate_halt_noskip,\nkprobe:handle_fastpath_hlt\n");
+	expected = replaced(fast, XEN_POINTS, "\n}\n", "");
 	CHECK_STR(text, expected);
 	CHECK_POINTS(&m, &everything,
-		     "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip kprobe:kvm_hv_hypercall kprobe:kvm_vcpu_on_spin "
+		     "kprobe:kvm_emulate_halt, kprobe:kvm_emulate_halt_noskip, kprobe:handle_fastpath_hlt kprobe:kvm_hv_hypercall kprobe:kvm_vcpu_on_spin "
 		     "kprobe:kvm_sched_yield tracepoint:sched:sched_process_exit");
 	made_done(&m);
 }
@@ -143,15 +146,30 @@ static void hyperv_not_applicable(void)
 	fake_drop(&f, "kvm_hv_set_msr_common");
 	made_plan(&f, &m);
 	CHECK_POINTS(&m, &everything,
-		     "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip kprobe:kvm_xen_hypercall kprobe:kvm_vcpu_on_spin "
+		     "kprobe:kvm_emulate_halt, kprobe:kvm_emulate_halt_noskip, kprobe:handle_fastpath_hlt kprobe:kvm_xen_hypercall kprobe:kvm_vcpu_on_spin "
 		     "kprobe:kvm_sched_yield tracepoint:sched:sched_process_exit");
 	fake_drop(&f, "kvm_xen_hypercall");
 	fake_drop(&f, "kvm_xen_hvm_set_attr");
 	made_done(&m);
 	made_plan(&f, &m);
 	CHECK_POINTS(&m, &everything,
-		     "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip kprobe:kvm_vcpu_on_spin kprobe:kvm_sched_yield "
+		     "kprobe:kvm_emulate_halt, kprobe:kvm_emulate_halt_noskip, kprobe:handle_fastpath_hlt kprobe:kvm_vcpu_on_spin kprobe:kvm_sched_yield "
 		     "tracepoint:sched:sched_process_exit");
+	made_done(&m);
+}
+
+/* HLT's fast path came with 6.12: before, the clause is the pair's. */
+static void no_fast_path(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	CLEANUP_FREE char *text = NULL;
+
+	fake_drop(&f, "handle_fastpath_hlt");
+	made_plan(&f, &m);
+	text = program_render(&(struct program){ .script = m.plan.chosen });
+	CHECK_HAS(text, "\nkprobe:kvm_emulate_halt,\nkprobe:kvm_emulate_halt_noskip\n/($8 == 0");
+	CHECK(!strstr(text, "kprobe:handle_fastpath"));
 	made_done(&m);
 }
 
@@ -163,7 +181,7 @@ static void some_events(void)
 	CLEANUP_FREE char *text = NULL;
 
 	made_plan(&f, &m);
-	CHECK_POINTS(&m, &filter, "kprobe:kvm_emulate_halt kprobe:kvm_emulate_halt_noskip tracepoint:sched:sched_process_exit");
+	CHECK_POINTS(&m, &filter, "kprobe:kvm_emulate_halt, kprobe:kvm_emulate_halt_noskip, kprobe:handle_fastpath_hlt tracepoint:sched:sched_process_exit");
 	text = program_render(&(struct program){ .script = m.plan.chosen, .filter = filter });
 	check_frame(text, script_text(&m, "x86-5.17.bt"));
 	filter.events = event_bit("ple"); /* hypercalls have to be known to tell them from pause-loop exits */
@@ -241,7 +259,8 @@ static void tracepoints(void)
 /* What is rendered for every kernel and filter has no attach point that is no name of that kernel's. */
 static void only_names(void)
 {
-	static const char *const droppable[] = { "kvm_xen_hypercall", "kvm_hv_hypercall", "kvm_sched_yield", "kvm_emulate_halt_noskip", "kvm_vcpu_on_spin" };
+	static const char *const droppable[] = { "kvm_xen_hypercall", "kvm_hv_hypercall", "kvm_sched_yield", "kvm_emulate_halt_noskip", "kvm_vcpu_on_spin",
+					       "handle_fastpath_hlt" };
 
 	for (unsigned int bits = 0; bits < 1u << ARRAY_SIZE(droppable); bits++) {
 		struct fake f = fake_standard();
@@ -622,6 +641,7 @@ static const struct unit_test tests[] = {
 	{ "odd_choices", odd_choices },
 	{ "xen_not_applicable", xen_not_applicable },
 	{ "hyperv_not_applicable", hyperv_not_applicable },
+	{ "no_fast_path", no_fast_path },
 	{ "some_events", some_events },
 	{ "clones", clones },
 	{ "not_met", not_met },

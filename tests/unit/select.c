@@ -81,7 +81,7 @@ static void all_exact(void)
 	CHECK_EXACT(v, "pv_yield", "xen");
 	CHECK_INT(v->n_sources, 5); /* and not ple vmx */
 	CHECK_FUNCTIONS(v, "ple", "svm", "kvm_vcpu_on_spin kvm_hv_hypercall kvm_xen_hypercall sched:sched_process_exit");
-	CHECK_FUNCTIONS(v, "hlt", "kvm", "kvm_emulate_halt kvm_emulate_halt_noskip sched:sched_process_exit");
+	CHECK_FUNCTIONS(v, "hlt", "kvm", "kvm_emulate_halt kvm_emulate_halt_noskip handle_fastpath_hlt sched:sched_process_exit");
 	CHECK_FUNCTIONS(v, "pv_yield", "kvm", "kvm_sched_yield sched:sched_process_exit");
 	CHECK_INT(plan_event_fidelity(v, "ple"), FIDELITY_EXACT);
 	CHECK_INT(plan_event_fidelity(v, "hlt"), FIDELITY_EXACT);
@@ -130,6 +130,29 @@ static void without_xen(void)
 	CHECK_FUNCTIONS(v, "ple", "svm", "kvm_vcpu_on_spin kvm_hv_hypercall sched:sched_process_exit");
 	CHECK_INT(plan_event_fidelity(v, "pv_yield"), FIDELITY_EXACT); /* of all that this kernel can produce */
 	CHECK_INT(plan_event_fidelity(v, "ple"), FIDELITY_EXACT);
+	made_done(&m);
+}
+
+/* HLT's fast path: a kernel before 6.12 has none; where it is there and cannot be probed, its HLTs can be missing. */
+static void fast_path(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	const struct verdict *v;
+
+	fake_find(&f, "handle_fastpath_hlt")->notrace = true;
+	made_plan(&f, &m);
+	v = chosen(&m, "x86-5.17.bt");
+	CHECK_INFERRED(v, "hlt", "kvm", "fast path can be missing");
+	CHECK_HAS(source_of(v, "hlt", "kvm")->why, "handle_fastpath_hlt");
+	CHECK_FUNCTIONS(v, "hlt", "kvm", "kvm_emulate_halt kvm_emulate_halt_noskip sched:sched_process_exit");
+	CHECK_EXACT(v, "ple", "svm");
+	made_done(&m);
+	fake_drop(&f, "handle_fastpath_hlt");
+	made_plan(&f, &m);
+	v = chosen(&m, "x86-5.17.bt");
+	CHECK_EXACT_WHY(v, "hlt", "kvm", NULL);
+	CHECK_FUNCTIONS(v, "hlt", "kvm", "kvm_emulate_halt kvm_emulate_halt_noskip sched:sched_process_exit");
 	made_done(&m);
 }
 
@@ -704,6 +727,7 @@ static const struct unit_test tests[] = {
 	{ "all_exact", all_exact },
 	{ "vendors", vendors },
 	{ "without_xen", without_xen },
+	{ "fast_path", fast_path },
 	{ "xen_hidden", xen_hidden },
 	{ "clones", clones },
 	{ "split_function", split_function },

@@ -40,6 +40,7 @@ rows='
 6.12:0.17 exact hand:x86-5.17 loss
 7:0.27 exact hand:x86-5.17 selftest counts rates outcome
 6.1:0.17 exact
+6.12-o3:0.23 exact hand:x86-5.17
 6.12:0.27:2 exact migrate
 6.12:0.23:2 blame:hog blame:vcpu blame:self blame:nobody
 5.10:0.17:2 blame:hog blame:vcpu blame:self blame:nobody

@@ -43,7 +43,7 @@ judge_callers() {
 	test_that "$2 ends well, and not at all where addresses are hidden" test "$(tr '\n' ' ' <"$d/status")" = '0 4 '
 	judge_trace "$d/trace.ndjson" "$2"
 	test_that "$2 every count is the guest's" is_equal "$d/guest.json" "$d/trace.ndjson"
-	test_that "$2 a HLT" come_by "$d/trace.ndjson" hlt-kvm 3 'kvm_emulate_halt(_noskip)?' kvm_arch_vcpu_ioctl_run
+	test_that "$2 a HLT" come_by "$d/trace.ndjson" hlt-kvm 3 '(kvm_emulate_halt(_noskip)?|handle_fastpath_hlt)' kvm_arch_vcpu_ioctl_run
 	test_that "$2 a pause-loop exit" come_by "$d/trace.ndjson" ple-svm 5 kvm_vcpu_on_spin pause_interception
 	test_that "$2 a yield of KVM" come_by "$d/trace.ndjson" pv_yield-kvm 7 kvm_sched_yield '_*kvm_emulate_hypercall'
 	test_that "$2 a yield of Hyper-V" come_by "$d/trace.ndjson" pv_yield-hyperv 11 kvm_vcpu_on_spin kvm_hv_hypercall
