@@ -131,6 +131,27 @@ static int parse_archs(struct script *s, const char *value)
 	return s->archs.n ? 0 : -EINVAL;
 }
 
+/* "counter EVENT SOURCE: NAME [MAP]"; the id holds both words. */
+static int parse_counter(struct script *s, const char *id, const char *value)
+{
+	struct strings what = { 0 }, names = { 0 };
+	bool good = id && s->part && split_identifiers(&what, id, " ") && what.n == 2 && split_identifiers(&names, value, " ") &&
+		    names.n <= 2 && event_bit(what.items[0]) && s->n_counters < SCRIPT_COUNTERS;
+
+	if (good) {
+		s->counters = xrealloc(s->counters, s->n_counters + 1, sizeof(*s->counters));
+		s->counters[s->n_counters++] = (struct counter){
+			.event = xstrdup(what.items[0]),
+			.source = xstrdup(what.items[1]),
+			.name = xstrdup(names.items[0]),
+			.map = names.n > 1 ? xstrdup(names.items[1]) : NULL,
+		};
+	}
+	strings_done(&what);
+	strings_done(&names);
+	return good ? 0 : -EINVAL;
+}
+
 static int parse_vendor(struct script *s, const char *id, const char *value)
 {
 	if (!id || !is_identifier(id) || !is_identifier(value))
@@ -323,6 +344,8 @@ static int parse_line(struct script *s, char *line)
 			return parse_vendor(s, what, value);
 		if (!strcmp(line, "quick"))
 			return parse_quick(s, what, value);
+		if (!strcmp(line, "counter"))
+			return parse_counter(s, what, value);
 		if (!strcmp(line, "exact"))
 			return parse_claim(s, FIDELITY_EXACT, what, value);
 		if (!strcmp(line, "inferred"))
@@ -456,6 +479,13 @@ void script_done(struct script *s)
 		free(s->claims[i].note);
 		strings_done(&s->claims[i].sources);
 	}
+	for (size_t i = 0; i < s->n_counters; i++) {
+		free(s->counters[i].event);
+		free(s->counters[i].source);
+		free(s->counters[i].name);
+		free(s->counters[i].map);
+	}
+	free(s->counters);
 	free(s->vendors);
 	free(s->quick.expression);
 	free(s->quick.base);

@@ -9,6 +9,7 @@
 
 #define SCRIPT_FORMAT 1
 #define SCRIPT_WIRE 1
+#define SCRIPT_COUNTERS 4 /* at most, of a part */
 
 enum fidelity {
 	FIDELITY_ABSENT,
@@ -64,6 +65,13 @@ struct quick {
 	size_t need; /* index of a need for a member: its offset from the base */
 };
 
+/* A counter that KVM keeps by itself and that moves with each event of one source; of a part. */
+struct counter {
+	char *event, *source;
+	char *name; /* the file in KVM's debugfs directory of a VM */
+	char *map;  /* a map of the script that counts what else moves it; NULL: nothing does */
+};
+
 struct script {
 	char *name; /* x86-5.17.bt */
 	char *text;
@@ -86,6 +94,8 @@ struct script {
 	size_t n_needs;
 	struct claim *claims;
 	size_t n_claims;
+	struct counter *counters;
+	size_t n_counters;
 	struct quick quick; /* expression NULL: none */
 };
 

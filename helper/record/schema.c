@@ -72,6 +72,19 @@ static const struct field lost_fields[] = {
 	{ 0 },
 };
 
+static const struct field audit_fields[] = {
+	{ "counter", FIELD_STRING, NULL, "KVM's counter, as debugfs names it", false, NULL },
+	{ "event", FIELD_STRING, NULL, "the event that it counts", false, NULL },
+	{ "source", FIELD_STRING, NULL, "the source of the event", false, NULL },
+	{ "seen", FIELD_INTEGER, NULL, "what the probes counted; missing where why is set, as are all below", true, NULL },
+	{ "kernel", FIELD_INTEGER, NULL, "what KVM counted at least while the probes were attached", true, NULL },
+	{ "kernel_most", FIELD_INTEGER, NULL, "what KVM counted at most; missing where it is unknown", true, NULL },
+	{ "in_flight", FIELD_INTEGER, NULL, "vCPUs that may have been between probe and counter when that was read", true, NULL },
+	{ "difference", FIELD_INTEGER, NULL, "0 where both agree, else how far seen is below or above KVM's count", true, NULL },
+	{ "why", FIELD_STRING, NULL, "why the counter was not compared", true, NULL },
+	{ 0 },
+};
+
 static const struct field end_fields[] = {
 	{ "counted", FIELD_INTEGER, NULL, "events (and outcomes) the kernel counted; missing where it is not known", true, NULL },
 	{ "received", FIELD_INTEGER, NULL, "wait and outcome records, without unseen ones", false, NULL },
@@ -87,6 +100,7 @@ static const struct field end_fields[] = {
 	{ "bpftrace_status", FIELD_INTEGER, NULL, "exit status of bpftrace where it is not 0, 128 + signal", true, NULL },
 	{ "command_status", FIELD_INTEGER, NULL, "exit status of the command that was run, 128 + signal", true, NULL },
 	{ "missed", FIELD_INTEGER, NULL, "of counts: runs of probes that the kernel left out", true, NULL },
+	{ "audit", FIELD_OBJECTS, NULL, "the counts of the probes against counters that KVM keeps by itself", true, audit_fields },
 	{ "clock", FIELD_OBJECT, NULL, "the clocks at the end, taken together; missing where lines were converted", true,
 	  clock_fields },
 	{ 0 },

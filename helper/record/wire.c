@@ -115,16 +115,12 @@ static bool take_comm_number(const char *p, const char *end, char *ret)
 	return bad >= 0;
 }
 
-/* Does the line end with a comm as numbers? Then a dot shows that no digit is missing. */
-static bool ends_with_numbers(const struct cursor *c)
-{
-	return c->p < c->end && c->end[-1] == '.';
-}
-
 /* COMM_BYTES bytes as two numbers, "HEX:HEX.", or in hex, with or without a space between them; nothing may follow. */
 static bool take_comm(struct cursor *c, char *ret)
 {
-	const char *colon = ends_with_numbers(c) ? memchr(c->p, ':', (size_t)(c->end - c->p)) : NULL;
+	/* numbers end with a dot, which shows that no digit is missing */
+	bool numbers = c->p < c->end && c->end[-1] == '.';
+	const char *colon = numbers ? memchr(c->p, ':', (size_t)(c->end - c->p)) : NULL;
 
 	if (colon) {
 		ret[COMM_BYTES] = '\0';
@@ -160,104 +156,11 @@ static bool take_who(struct cursor *c, struct wait_event *w)
 	       take_name(c, w->source) && event_bit(w->event) && w->vcpu >= 0;
 }
 
-/* ---- waits whose like was there before ---- */
-
-/*
- * What stands in a line but its time, CPU and target comes again and again: a thread has one name and few events. So
- * the text around the target is looked up among those that were read, byte for byte, before it is read once more.
- */
-#define KNOWN_MOST 4096u
-#define COMM_TEXT_BYTES (3 * COMM_BYTES - 1) /* with spaces, as bpftrace prints it; two numbers are shorter */
-#define WHO_TEXT_BYTES 80u		     /* PID TID VCPU EVENT SOURCE, and the space behind it */
-
-static struct known {
-	size_t n, comm_n; /* of who; 0: nothing is known here; and of comm */
-	char who[WHO_TEXT_BYTES], comm[COMM_TEXT_BYTES];
-	struct wait_event wait;
-} known[KNOWN_MOST];
-
-/* The parts of a line behind its time and CPU. */
-struct parts {
-	struct cursor who, target, comm;
-};
-
-/* False where the line is of another form than most. */
-static bool find_parts(const struct cursor *c, struct parts *ret)
-{
-	bool numbers = ends_with_numbers(c);
-	const char *comm, *target;
-
-	if (c->end - c->p < (numbers ? 16 : (ptrdiff_t)COMM_TEXT_BYTES + 10))
-		return false;
-	comm = c->end - (numbers ? 1 : COMM_TEXT_BYTES);
-	while (comm > c->p && comm[-1] != ' ')
-		comm--;
-	if (comm == c->p || c->end - comm > (ptrdiff_t)COMM_TEXT_BYTES)
-		return false;
-	for (target = comm - 1; target > c->p && target[-1] != ' ';)
-		target--;
-	ret->who = (struct cursor){ c->p, target };
-	ret->target = (struct cursor){ target, comm - 1 };
-	ret->comm = (struct cursor){ comm, c->end };
-	return comm[-1] == ' ' && target - c->p >= 8 && target - c->p <= (ptrdiff_t)WHO_TEXT_BYTES;
-}
-
-static struct known *known_at(const struct cursor *who)
-{
-	uint64_t h = 0, word;
-
-	for (const char *p = who->p; who->end - p > 8; p += 8) {
-		memcpy(&word, p, sizeof(word));
-		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	}
-	memcpy(&word, who->end - 8, sizeof(word));
-	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return &known[(h >> 32) % KNOWN_MOST];
-}
-
-/* Reads what is not known yet. */
-static bool learn(struct known *k, const struct parts *parts)
-{
-	struct cursor who = parts->who, comm = parts->comm;
-
-	k->n = 0;
-	if (!take_who(&who, &k->wait) || who.p != who.end || !take_comm(&comm, k->wait.comm))
-		return false;
-	k->n = (size_t)(parts->who.end - parts->who.p);
-	k->comm_n = (size_t)(parts->comm.end - parts->comm.p);
-	memcpy(k->who, parts->who.p, k->n);
-	memcpy(k->comm, parts->comm.p, k->comm_n);
-	return true;
-}
-
-static bool recall(struct cursor *c, struct wait_event *w)
-{
-	struct parts parts;
-	struct known *k;
-	size_t n;
-
-	if (!find_parts(c, &parts))
-		return false;
-	k = known_at(&parts.who);
-	n = (size_t)(parts.who.end - parts.who.p);
-	if ((k->n != n || memcmp(k->who, parts.who.p, n) || k->comm_n != (size_t)(parts.comm.end - parts.comm.p) ||
-	     memcmp(k->comm, parts.comm.p, k->comm_n)) && !learn(k, &parts))
-		return false;
-	k->wait.ts_ns = w->ts_ns;
-	k->wait.cpu = w->cpu;
-	*w = k->wait;
-	return take_i64(&parts.target, &w->target) && parts.target.p == parts.target.end;
-}
-
 static bool parse_wait(struct cursor *c, struct wait_event *w)
 {
-	if (!take_when(c, w))
-		return false;
-	if (recall(c, w))
-		return true;
 	w->vm = NULL;
 	w->callers = NULL;
-	return take_who(c, w) && take_i64(c, &w->target) && take_comm(c, w->comm);
+	return take_when(c, w) && take_who(c, w) && take_i64(c, &w->target) && take_comm(c, w->comm);
 }
 
 /* How a wait ended; only the ends that a script can see. */
@@ -430,9 +333,21 @@ static bool take_sched(struct cursor *c, struct wire_line *ret)
 	return false;
 }
 
+/* "TS PID VCPUS VALUE...": one counter at least, nothing behind the last. */
+static bool take_audit(struct cursor *c, struct wire_audit *a)
+{
+	*a = (struct wire_audit){ 0 };
+	if (!take_u64(c, &a->ts_ns) || !take_u32(c, &a->pid) || !take_u32(c, &a->n_vcpus) || !is_time(a->ts_ns))
+		return false;
+	while (c->p < c->end && a->n_values < WIRE_AUDIT_VALUES)
+		if (!take_u64(c, &a->values[a->n_values++]))
+			return false;
+	return a->n_values && c->p == c->end && c->end[-1] != ' ';
+}
+
 bool wire_is_counted(const char *line, size_t n)
 {
-	return n >= 2 && *line && line[1] == ' ' && strchr("wousrg", *line);
+	return n >= 2 && *line && line[1] == ' ' && strchr("wousrga", *line);
 }
 
 void wire_parse(const char *line, size_t n, struct wire_line *ret)
@@ -448,6 +363,8 @@ void wire_parse(const char *line, size_t n, struct wire_line *ret)
 		ret->kind = parse_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
 	} else if (n && *line == '\t') {
 		ret->kind = take_frame(&c, &ret->number) ? WIRE_FRAME : WIRE_NOTHING;
+	} else if (take_mark(&c, "a ")) {
+		ret->kind = take_audit(&c, &ret->audit) ? WIRE_AUDIT : WIRE_MALFORMED;
 	} else if (take_sched(&c, ret)) {
 		return;
 	} else if (take_mark(&c, BEGIN_MARK)) {

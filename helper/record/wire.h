@@ -10,6 +10,7 @@
 //   u TS SEQ CPU PID TID VCPU VCPUS COMM, s TS SEQ CPU PID TID STATE NEXT COMM, r TS SEQ CPU TID AT NOW LIVE,
 //   g TS SEQ CPU PID TID
 //                                                           what the scheduler did; blame.part says what they mean
+//   a TS PID VCPUS VALUE...                                  a vCPU is destroyed: how many its VM has, KVM's counters
 //   @counted: N                                             such lines counted in the kernel, and the first line
 #ifndef KVMWAIT_RECORD_WIRE_H
 #define KVMWAIT_RECORD_WIRE_H
@@ -24,15 +25,27 @@ enum wire_kind {
 	WIRE_OUTCOME,
 	WIRE_FRAME,   /* number: an address; of the chain of callers of the event above */
 	WIRE_SCHED,
+	WIRE_AUDIT,
 	WIRE_COUNTED, /* number: lines that are records, without the first line */
 	WIRE_LOST,    /* number: lines that bpftrace says it lost */
 	WIRE_MALFORMED,
+};
+
+#define WIRE_AUDIT_VALUES 4
+
+/* The last values of KVM's counters of a vCPU, in the order of the part that prints them. */
+struct wire_audit {
+	uint64_t ts_ns;
+	uint32_t pid, n_vcpus;
+	uint64_t values[WIRE_AUDIT_VALUES];
+	size_t n_values;
 };
 
 struct wire_line {
 	enum wire_kind kind;
 	uint64_t number;
 	struct record record; /* the wait, outcome or what the scheduler did */
+	struct wire_audit audit;
 	char name[64];
 };
 

@@ -569,7 +569,42 @@ static void real_scripts(void)
 	scripts_free(scripts, n);
 }
 
+/* Counters that KVM keeps stand in parts alone, each for one event and source. */
+static void counters(void)
+{
+	static const char head[] = "//@ format: 1\n//@ wire: 1\n//@ part: audit\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n"
+				   "//@ need any: func f\n//@ exact audit kvm: any\n//@ cost: none\n";
+	static const char *const bad[] = {
+		"counter hlt: n", "counter hlt kvm more: n", "counter halt kvm: n", "counter hlt kvm: a b c",
+		"counter hlt kvm: a/b",	  "counter hlt kvm: ../a", "counter hlt kvm: ", "counter: n",
+	};
+	CLEANUP_FREE char *text = xasprintf("%s//@ counter hlt kvm: halts\n//@ counter pv_yield kvm: yields kicks\n", head);
+	CLEANUP_FREE char *error = NULL;
+	struct script s = { 0 };
+
+	if (script_parse("a.part", text, strlen(text), &s, &error))
+		unit_fail(__FILE__, __LINE__, "not taken: %s", error);
+	CHECK_U64(s.n_counters, 2);
+	CHECK_STR(s.counters[0].event, "hlt");
+	CHECK_STR(s.counters[0].source, "kvm");
+	CHECK_STR(s.counters[0].name, "halts");
+	CHECK_STR(s.counters[0].map, NULL);
+	CHECK_STR(s.counters[1].name, "yields");
+	CHECK_STR(s.counters[1].map, "kicks");
+	script_done(&s);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CLEANUP_FREE char *wrong = xasprintf("%s//@ %s\n", head, bad[i]);
+		CLEANUP_FREE char *why = NULL;
+
+		if (!script_parse("a.part", wrong, strlen(wrong), &s, &why))
+			unit_fail(__FILE__, __LINE__, "taken: %s", bad[i]);
+		CHECK_HAS(why, "a.part");
+	}
+	CHECK_ERROR(NULL, "//@ counter hlt kvm: halts", "malformed");
+}
+
 static const struct unit_test tests[] = {
+	{ "counters", counters },
 	{ "good_header", good_header },
 	{ "hash", hash },
 	{ "missing_keys", missing_keys },

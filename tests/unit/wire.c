@@ -567,7 +567,30 @@ static void known_lines(void)
 		CHECK_INT(kind_of(bad[i]), WIRE_MALFORMED);
 }
 
+/* A vCPU that is destroyed, with one counter or more. */
+static void audit(void)
+{
+	static const char *const bad[] = { "a ", "a 1", "a 1 2 3", "a 1 2 3 ", "a 1 2 3 x", "a 1 2 3 4 ", "a 1 2 4294967296 4",
+					   "a 9223372036854775808 2 3 4", "a 1 2 3 1 2 3 4 5", "a -1 2 3 4" };
+	static const char line[] = "a 17 4100 3 18446744073709551615 0";
+	struct wire_line l;
+
+	parse_n(line, strlen(line), &l);
+	CHECK_INT(l.kind, WIRE_AUDIT);
+	CHECK_U64(l.audit.ts_ns, 17);
+	CHECK_U64(l.audit.pid, 4100);
+	CHECK_U64(l.audit.n_vcpus, 3);
+	CHECK_U64(l.audit.n_values, 2);
+	CHECK_U64(l.audit.values[0], UINT64_MAX);
+	CHECK_U64(l.audit.values[1], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CHECK_INT(kind_of(bad[i]), WIRE_MALFORMED);
+	CHECK(wire_is_counted("a 1", 3));
+	CHECK(!wire_is_counted("a", 1));
+}
+
 static const struct unit_test tests[] = {
+	{ "audit", audit },
 	{ "known_lines", known_lines },
 	{ "outcome", outcome },
 	{ "malformed_outcomes", malformed_outcomes },
