@@ -136,6 +136,7 @@ static void take_wire(struct convert *c, const char *line, size_t n)
 	case WIRE_NOTHING:
 	case WIRE_FRAME: /* an address of a kernel that may be gone: nothing can be said of it */
 		return;
+	case WIRE_AUDIT: /* counted, but no record */
 	case WIRE_SCHED: /* counted, but nothing that any form has */
 		c->balance.received++;
 		break;

@@ -149,6 +149,14 @@ int live_plan(struct live_run *l, const struct live_options *settings, int argc,
 	return code;
 }
 
+void live_add_audit(const struct plan *plan, struct program *program)
+{
+	const struct verdict *v = plan_find_part(plan, "audit");
+
+	if (v)
+		program->parts[program->n_parts++] = v;
+}
+
 static int add_parts(const struct plan *plan, const char *const *parts, size_t n_parts, struct program *program)
 {
 	for (size_t i = 0; i < n_parts; i++) {
@@ -159,6 +167,7 @@ static int add_parts(const struct plan *plan, const char *const *parts, size_t n
 				    plan_why_no_part(plan, parts[i]));
 		program->parts[program->n_parts++] = v;
 	}
+	live_add_audit(plan, program);
 	return EXIT_OK;
 }
 
@@ -258,6 +267,9 @@ int live_end_code(const struct live_run *l)
 	if (!session_balances(r))
 		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64 ", %" PRIu64 " lines malformed",
 			    r->balance.received, r->balance.lost, r->balance.counted, r->balance.malformed);
+	if (*r->audit_differs)
+		return fail(EXIT_UNBALANCED, "the audit fails: %s: here the probes are bypassed, or do not work; see 'kvmwait check', and run "
+			    "'kvmwait selftest'", r->audit_differs);
 	if (r->unloaded)
 		return EXIT_FAILED;
 	if (r->command_error)

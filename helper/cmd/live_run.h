@@ -33,4 +33,7 @@ void live_done(struct live_run *l);
 void live_print_message(void *context, const char *text);
 #define CLEANUP_LIVE __attribute__((cleanup(live_done)))
 
+/* Adds the part that prints the last values of KVM's own counters, for the audit, where the kernel allows it. */
+void live_add_audit(const struct plan *plan, struct program *program);
+
 #endif

@@ -39,6 +39,7 @@ static const struct option_row options[] = {
 struct run {
 	struct selftest_count tally;
 	struct stream output;
+	json_t *end; /* the end record */
 	uint64_t left_to_show;
 	struct wait_event shown;
 };
@@ -55,6 +56,8 @@ static int take_record(void *context, const struct record *r)
 
 	if (r->type == RECORD_META)
 		stream_write(&run->output, r);
+	if (r->type == RECORD_END)
+		run->end = json_incref(r->object);
 	if (r->type != RECORD_WAIT)
 		return 0;
 	selftest_count_see(&run->tally, &r->wait);
@@ -219,6 +222,7 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 		       balance_off(b) ? "is not" : "=", b->counted);
 	else
 		puts("the kernel's count is not known");
+	stream_audit(stdout, run->end);
 }
 
 static json_t *result_json(const struct plan *plan, const struct run *run, json_t *report, const struct session_result *r, bool failed)
@@ -249,7 +253,7 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 	}
 	failed = has_failed(plan->chosen, &run->tally) || r->command_status;
 	if (s->json)
-		print_json(result_json(plan, run, report, r, failed || !session_balances(r)));
+		print_json(result_json(plan, run, report, r, failed || !session_balances(r) || *r->audit_differs));
 	else
 		print_result(plan, run, report, r);
 	json_decref(report);
@@ -259,6 +263,8 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 		return fail(EXIT_FAILED, "what was seen is not what the guest did: do not trust this kernel with this script");
 	if (!session_balances(r))
 		return fail(EXIT_UNBALANCED, "received + lost is not what the kernel counted");
+	if (*r->audit_differs)
+		return fail(EXIT_UNBALANCED, "the audit fails: %s", r->audit_differs);
 	return EXIT_OK;
 }
 
@@ -290,12 +296,14 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 		putchar('\n');
 		fflush(stdout);
 	}
+	live_add_audit(plan, &trace.program);
 	if (session_run(&trace, &result, &why))
 		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);
 	if (result.command_error)
 		note("the command could not be run: '%s': %s", trace.command[0], strerror(-result.command_error));
 	code = conclude(s, plan, &run, &result, report_fd);
 	selftest_count_done(&run.tally);
+	json_decref(run.end);
 	return code;
 }
 

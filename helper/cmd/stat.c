@@ -215,6 +215,13 @@ static bool take_line(void *context, const char *line, size_t n)
 	return taken != COUNTS_OTHER && taken != COUNTS_MALFORMED;
 }
 
+static uint64_t waits_of(void *context, const char *event, const char *source)
+{
+	const struct run *r = context;
+
+	return counts_waits(r->counts, event, source);
+}
+
 static uint64_t boottime_of(const struct record *r)
 {
 	return (uint64_t)json_integer_value(json_object_get(json_object_get(r->object, "clock"), "boottime"));
@@ -334,6 +341,7 @@ static int count(struct run *r, struct live_run *l)
 	l->options.take = take_record;
 	l->options.take_line = take_line;
 	l->options.flush = flush_output;
+	l->options.waits_of = waits_of;
 	l->options.context = r;
 	l->options.map_keys = map_keys(r->s);
 	l->options.reads_maps = true;

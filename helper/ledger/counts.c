@@ -316,6 +316,17 @@ uint64_t counts_attributed(const struct counts *s)
 	return sum;
 }
 
+uint64_t counts_waits(const struct counts *s, const char *event, const char *source)
+{
+	uint64_t sum = 0;
+
+	for (size_t j = 0; j < s->n_waits; j++)
+		if (!strcmp(s->waits[j].event, event) && !strcmp(s->waits[j].source, source))
+			for (size_t i = 0; i < s->n_threads; i++)
+				sum += (uint64_t)s->threads[i]->now.n[j];
+	return sum;
+}
+
 uint32_t counts_newest_pid(const struct counts *s)
 {
 	return s->newest_pid;

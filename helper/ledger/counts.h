@@ -34,6 +34,8 @@ size_t counts_keys(const struct counts *s);
 uint32_t counts_newest_pid(const struct counts *s);
 /* All waits that the maps hold, of every thread. */
 uint64_t counts_attributed(const struct counts *s);
+/* Of these, the waits of one event and source. */
+uint64_t counts_waits(const struct counts *s, const char *event, const char *source);
 uint64_t counts_malformed(const struct counts *s);
 
 /*

@@ -115,6 +115,8 @@ static void take_record(struct intake *in, struct record *r, uint64_t now_ns)
 	name_vm(in, r);
 	if (r->type == RECORD_SCHED)
 		mark_gap(in, &r->sched);
+	if (r->type == RECORD_WAIT)
+		kept_counters_wait(in->kept, &r->wait);
 	if (r->type == RECORD_WAIT && in->symbolizer)
 		in->held = *r;
 	else
@@ -143,6 +145,9 @@ enum intake_line intake_take(struct intake *in, const char *line, size_t n, bool
 	case WIRE_SCHED:
 		take_record(in, &wire.record, now_ns);
 		return INTAKE_TAKEN;
+	case WIRE_AUDIT:
+		kept_counters_vcpu_ended(in->kept, &wire.audit);
+		return INTAKE_TAKEN;
 	case WIRE_FRAME:
 		if (in->n_callers < CALLERS_MAX)
 			in->callers[in->n_callers++] = wire.number;
@@ -164,6 +169,8 @@ enum intake_line intake_take(struct intake *in, const char *line, size_t n, bool
 	case WIRE_NOTHING:
 		break;
 	}
+	if (from_stdout && kept_counters_take_line(in->kept, line, n))
+		return INTAKE_TAKEN;
 	if (from_stdout && in->options->take_line && in->options->take_line(in->options->context, line, n))
 		return INTAKE_TAKEN;
 	return n && *line != '#' ? INTAKE_MESSAGE : INTAKE_TAKEN;
@@ -184,6 +191,9 @@ void intake_finish(struct intake *in)
 	while (in->outcomes && outcomes_take_rest(in->outcomes, in->order.newest_ns, &unseen))
 		give_outcome(in, &unseen);
 	in->balance.late = in->order.late;
+	/* lines of the audit are counted, so that a lost one is noticed, but they are no records */
+	if (in->balance.counted >= kept_counters_lines(in->kept))
+		in->balance.counted -= kept_counters_lines(in->kept);
 	if (!in->balance.malformed)
 		balance_settle(&in->balance);
 	if (in->balance.unreported)
@@ -196,6 +206,7 @@ int intake_init(struct intake *in, const struct session_options *options, bool h
 	order_init(&in->order);
 	if (holds)
 		order_hold(&in->order);
+	in->kept = kept_counters_open(&options->program);
 	if (program_has_part(&options->program, "outcome"))
 		in->outcomes = outcomes_new();
 	if (program_has_part(&options->program, "callers")) {
@@ -213,4 +224,5 @@ void intake_done(struct intake *in)
 	outcomes_free(in->outcomes);
 	symbolize_free(in->symbolizer);
 	vmnames_free(in->names);
+	kept_counters_free(in->kept);
 }

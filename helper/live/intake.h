@@ -19,6 +19,7 @@ struct intake {
 	struct outcomes *outcomes;	/* NULL: the program has no part "outcome" */
 	struct symbolizer *symbolizer;	/* NULL: the program has no part "callers" */
 	struct vmnames *names;
+	struct kept_counters *kept; /* NULL: there is no audit */
 	struct record held; /* a wait whose callers follow; its type is RECORD_META where there is none */
 	uint64_t callers[CALLERS_MAX];
 	size_t n_callers;

@@ -20,7 +20,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define VALUE_BYTES 64
@@ -44,14 +43,6 @@ struct kept_counters {
 	char *why; /* nothing can be read; NULL: it can */
 	struct audit *audit;
 };
-
-static uint64_t boottime_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
 
 /* ---- one VM ---- */
 
@@ -160,11 +151,11 @@ void kept_counters_read(struct kept_counters *k, enum audit_reading reading)
 			close(fd);
 		return;
 	}
-	audit_read_begin(k->audit, reading, boottime_ns());
+	audit_read_begin(k->audit, reading, clock_ns(CLOCK_BOOTTIME));
 	for (const struct dirent *e; (e = readdir(directory));)
 		if (isdigit((unsigned char)e->d_name[0]) && strchr(e->d_name, '-'))
 			read_vm(k, e->d_name);
-	audit_read_end(k->audit, boottime_ns());
+	audit_read_end(k->audit, clock_ns(CLOCK_BOOTTIME));
 	closedir(directory);
 	/* the module was unloaded: what it counted went with it */
 	if (!k->why && faccessat(k->directory_fd, ".", F_OK, 0))
@@ -298,7 +289,7 @@ bool kept_counters_take_line(struct kept_counters *k, const char *line, size_t n
 /* ---- the judgement ---- */
 
 static void judge_one(const struct kept_counters *k, size_t i, uint64_t lost, kept_counters_waits_fn *waits_of, void *context,
-		      json_t *object, char **ret_differs)
+		      json_t *object, char *ret_differs)
 {
 	const struct kept *kept = &k->kept[i];
 	const struct counter *c = kept->counter;
@@ -318,12 +309,12 @@ static void judge_one(const struct kept_counters *k, size_t i, uint64_t lost, ke
 		json_object_set_new(object, "in_flight", json_integer((json_int_t)result.in_flight));
 	json_object_set_new(object, "difference", json_integer((json_int_t)result.difference));
 	if (result.difference && !*ret_differs)
-		*ret_differs = xasprintf("%s: KVM counted %" PRIu64 " (%s), the probes %" PRIu64, c->event,
-					 result.difference < 0 ? result.kernel_least : result.kernel_most, c->name, seen.all);
+		snprintf(ret_differs, AUDIT_WORDS_BYTES, "KVM counted %" PRIu64 " %s (%s), the probes %" PRIu64,
+			 result.difference < 0 ? result.kernel_least : result.kernel_most, c->event, c->name, seen.all);
 }
 
 json_t *kept_counters_judge(const struct kept_counters *k, uint64_t lost, kept_counters_waits_fn *waits_of, void *context,
-			    char **ret_differs)
+			    char ret_differs[AUDIT_WORDS_BYTES])
 {
 	json_t *list = k ? json_array() : NULL;
 

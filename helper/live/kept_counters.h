@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#define AUDIT_WORDS_BYTES 192
+
 struct kept_counters;
 
 /*
@@ -34,10 +36,10 @@ uint64_t kept_counters_lines(const struct kept_counters *k);
 typedef uint64_t kept_counters_waits_fn(void *context, const char *event, const char *source);
 
 /*
- * The audit for the end record: a list of objects as the schema has them; NULL where there is none. ret_differs (the
- * caller frees) says in one line what does not agree; NULL: nothing.
+ * The audit for the end record: a list of objects as the schema has them; NULL where there is none. Where something
+ * does not agree, ret_differs gets it in words; else it stays untouched.
  */
 json_t *kept_counters_judge(const struct kept_counters *k, uint64_t lost, kept_counters_waits_fn *waits_of, void *context,
-			    char **ret_differs);
+			    char ret_differs[AUDIT_WORDS_BYTES]);
 
 #endif

@@ -34,6 +34,7 @@
 #define ATTACH_STOP_PATIENCE_NS (3 * NS_PER_S)
 #define MODULE_CHECK_NS (NS_PER_S / 2)
 #define POLL_MS 100
+#define AUDIT_NS NS_PER_S /* how often KVM's own counters are read, for VMs that end without their last count */
 
 enum state {
 	STATE_ATTACHING,
@@ -56,6 +57,7 @@ struct session {
 	uint64_t started_ns, running_ns, stopping_ns;
 	uint64_t read_ns;	/* when bpftrace last printed anything */
 	ino_t module_inode;	/* of the probed module; 0: built in, or sysfs has none */
+	uint64_t audit_due_ns; /* when to read KVM's own counters next */
 	uint64_t module_due_ns; /* when to look next whether it is still loaded */
 	bool attach_timed_out;
 	int stop_signals;
@@ -92,6 +94,8 @@ static void stop(struct session *t, const char *why)
 		t->result.why = t->result.unloaded ? "the module was unloaded" : why;
 	if (t->state == STATE_STOPPING)
 		return;
+	if (t->state == STATE_RUNNING)
+		kept_counters_read(t->intake.kept, AUDIT_ENDING);
 	t->state = STATE_STOPPING;
 	t->stopping_ns = monotonic_ns();
 	/* Events can come faster than bpftrace reads them, so the scripts stop first: they watch for the end of the stopper. */
@@ -111,6 +115,8 @@ static void begin_running(struct session *t)
 	if (t->state == STATE_STOPPING)
 		return;
 	t->state = STATE_RUNNING;
+	kept_counters_read(t->intake.kept, AUDIT_BEGUN);
+	t->audit_due_ns = t->running_ns + AUDIT_NS;
 	if (t->options->command) {
 		int err = command_start(&t->launcher);
 
@@ -263,6 +269,14 @@ static void watch_module(struct session *t, uint64_t now_ns)
 		stop(t, "the module was unloaded");
 }
 
+static void watch_counters(struct session *t, uint64_t now_ns)
+{
+	if (now_ns < t->audit_due_ns)
+		return;
+	t->audit_due_ns = now_ns + AUDIT_NS;
+	kept_counters_read(t->intake.kept, AUDIT_RUNNING);
+}
+
 static void watch_time(struct session *t)
 {
 	uint64_t now_ns = monotonic_ns();
@@ -275,6 +289,8 @@ static void watch_time(struct session *t)
 		watch_attaching(t, now_ns);
 	else
 		watch_module(t, now_ns);
+	if (t->state == STATE_RUNNING)
+		watch_counters(t, now_ns);
 	if (t->state != STATE_ATTACHING)
 		progress_end(&t->progress);
 	else if (t->options->progress)
@@ -484,6 +500,9 @@ static int finish(struct session *t, char **ret_error)
 	if (t->running_ns) {
 		intake_finish(&t->intake);
 		t->result.balance = t->intake.balance;
+		kept_counters_read(t->intake.kept, AUDIT_AFTER);
+		t->result.audit = kept_counters_judge(t->intake.kept, t->intake.balance.lost, t->options->waits_of, t->options->context,
+						      t->result.audit_differs);
 		intake_give(&t->intake, RECORD_END, session_record_end(&t->result));
 		intake_flush(&t->intake);
 		t->result.take_error = t->intake.error;

@@ -4,6 +4,7 @@
 #define KVMWAIT_LIVE_SESSION_H
 
 #include "base/safe_open.h"
+#include "live/kept_counters.h"
 #include "plan/render.h"
 #include "plan/select.h"
 #include "record/balance.h"
@@ -40,6 +41,8 @@ struct session_options {
 	int (*flush)(void *context);
 	/* The reason to end the trace now, or NULL. May be NULL. */
 	const char *(*enough)(void *context);
+	/* Counts of waits by event and source, where they are counted in the kernel and no record is made of each. May be NULL. */
+	uint64_t (*waits_of)(void *context, const char *event, const char *source);
 	void *context;
 };
 
@@ -52,6 +55,8 @@ struct session_result {
 	bool unloaded;	/* the probed module was unloaded during the trace, and the probes with it */
 	int take_error;	 /* what take or flush returned */
 	int command_status; /* -1: none ran */
+	json_t *audit;	   /* see kept_counters.h; NULL: there was none. The end record takes it over. */
+	char audit_differs[AUDIT_WORDS_BYTES]; /* what KVM's own counters contradict; empty: nothing */
 	int command_error; /* -errno where the command could not be run */
 };
 

@@ -115,6 +115,8 @@ json_t *session_record_end(const struct session_result *r)
 		json_object_set_new(end, "command_status", json_integer(r->command_status));
 	if (r->missed)
 		json_object_set_new(end, "missed", json_integer((json_int_t)r->missed));
+	if (r->audit)
+		json_object_set_new(end, "audit", r->audit);
 	json_object_set_new(end, "clock", clock_json());
 	return end;
 }

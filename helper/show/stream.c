@@ -75,6 +75,33 @@ void stream_balance(FILE *f, json_t *end)
 	}
 }
 
+void stream_audit(FILE *f, const json_t *end)
+{
+	const json_t *audit = json_object_get(end, "audit");
+	const json_t *item;
+	size_t index;
+
+	json_array_foreach(audit, index, item) {
+		const char *event = json_string_value(json_object_get(item, "event"));
+		const char *counter = json_string_value(json_object_get(item, "counter"));
+		const char *why = json_string_value(json_object_get(item, "why"));
+		bool differs = json_integer_value(json_object_get(item, "difference")) != 0;
+		CLEANUP_FREE char *words = NULL;
+		CLEANUP_FREE char *clean = NULL;
+
+		if (!event || !counter)
+			continue;
+		if (why)
+			words = xasprintf("audit: %s was not compared with KVM's %s: %s", event, counter, why);
+		else
+			words = xasprintf("audit: %s %" JSON_INTEGER_FORMAT " %s KVM's %s %" JSON_INTEGER_FORMAT, event,
+					  json_integer_value(json_object_get(item, "seen")), differs ? "differs from" : "agrees with",
+					  counter, json_integer_value(json_object_get(item, "kernel")));
+		clean = text_recleaned(words); /* a record can come from anywhere */
+		fprintf(f, "%s\n", clean);
+	}
+}
+
 /* The first columns, up to the vCPU. */
 static void write_table_head(struct stream *o, uint64_t ts_ns, uint32_t cpu, const char *vm, int64_t vcpu)
 {
@@ -153,6 +180,7 @@ static void write_table(struct stream *o, const struct record *r)
 		return;
 	case RECORD_END:
 		stream_balance(o->file, r->object);
+		stream_audit(o->file, r->object);
 		return;
 	default:
 		return;

@@ -42,6 +42,8 @@ int stream_flush(struct stream *o);
 
 /* The balance of an end record, as a line for a person. */
 void stream_balance(FILE *f, json_t *end);
+/* The audit of an end record, a line for each of KVM's counters; nothing where there was none. */
+void stream_audit(FILE *f, const json_t *end);
 /* Cleaned text (see text_clean()) in quotes, as JSON and OpenMetrics have it. */
 void stream_quoted(FILE *f, const char *text);
 /* Cleaned text as a cell of CSV; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
