@@ -16,7 +16,7 @@ struct vm {
 	uint64_t after[AUDIT_COUNTERS];
 };
 
-/* vCPUs of one process that were destroyed. */
+/* vCPUs that were destroyed: of the VMs with so many vCPUs of one process. */
 struct ended {
 	uint32_t pid, n_vcpus;
 	size_t n_lines;
@@ -114,13 +114,12 @@ void audit_vcpu_ended(struct audit *a, uint64_t ts_ns, uint32_t pid, uint32_t n_
 	a->lines = xgrow(a->lines, a->n_lines, sizeof(*a->lines));
 	a->lines[a->n_lines].ts_ns = ts_ns;
 	memcpy(a->lines[a->n_lines++].values, values, sizeof(a->lines->values));
-	while (i < a->n_ended && a->ended[i].pid != pid)
+	while (i < a->n_ended && (a->ended[i].pid != pid || a->ended[i].n_vcpus != n_vcpus))
 		i++;
 	if (i == a->n_ended) {
 		a->ended = xgrow(a->ended, a->n_ended, sizeof(*a->ended));
-		a->ended[a->n_ended++] = (struct ended){ .pid = pid };
+		a->ended[a->n_ended++] = (struct ended){ .pid = pid, .n_vcpus = n_vcpus };
 	}
-	a->ended[i].n_vcpus = n_vcpus;
 	a->ended[i].n_lines++;
 }
 

@@ -296,8 +296,10 @@ static void judge_one(const struct kept_counters *k, size_t i, uint64_t lost, ke
 	struct audit_seen seen = { .all = kept->seen, .since = kept->since, .lost = lost, .sees_ends = k->sees_ends };
 	struct audit_result result;
 
-	if (waits_of)
+	if (waits_of) {
 		seen.all = seen.since = waits_of(context, c->event, c->source);
+		seen.lost = 0; /* no line is printed that could be lost */
+	}
 	seen.all += kept->also;
 	seen.since += kept->also; /* without times: at most so many */
 	audit_judge(k->audit, i, &seen, &result);

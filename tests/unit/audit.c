@@ -90,6 +90,10 @@ static void a_vm_in_lines(void)
 	CHECK_INT(judge(a, 119, 119, 0).difference, -1);
 	CHECK_INT(judge(a, 121, 121, 0).difference, 1);
 	CHECK_U64(judge(a, 120, 120, 0).in_flight, 0);
+	/* another VM of the same process, with another number of vCPUs */
+	audit_vcpu_ended(a, 252, 11, 1, (uint64_t[AUDIT_COUNTERS]){ 7 });
+	CHECK(judge(a, 127, 127, 0).bounded);
+	CHECK_INT(judge(a, 128, 128, 0).difference, 1);
 	audit_free(a);
 }
 
