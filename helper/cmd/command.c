@@ -20,7 +20,7 @@ const char *const exit_code_help[EXIT_CODES] = {
 	[EXIT_USAGE] = "the command line is wrong",
 	[EXIT_NO_SCRIPT] = "no script fits this kernel",
 	[EXIT_LACKING] = "a privilege or a program is lacking",
-	[EXIT_UNBALANCED] = "received + lost is not what the kernel counted, or the count is not known",
+	[EXIT_UNBALANCED] = "received + lost is not what the kernel counted, the count is not known, or the audit differs",
 };
 
 const struct command *const commands[] = {
