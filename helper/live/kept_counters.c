@@ -30,7 +30,9 @@ struct kept {
 	bool is_exact;		       /* so is the event */
 	bool is_wanted;		       /* by the filter */
 	uint64_t seen, since, also;
-	char *why; /* it cannot be read; NULL: it can */
+	char *why;	/* it cannot be read; NULL: it can */
+	bool was_read;	/* of some VM */
+	char *missing;	/* a VM had no file for it: one that is being created, unless no VM ever has one */
 };
 
 struct kept_counters {
@@ -124,10 +126,17 @@ static void read_vm(struct kept_counters *k, const char *name)
 	for (size_t i = 0; i < k->n; i++) {
 		int err = k->kept[i].is_wanted ? read_value(fd, k->kept[i].counter->name, &values[i]) : 0;
 
-		if (!err)
+		if (!err) {
+			k->kept[i].was_read = true;
 			continue;
+		}
 		if (faccessat(k->directory_fd, name, F_OK, 0))
 			return; /* it ended meanwhile */
+		if (err == -ENOENT) {
+			free(k->kept[i].missing);
+			k->kept[i].missing = xasprintf("this kernel has no '%s/%s' in debugfs", name, k->kept[i].counter->name);
+			return;
+		}
 		if (!k->kept[i].why)
 			k->kept[i].why = xasprintf("'%s/%s' in debugfs cannot be read: %s", name, k->kept[i].counter->name, strerror(-err));
 	}
@@ -234,8 +243,10 @@ void kept_counters_free(struct kept_counters *k)
 {
 	if (!k)
 		return;
-	for (size_t i = 0; i < k->n; i++)
+	for (size_t i = 0; i < k->n; i++) {
 		free(k->kept[i].why);
+		free(k->kept[i].missing);
+	}
 	if (k->directory_fd >= 0)
 		close(k->directory_fd);
 	free(k->why);
@@ -327,7 +338,9 @@ json_t *kept_counters_judge(const struct kept_counters *k, uint64_t lost, kept_c
 		const char *why = k->why	     ? k->why
 				  : !kept->is_wanted ? "the event is not traced"
 				  : !kept->is_exact  ? "the event is not exact on this kernel"
-						     : kept->why;
+				  : kept->why	     ? kept->why
+				  : kept->was_read   ? NULL
+						     : kept->missing;
 
 		if (why)
 			json_object_set_new(object, "why", json_string(why));

@@ -23,6 +23,9 @@ arm64:*)
 *:5.10.*) no_pause=--no-pause plan=--no-pause ;;
 esac
 
+# A HLT, as the guest of this machine calls it.
+case $machine in arm64) wait=wfi ;; *) wait=hlt ;; esac
+
 complete() { grep -q '^"could_not"' "$1" 2>/dev/null && [ "$(tail -c 2 "$1")" = '}' ]; }
 await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 600 ] || return 1; sleep 0.1; done; }
 has_meta() { grep -q '"type":"meta"' "$1" 2>/dev/null; }

@@ -36,11 +36,18 @@ valid_schema() {
 	/usr/bin/jsonschema -i "$1.array" "$1.schema"
 }
 
+# The counts are those of the counters that KVM keeps by itself, as far as these can say anything of what was asked for.
+audit_agrees() {
+	jq -e -s '.[-1].audit | length > 0 and all(.[]; if .why then .why | test("not traced|by VM|not exact|debugfs") else .difference == 0 end)' "$1" ||
+		{ jq -c 'select(.type == "end").audit' "$1"; return 1; }
+}
+
 # judge_trace TRACE NAME: what holds of every trace with nothing lost.
 judge_trace() {
 	test_that "$2 received + lost = counted" balanced "$1"
 	test_that "$2 nothing lost, nothing late" lossless "$1"
 	test_that "$2 in time order" in_order "$1"
 	test_that "$2 meta comes first" starts_with_meta "$1"
+	test_that "$2 the audit agrees" audit_agrees "$1"
 	test_that "$2 output fits the JSON Schema" valid_schema "$1"
 }

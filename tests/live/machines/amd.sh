@@ -32,6 +32,7 @@ rows='
 6.12:0.23:1 stop loss storm readme counts rates outcome recorded
 6.12:0.23:1:libbpfcc callers
 6.12:0.23:1:libarchive bundle
+6.12:0.23:1:audit audit
 6.12:0.23:1:faults killed guests threads modules disk hidden
 6.12:0.23:1:linux linux
 5.10:0.17 exact hand:x86-5.3 hand:x86-tracepoint selftest counts rates outcome recorded

@@ -131,11 +131,18 @@ exact_arm64() {
 	arm64_events "$@"
 }
 
+# Each VM began and ended within the trace: no tolerance, on either side.
+audit_is_exact() {
+	jq -e -s '.[-1].audit | length > 0 and all(.[]; .why == null and .difference == 0 and .kernel == .seen and .kernel_most == .seen)' "$1" ||
+		{ jq -c 'select(.type == "end").audit' "$1"; return 1; }
+}
+
 judge_exact() {
 	local d=$1
 	test_that "$2 trace ends well" test "$(cat "$d/status")" = 0
 	test_that "$2 the guest ends well" guest_is_well "$d"
 	"exact_$machine" "$@"
+	test_that "$2 the audit is exact" audit_is_exact "$d/trace.ndjson"
 	judge_trace "$d/trace.ndjson" "$2"
 }
 
