@@ -6,6 +6,7 @@
 #include "cmd/command.h"
 #include "cmd/plan_load.h"
 #include "plan/btf_reduce.h"
+#include "plan/kernel_btf.h"
 
 #include <dirent.h>
 #include <errno.h>

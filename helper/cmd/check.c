@@ -9,6 +9,7 @@
 #include "live/child.h"
 #include "live/probe_test.h"
 #include "live/vm_name.h"
+#include "plan/kernel_btf.h"
 #include "show/plan_show.h"
 
 #include <errno.h>
@@ -115,7 +116,7 @@ static void check_kernel(struct report *r, const struct loaded_plan *p)
 	find(r, LEVEL_OK, "kernel", NULL, "%s, %s", k->release, k->arch);
 	if (!k->n_btfs)
 		find(r, LEVEL_BAD, "BTF", "boot a kernel with CONFIG_DEBUG_INFO_BTF", "'/sys/kernel/btf/vmlinux' is missing");
-	else if (!kernel_has_btf_of(k, p->scripts[0].module))
+	else if (!kernel_btf_covers(k, p->scripts[0].module))
 		find(r, LEVEL_NOTE, "BTF", "module BTF comes with Linux 5.11 and CONFIG_DEBUG_INFO_BTF_MODULES",
 		     "of the kernel, not of its modules: arguments of functions are taken from the script's range");
 	else

@@ -6,6 +6,7 @@
 #include "plan/btf_reduce.h"
 
 #include "base/text.h"
+#include "plan/kernel_btf.h"
 
 #include <bpf/btf.h>
 #include <errno.h>

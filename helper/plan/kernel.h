@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The facts of one kernel, read below a root directory ("/" or a captured one). Knows no name by itself.
+// The facts of one kernel, read below a root directory ("/" or a captured one). Names come from the scripts alone.
 #ifndef KVMWAIT_PLAN_KERNEL_H
 #define KVMWAIT_PLAN_KERNEL_H
 
@@ -7,14 +7,7 @@
 #include "plan/script.h"
 #include "plan/symbols.h"
 
-struct btf;
-
-/* BTF of the kernel itself or of one module. */
-struct kernel_btf {
-	char *name; /* "vmlinux" or the module's name */
-	struct btf *btf;
-	unsigned int first; /* id of its first own type */
-};
+struct kernel_btf;
 
 struct kernel {
 	char *root; /* without a slash at the end: "" is the running system */
@@ -32,8 +25,8 @@ struct kernel {
 
 /*
  * Reads what the scripts may ask for. A part that is missing (no BTF, no tracefs) is a fact, not an error;
- * a part that is there and cannot be read is: -errno, with ret_error (the caller frees). On the running system it is
- * read anew where a module that a script names came or went meanwhile.
+ * a part that is there and cannot be read is an error: -errno, with ret_error (the caller frees). On the running system
+ * all is read again when a module that a script names was loaded or unloaded while it was read.
  */
 int kernel_load(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error);
 void kernel_done(struct kernel *k);
@@ -41,20 +34,6 @@ void kernel_done(struct kernel *k);
 bool kernel_has_module(const struct kernel *k, const char *module);
 /* Is it loaded on the running system by now, and done with its start? */
 bool kernel_module_is_live(const char *module);
-/* Is there BTF for a module, or is the module part of the kernel and the kernel has BTF? */
-bool kernel_has_btf_of(const struct kernel *k, const char *module);
-
-/*
- * The argument types of a function as a header writes them, "foo *, bool"; the caller frees.
- * NULL where no BTF has it.
- */
-char *kernel_arguments(const struct kernel *k, const char *module, const char *function);
-
-/*
- * Looks for "struct.member.member" in the kernel's own BTF, where bpftrace takes types from, and sees that
- * a module's copy of the struct has it in the same place: ret_offset_bytes. 0, or -ENOENT with ret_why (the caller frees).
- */
-int kernel_member(const struct kernel *k, const char *module, const char *path, unsigned int *ret_offset_bytes, char **ret_why);
 
 /* Is there the tracepoint "system:event" with all of the fields? 0, or -ENOENT with ret_why (the caller frees). */
 int kernel_tracepoint(const struct kernel *k, const char *tracepoint, const struct strings *fields, char **ret_why);

@@ -3,6 +3,7 @@
 #include "plan/select.h"
 
 #include "base/text.h"
+#include "plan/kernel_btf.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,30 +13,30 @@ static bool release_in_range(const struct script *s, struct version v)
 	return version_compare(v, s->from) >= 0 && (!s->has_until || version_compare(v, s->until) < 0);
 }
 
-/* Where functions are looked for: in the script's module, or in the kernel itself where the module is built in. */
-struct place {
+/* Where a function is looked up: in the script's module, or in the kernel itself if the module is built in. */
+struct scope {
 	const struct kernel *k;
 	const char *module; /* "" for the kernel itself */
 };
 
-static struct place place_of(const struct kernel *k, const struct script *s, bool in_kernel)
+static struct scope scope_of(const struct kernel *k, const struct script *s, bool in_kernel)
 {
-	return (struct place){ k, !in_kernel && kernel_has_module(k, s->module) ? s->module : "" };
+	return (struct scope){ k, !in_kernel && kernel_has_module(k, s->module) ? s->module : "" };
 }
 
-static bool symbol_is_here(struct place at, const struct symbol *symbol)
+static bool symbol_is_in(struct scope scope, const struct symbol *symbol)
 {
-	return !strcmp(symbol->module, at.module);
+	return !strcmp(symbol->module, scope.module);
 }
 
-static size_t count_symbols(struct place at, const char *name, bool clones, const struct symbol **ret_last)
+static size_t count_symbols(struct scope scope, const char *name, bool clones, const struct symbol **ret_last)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < at.k->symbols.n; i++) {
-		const struct symbol *symbol = &at.k->symbols.items[i];
+	for (size_t i = 0; i < scope.k->symbols.n; i++) {
+		const struct symbol *symbol = &scope.k->symbols.items[i];
 
-		if (strcmp(symbol->base, name) || (symbol->clone != CLONE_NONE) != clones || !symbol_is_here(at, symbol))
+		if (strcmp(symbol->base, name) || (symbol->clone != CLONE_NONE) != clones || !symbol_is_in(scope, symbol))
 			continue;
 		*ret_last = symbol;
 		n++;
@@ -44,23 +45,23 @@ static size_t count_symbols(struct place at, const char *name, bool clones, cons
 }
 
 /* Is this name in use elsewhere, so that a probe by name may land on the wrong function? */
-static const struct symbol *find_namesake(struct place at, const char *name)
+static const struct symbol *find_namesake(struct scope scope, const char *name)
 {
-	for (size_t i = 0; i < at.k->symbols.n; i++)
-		if (!strcmp(at.k->symbols.items[i].name, name) && !symbol_is_here(at, &at.k->symbols.items[i]))
-			return &at.k->symbols.items[i];
+	for (size_t i = 0; i < scope.k->symbols.n; i++)
+		if (!strcmp(scope.k->symbols.items[i].name, name) && !symbol_is_in(scope, &scope.k->symbols.items[i]))
+			return &scope.k->symbols.items[i];
 	return NULL;
 }
 
 /* The function and each clone of it have to take a probe, or else none does; NULL, or why not. */
-static char *why_not_probed(struct place at, const char *name)
+static char *why_not_probed(struct scope scope, const char *name)
 {
-	for (size_t i = 0; i < at.k->symbols.n; i++) {
-		const struct symbol *symbol = &at.k->symbols.items[i], *namesake;
+	for (size_t i = 0; i < scope.k->symbols.n; i++) {
+		const struct symbol *symbol = &scope.k->symbols.items[i], *namesake;
 
-		if (strcmp(symbol->base, name) || !symbol_is_here(at, symbol))
+		if (strcmp(symbol->base, name) || !symbol_is_in(scope, symbol))
 			continue;
-		namesake = find_namesake(at, symbol->name);
+		namesake = find_namesake(scope, symbol->name);
 		if (namesake)
 			return xasprintf("%s exists in %s as well: a probe may land there", symbol->name,
 					 *namesake->module ? namesake->module : "the kernel itself");
@@ -70,11 +71,11 @@ static char *why_not_probed(struct place at, const char *name)
 	return NULL;
 }
 
-static bool has_function(struct place at, const char *name)
+static bool has_function(struct scope scope, const char *name)
 {
 	const struct symbol *last;
 
-	return count_symbols(at, name, false, &last) || count_symbols(at, name, true, &last);
+	return count_symbols(scope, name, false, &last) || count_symbols(scope, name, true, &last);
 }
 
 static void weaken(struct need_result *r, char *why)
@@ -88,7 +89,7 @@ static void weaken(struct need_result *r, char *why)
 static bool arguments_fit(const struct kernel *k, const struct script *s, const struct need *need, const char *name,
 			  struct need_result *r)
 {
-	CLEANUP_FREE char *found = kernel_arguments(k, need->in_kernel ? "vmlinux" : s->module, name);
+	CLEANUP_FREE char *found = kernel_btf_arguments(k, need->in_kernel ? "vmlinux" : s->module, name);
 
 	if (!need->args)
 		return true;
@@ -110,10 +111,10 @@ static bool arguments_fit(const struct kernel *k, const struct script *s, const 
 static bool resolve_name(const struct kernel *k, const struct script *s, const struct need *need, const char *name,
 			 struct need_result *r)
 {
-	struct place at = place_of(k, s, need->in_kernel);
+	struct scope scope = scope_of(k, s, need->in_kernel);
 	const struct symbol *whole = NULL, *clone = NULL;
 	bool loaded = need->in_kernel || kernel_has_module(k, s->module);
-	size_t n_whole = count_symbols(at, name, false, &whole), n_clones = count_symbols(at, name, true, &clone);
+	size_t n_whole = count_symbols(scope, name, false, &whole), n_clones = count_symbols(scope, name, true, &clone);
 
 	if (!n_whole && !n_clones) {
 		r->why = xasprintf("there is no function %s%s%s%s", name, loaded ? "" : " (module ", loaded ? "" : s->module,
@@ -124,7 +125,7 @@ static bool resolve_name(const struct kernel *k, const struct script *s, const s
 		r->why = xasprintf("there are %zu functions %s", n_whole, name);
 		return false;
 	}
-	r->why = why_not_probed(at, name);
+	r->why = why_not_probed(scope, name);
 	if (r->why)
 		return false;
 	if (!k->have_kprobes) {
@@ -139,7 +140,7 @@ static bool resolve_name(const struct kernel *k, const struct script *s, const s
 	for (size_t i = 0; i < k->symbols.n; i++) {
 		const struct symbol *symbol = &k->symbols.items[i];
 
-		if (strcmp(symbol->base, name) || symbol->clone == CLONE_NONE || !symbol_is_here(at, symbol))
+		if (strcmp(symbol->base, name) || symbol->clone == CLONE_NONE || !symbol_is_in(scope, symbol))
 			continue;
 		strings_add(&r->functions, symbol->name);
 		weaken(r, symbol->clone == CLONE_PART
@@ -151,7 +152,7 @@ static bool resolve_name(const struct kernel *k, const struct script *s, const s
 
 static void resolve_function(const struct kernel *k, const struct script *s, const struct need *need, struct need_result *r)
 {
-	if (need->marker && !has_function(place_of(k, s, need->in_kernel), need->marker)) {
+	if (need->marker && !has_function(scope_of(k, s, need->in_kernel), need->marker)) {
 		r->state = NEED_NOT_APPLICABLE;
 		r->why = xasprintf("this kernel has no %s: built without it", need->marker);
 		return;
@@ -175,13 +176,13 @@ static void resolve_need(const struct kernel *k, const struct script *s, const s
 		resolve_function(k, s, need, r);
 		return;
 	case NEED_NO_FUNC:
-		if (has_function(place_of(k, s, false), object))
+		if (has_function(scope_of(k, s, false), object))
 			r->why = xasprintf("there is %s: the kernel is of another range", object);
 		else
 			r->state = NEED_MET;
 		return;
 	case NEED_MEMBER:
-		if (!kernel_member(k, s->module, object, &r->offset_bytes, &why))
+		if (!kernel_btf_member(k, s->module, object, &r->offset_bytes, &why))
 			r->state = NEED_MET;
 		break;
 	case NEED_TRACEPOINT:

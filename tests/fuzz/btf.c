@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "plan/btf_check.h"
 #include "plan/kernel.h"
+#include "plan/kernel_btf.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -73,7 +74,7 @@ static void ask(const struct kernel *k)
 
 	for (size_t m = 0; m < ARRAY_SIZE(modules); m++) {
 		for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
-			char *text = kernel_arguments(k, modules[m], functions[i]);
+			char *text = kernel_btf_arguments(k, modules[m], functions[i]);
 
 			fuzz_must_be_printable(text);
 			free(text);
@@ -81,7 +82,7 @@ static void ask(const struct kernel *k)
 		for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 			char *why = NULL;
 			unsigned int offset;
-			int err = kernel_member(k, modules[m], members[i], &offset, &why);
+			int err = kernel_btf_member(k, modules[m], members[i], &offset, &why);
 
 			MUST(err ? why != NULL : why == NULL);
 			fuzz_must_be_printable(why);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "plan/btf_check.h"
 #include "plan/kernel.h"
+#include "plan/kernel_btf.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -148,14 +149,14 @@ static void circles(void)
 	};
 	struct btf *btf = raw_btf(types, ARRAY_SIZE(types), strings, sizeof(strings));
 	struct kernel k = kernel_of(btf);
-	CLEANUP_FREE char *f = kernel_arguments(&k, "kvm", "f");
-	CLEANUP_FREE char *g = kernel_arguments(&k, "kvm", "g");
+	CLEANUP_FREE char *f = kernel_btf_arguments(&k, "kvm", "f");
+	CLEANUP_FREE char *g = kernel_btf_arguments(&k, "kvm", "g");
 	CLEANUP_FREE char *why = NULL;
 	unsigned int offset;
 
 	CHECK(starts_with(f, " * * *"));
 	CHECK_STR(g, "");
-	CHECK_INT(kernel_member(&k, "kvm", "s.none", &offset, &why), -ENOENT);
+	CHECK_INT(kernel_btf_member(&k, "kvm", "s.none", &offset, &why), -ENOENT);
 	CHECK_STR(why, "struct s has no such member");
 	btf__free(btf);
 }
@@ -169,7 +170,7 @@ static void names(void)
 	};
 	struct btf *btf = raw_btf(types, ARRAY_SIZE(types), strings, sizeof(strings));
 	struct kernel k = kernel_of(btf);
-	CLEANUP_FREE char *f = kernel_arguments(&k, "kvm", "f");
+	CLEANUP_FREE char *f = kernel_btf_arguments(&k, "kvm", "f");
 
 	CHECK_STR(f, "t\\x1b[2J");
 	btf__free(btf);

@@ -3,6 +3,7 @@
 #include "fake.h"
 
 #include "base/text.h"
+#include "plan/kernel_btf.h"
 
 /* ---- checks ---- */
 
@@ -435,7 +436,7 @@ static void built_in(void)
 		f.functions[i].module = "";
 	made_plan(&f, &m);
 	v = chosen(&m, "x86-5.17.bt");
-	CHECK(kernel_has_btf_of(&m.kernel, "kvm"));
+	CHECK(kernel_btf_covers(&m.kernel, "kvm"));
 	CHECK_EXACT(v, "hlt", "kvm");
 	CHECK_EXACT(v, "pv_yield", "kvm");
 	CHECK_EXACT(v, "ple", "svm");
