@@ -167,3 +167,21 @@ int directory_make(const char *path)
 		return -errno;
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
+
+int file_copy(int from, int to, uint64_t *left)
+{
+	char piece[1 << 16];
+	ssize_t n;
+
+	while ((n = read(from, piece, sizeof(piece))) > 0) {
+		size_t take = (uint64_t)n < *left ? (size_t)n : (size_t)*left;
+		int err = file_write_all(to, piece, take, NULL);
+
+		if (err)
+			return err;
+		*left -= take;
+		if (take < (size_t)n)
+			return -EFBIG;
+	}
+	return n < 0 ? -errno : 0;
+}

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * The whole of a file, NUL-terminated (the caller frees); ret_size may be NULL.
@@ -28,6 +29,8 @@ char *file_line(const char *path);
  * (may be NULL) is how much was written, on failure too.
  */
 int file_write_all(int fd, const void *data, size_t size, size_t *ret_written);
+/* Copies up to *left bytes from one open file to another, and takes them off *left. 0, -EFBIG where there is more, or -errno. */
+int file_copy(int from, int to, uint64_t *left);
 /* Writes a file anew, with the mode 0644 less the umask. 0 or -errno. */
 int file_write(const char *path, const void *data, size_t size);
 /* Are these two names of one regular file? */

@@ -4,6 +4,7 @@
 #include "bundle/bundle.h"
 
 #include "base/clean_text.h"
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
@@ -11,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,24 +55,10 @@ char *bundle_staged_path(const struct bundle *b, const char *staged)
 	return xasprintf("%s/%s", b->directory, staged);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	if (where->level)
-		remove(path);
-	return 0;
-}
-
-void bundle_clear(const char *directory)
-{
-	nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 void bundle_done(struct bundle *b)
 {
 	if (b->directory) {
-		bundle_clear(b->directory);
+		directory_clear(b->directory);
 		rmdir(b->directory);
 	}
 	for (size_t i = 0; i < b->n; i++) {

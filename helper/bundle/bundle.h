@@ -67,7 +67,5 @@ int bundle_write(struct bundle *b, json_t *about, struct redact *names, bool (*s
 
 /* Removes the private directory with all that is in it. */
 void bundle_done(struct bundle *b);
-/* Removes all that is below a directory, and not itself. */
-void bundle_clear(const char *directory);
 
 #endif

@@ -2,10 +2,10 @@
 // The cgroups that limit the CPU time of the VMs: for every thread of a VM, from its own cgroup up to the root.
 #include "bundle/cgroups.h"
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/table.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,14 +152,15 @@ static void climb_process(struct climb *c, uint32_t tgid)
 {
 	CLEANUP_FREE char *path = xasprintf("%s/proc/%" PRIu32 "/task", c->root, tgid);
 	CLEANUP_FREE char *last = xstrdup("");
-	DIR *d = opendir(path);
+	struct strings tasks = { 0 };
 
-	for (const struct dirent *e; d && (e = readdir(d));) {
-		CLEANUP_FREE char *file = xasprintf("%s/%s/cgroup", path, e->d_name);
+	directory_list(path, &tasks);
+	for (size_t t = 0; t < tasks.n; t++) {
+		CLEANUP_FREE char *file = xasprintf("%s/%s/cgroup", path, tasks.items[t]);
 		struct strings lines = {0};
 		char *text;
 
-		if (*e->d_name == '.' || file_read(file, CGROUP_LIMIT_BYTES, &text, NULL))
+		if (file_read(file, CGROUP_LIMIT_BYTES, &text, NULL))
 			continue;
 		if (strcmp(text, last) != 0) /* most threads share one */
 			strings_split(&lines, text, "\n");
@@ -169,8 +170,7 @@ static void climb_process(struct climb *c, uint32_t tgid)
 		free(last);
 		last = text;
 	}
-	if (d)
-		closedir(d);
+	strings_done(&tasks);
 }
 
 int cgroups_of_vms(const char *root, const struct vmlist *vms, struct strings *ret)

@@ -3,26 +3,25 @@
 #include "bundle/collect.h"
 
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "bundle/sources.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define TICK_MS 100
-#define GRACE_NS (5 * NS_PER_S) /* from SIGTERM to SIGKILL: a record wants its end */
 #define SAID_BYTES 4096
 #define TOLD_LIMIT_BYTES (64u << 20) /* what is told of files does not count */
 #define LAST_MS 1000 /* for what is still in the pipes when a process has ended */
@@ -52,18 +51,14 @@ __attribute__((noreturn)) static void become_item(const struct job *j, const int
 	CLEANUP_FREE char *path = bundle_staged_path(j->b, j->staged);
 	const struct rlimit size = { j->limit_bytes, j->limit_bytes };
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGCHLD };
-	sigset_t none;
 	int null = open("/dev/null", O_RDONLY);
 
 	setpgid(0, 0); /* Ctrl-C on the terminal is for the parent, which ends the group */
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		signal(signals[i], SIG_DFL);
-	signal(SIGXFSZ, SIG_IGN); /* EFBIG instead, which programs tell */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
+	process_begin(parent, SIGKILL);
+	signal(SIGXFSZ, SIG_IGN); /* a write fails with EFBIG, which programs report */
+	signal(SIGPIPE, SIG_IGN); /* as in the parent: a command of kvmwait may run here */
 	dup2(null, STDIN_FILENO);
 	dup2(out[1], STDOUT_FILENO);
 	dup2(j->item->kind == BUNDLE_TALK ? out[1] : err[1], STDERR_FILENO);
@@ -85,15 +80,11 @@ static int start(struct job *j)
 	pid_t parent = getpid();
 
 	fflush(NULL); /* what is buffered must not be written twice */
-	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (j->pid = fork()) < 0) {
+	if (process_pipe(out) || process_pipe(err) || (j->pid = fork()) < 0) {
 		int code = -errno;
 
-		for (int i = 0; i < 2; i++) {
-			if (out[i] >= 0)
-				close(out[i]);
-			if (err[i] >= 0)
-				close(err[i]);
-		}
+		process_close_pipe(out);
+		process_close_pipe(err);
 		return code;
 	}
 	if (!j->pid)
@@ -104,19 +95,6 @@ static int start(struct job *j)
 	j->out = out[0];
 	j->err = err[0];
 	return 0;
-}
-
-/* Ends the whole group: a request first, and no question after some seconds. */
-static void end_group(struct job *j)
-{
-	uint64_t now = monotonic_ns();
-
-	if (!j->killed_ns) {
-		j->killed_ns = now;
-		kill(-j->pid, j->too_much ? SIGKILL : SIGTERM);
-	} else if (now - j->killed_ns > GRACE_NS) {
-		kill(-j->pid, SIGKILL);
-	}
 }
 
 /* ---- its output ---- */
@@ -171,10 +149,17 @@ static void read_pipes(struct job *j, int patience_ms)
 		read_pipe(j, &j->err);
 }
 
+/* Whoever writes too much is killed at once; others get SIGTERM first, so that a recording gets its end record. */
+static void end_group(struct job *j)
+{
+	if (j->too_much)
+		kill(-j->pid, SIGKILL);
+	else
+		process_end_group(j->pid, &j->killed_ns);
+}
+
 static void attend(struct job *j)
 {
-	int status;
-
 	while (!j->ended) {
 		read_pipes(j, j->out < 0 && j->err < 0 ? TICK_MS / 5 : TICK_MS);
 		j->c->tick(j->item->name);
@@ -182,10 +167,7 @@ static void attend(struct job *j)
 		j->timed_out |= monotonic_ns() > j->due_ns;
 		if (j->stopped || j->timed_out || j->too_much || j->write_error)
 			end_group(j);
-		if (waitpid(j->pid, &status, WNOHANG) == j->pid) {
-			j->ended = true;
-			j->status = status;
-		}
+		j->ended = process_has_ended(j->pid, &j->status);
 	}
 	kill(-j->pid, SIGKILL); /* whatever it left behind; the group may be gone, and its number is not given anew so soon */
 	for (uint64_t until = monotonic_ns() + LAST_MS * NS_PER_MS; (j->out >= 0 || j->err >= 0) && monotonic_ns() < until;)
@@ -285,24 +267,7 @@ static void add_files(struct job *j)
 		bundle_add(j->b, j->item, "", strings_join(&j->item->words, " "), NULL, BUNDLE_FAILED, why);
 }
 
-/* nftw() has no argument for whoever is called. */
-static struct strings *walked;
-static size_t walked_root;
-
-static int note_file(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)where;
-	if (type == FTW_F && S_ISREG(st->st_mode))
-		strings_add(walked, path + walked_root);
-	return 0;
-}
-
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Of each file that a program left in its directory. */
+/* Adds an entry for each file that a program left in its directory. */
 static void add_tree(struct job *j)
 {
 	CLEANUP_FREE char *path = bundle_staged_path(j->b, j->staged);
@@ -310,11 +275,7 @@ static void add_tree(struct job *j)
 	uint64_t bytes = 0;
 	char *why = reason(j);
 
-	walked = &files;
-	walked_root = strlen(path);
-	nftw(path, note_file, 16, FTW_PHYS);
-	if (files.n)
-		qsort(files.items, files.n, sizeof(*files.items), compare_strings);
+	directory_files(path, &files);
 	for (size_t i = 0; i < files.n; i++) {
 		CLEANUP_FREE char *full = xasprintf("%s%s", path, files.items[i]);
 		struct stat st = { 0 };

@@ -4,11 +4,11 @@
 #include "bundle/read.h"
 
 #include "base/clean_text.h"
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "bundle/libarchive.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -414,19 +414,6 @@ static int read_again(struct reader *r, int fd, const struct bundle_contents *fi
 	return err;
 }
 
-static bool is_empty(int fd)
-{
-	int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	DIR *d = other < 0 ? NULL : fdopendir(other);
-	bool empty = d;
-
-	for (const struct dirent *e; d && (e = readdir(d));)
-		empty &= !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
-	if (d)
-		closedir(d);
-	return empty;
-}
-
 static int open_directory(const char *directory, bool *ret_made, char **ret_error)
 {
 	int fd;
@@ -437,7 +424,7 @@ static int open_directory(const char *directory, bool *ret_made, char **ret_erro
 		*ret_error = xasprintf("'%s': %s", directory, strerror(errno));
 		return -EIO;
 	}
-	if (is_empty(fd))
+	if (directory_is_empty(fd))
 		return fd;
 	close(fd);
 	*ret_error = xasprintf("'%s' is not an empty directory", directory);
@@ -466,7 +453,7 @@ int bundle_extract(const char *path, const char *which, const char *directory, s
 	}
 	close(r.directory);
 	if (err) {
-		bundle_clear(directory);
+		directory_clear(directory);
 		if (made)
 			rmdir(directory);
 		bundle_contents_done(&c);

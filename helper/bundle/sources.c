@@ -3,15 +3,15 @@
 #include "bundle/sources.h"
 
 #include "base/clean_text.h"
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/output.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "bundle/cgroups.h"
-#include "live/child.h"
 #include "live/vm_list.h"
 #include "record/event.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -63,26 +63,11 @@ static int copy_file(const char *from, const char *to, uint64_t *left)
 {
 	CLEANUP_FD int in = open_source(from);
 	CLEANUP_FD int out = -1;
-	char piece[1 << 16];
-	ssize_t n;
 
 	if (in < 0)
 		return in;
 	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (out < 0)
-		return -errno;
-	while ((n = read(in, piece, sizeof(piece))) > 0) {
-		size_t take = (uint64_t)n < *left ? (size_t)n : (size_t)*left;
-
-		int err = file_write_all(out, piece, take, NULL);
-
-		if (err)
-			return err;
-		*left -= take;
-		if (take < (size_t)n)
-			return -EFBIG;
-	}
-	return n < 0 ? -errno : 0;
+	return out < 0 ? -errno : file_copy(in, out, left);
 }
 
 static void tell(int err, int32_t number, bool truncated, const char *path)
@@ -280,26 +265,26 @@ static json_t *threads_json(uint32_t tgid)
 {
 	CLEANUP_FREE char *path = xasprintf("/proc/%" PRIu32 "/task", tgid);
 	json_t *threads = json_array();
-	DIR *d = opendir(path);
+	struct strings names = { 0 };
 
-	for (const struct dirent *e; d && (e = readdir(d)) && json_array_size(threads) < THREADS_MAX;) {
-		CLEANUP_FREE char *file = xasprintf("%s/%s/status", path, e->d_name);
-		CLEANUP_FREE char *comm_file = xasprintf("%s/%s/comm", path, e->d_name);
+	directory_list(path, &names);
+	for (size_t i = 0; i < names.n && json_array_size(threads) < THREADS_MAX; i++) {
+		CLEANUP_FREE char *file = xasprintf("%s/%s/status", path, names.items[i]);
+		CLEANUP_FREE char *comm_file = xasprintf("%s/%s/comm", path, names.items[i]);
 		CLEANUP_FREE char *status = NULL;
 		CLEANUP_FREE char *comm = file_line(comm_file);
 		CLEANUP_FREE char *cpus = NULL;
 		char clean[4 * COMM_BYTES * 4 + 1];
 		uint64_t tid;
 
-		if (parse_u64(e->d_name, &tid) || file_read(file, 1 << 16, &status, NULL))
+		if (parse_u64(names.items[i], &tid) || file_read(file, 1 << 16, &status, NULL))
 			continue;
 		cpus = status_value(status, "\nCpus_allowed_list:");
 		text_clean(comm ? comm : "", comm ? strnlen(comm, 4 * (size_t)COMM_BYTES) : 0, clean);
 		json_array_append_new(threads, json_pack("{s:I, s:s, s:s?, s:o, s:o}", "tid", (json_int_t)tid, "comm", clean, "cpus_allowed", cpus,
-							 "cgroups", cgroups_json(path, e->d_name), "core_sched_cookie", core_cookie(tid)));
+							 "cgroups", cgroups_json(path, names.items[i]), "core_sched_cookie", core_cookie(tid)));
 	}
-	if (d)
-		closedir(d);
+	strings_done(&names);
 	return threads;
 }
 
@@ -338,7 +323,7 @@ static char *fill_in(const char *word, const struct collector *c, const char *ou
 
 void bundle_program(const struct bundle_item *item, const struct collector *c, const char *out, uint64_t limit_bytes)
 {
-	static char *const environment[] = { CHILD_ENVIRONMENT, NULL };
+	static char *const environment[] = { PROCESS_ENVIRONMENT, NULL };
 	bool self = !strcmp(item->words.items[0], "%kvmwait%");
 	char **argv = xcalloc(item->words.n + 1, sizeof(*argv));
 

@@ -2,6 +2,7 @@
 // kvmwait bundle: what a support engineer needs of a host, in one file; and a look into such a file.
 #include "base/clean_text.h"
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/output.h"
 #include "base/progress.h"
@@ -15,7 +16,6 @@
 #include "record/event.h"
 #include "record/schema.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -204,20 +204,20 @@ static struct redact *make_names(const struct settings *s)
 					  "core_sched_cookie hidden_processes";
 	CLEANUP_FREE char *list_path = s->items ? xstrdup(s->items) : share_path("bundle.list");
 	struct redact *names = redact_new();
-	DIR *d = opendir(scripts_directory());
+	struct strings scripts = { 0 };
 
 	redact_vocabulary(names, others);
 	for (size_t i = 0; i < RECORD_TYPES; i++)
 		add_fields(names, record_schemas[i].fields);
-	for (const struct dirent *e; d && (e = readdir(d));) {
-		CLEANUP_FREE char *path = xasprintf("%s/%s", scripts_directory(), e->d_name);
+	directory_list(scripts_directory(), &scripts);
+	for (size_t i = 0; i < scripts.n; i++) {
+		CLEANUP_FREE char *path = xasprintf("%s/%s", scripts_directory(), scripts.items[i]);
 
-		redact_vocabulary(names, e->d_name);
-		if (*e->d_name != '.')
+		redact_vocabulary(names, scripts.items[i]);
+		if (*scripts.items[i] != '.')
 			add_code(names, path);
 	}
-	if (d)
-		closedir(d);
+	strings_done(&scripts);
 	add_code(names, list_path);
 	redact_add_host(names, "");
 	return names;

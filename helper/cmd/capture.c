@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait capture: saves what a plan needs of this kernel, small enough to mail, for plan --root elsewhere.
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/safe_open.h"
 #include "base/text.h"
@@ -8,7 +9,6 @@
 #include "plan/btf_reduce.h"
 #include "plan/kernel_btf.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -171,13 +171,12 @@ static void save_tracepoints(struct capture *c)
 		return;
 	for (size_t i = 0; i < c->modules.n; i++) {
 		CLEANUP_FREE char *path = xasprintf("%s/events/%s", k->tracefs, c->modules.items[i]);
-		DIR *directory = opendir(path);
+		struct strings events = { 0 };
 
-		for (const struct dirent *e; directory && (e = readdir(directory));)
-			if (e->d_name[0] != '.')
-				save_tracepoint(c, c->modules.items[i], e->d_name);
-		if (directory)
-			closedir(directory);
+		directory_list(path, &events);
+		for (size_t j = 0; j < events.n; j++)
+			save_tracepoint(c, c->modules.items[i], events.items[j]);
+		strings_done(&events);
 	}
 	for (size_t i = 0; i < c->planning->n_scripts; i++) {
 		for (size_t j = 0; j < c->planning->scripts[i].n_needs; j++) {
@@ -208,20 +207,6 @@ static void save_btf(struct capture *c)
 	free(images);
 }
 
-static bool is_empty(int directory_fd)
-{
-	int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	size_t n = 0;
-
-	if (!directory)
-		return false;
-	while (readdir(directory))
-		n++;
-	closedir(directory);
-	return n <= 2; /* itself and the one above */
-}
-
 static int capture(const char *directory, bool force)
 {
 	struct loaded_plan planning;
@@ -233,7 +218,7 @@ static int capture(const char *directory, bool force)
 
 	if (directory_fd < 0)
 		return fail(EXIT_FAILED, "the capture cannot be written: '%s': %s", directory, why);
-	if (!force && !is_empty(directory_fd))
+	if (!force && !directory_is_empty(directory_fd))
 		return fail(EXIT_FAILED, "'%s' is not an empty directory: name another, or give --force", directory);
 	code = plan_load("", &planning);
 	if (code)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvmwait plan: the script for this kernel or a captured one, the fidelity of each event, and every reason.
+#include "base/directory.h"
 #include "base/privilege.h"
 #include "base/text.h"
 #include "bundle/read.h"
@@ -113,7 +114,7 @@ static int plan_of_bundle(const char *bundle, struct loaded_plan *ret)
 		root = xasprintf("%s/%s", directory, below);
 		code = access(root, F_OK) ? fail(EXIT_FAILED, "'%s': there is no capture of a kernel in it; 'kvmwait bundle --list' says why", bundle)
 					  : plan_load(root, ret);
-		bundle_clear(directory);
+		directory_clear(directory);
 	}
 	rmdir(directory);
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -4,25 +4,24 @@
 
 #include "base/clean_text.h"
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/privilege.h"
+#include "base/process.h"
 #include "base/safe_open.h"
 #include "base/text.h"
 #include "plan/script.h"
 #include "record/event.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,77 +56,13 @@ int bpftrace_check(const char *path, char **ret_why)
 	return fd;
 }
 
-void child_begin(pid_t parent, int death_signal)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
-	prctl(PR_SET_PDEATHSIG, death_signal);
-	if (getppid() != parent)
-		_exit(1);
-}
-
-/* A child that is not what it should be must not go on. */
+/* A child whose privileges could not be limited must not go on. */
 static void must(int err)
 {
 	static const char message[] = "kvmwait: the privileges of a child cannot be limited\n";
 
 	if (err)
 		_exit(write(STDERR_FILENO, message, sizeof(message) - 1) < 0 ? 125 : 126);
-}
-
-static int make_pipe(int fds[2])
-{
-	if (pipe2(fds, O_CLOEXEC))
-		return -errno;
-	/* Above the numbers that the child gives to its own ends. */
-	for (int i = 0; i < 2; i++) {
-		int high = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
-
-		if (high < 0)
-			return -errno;
-		close(fds[i]);
-		fds[i] = high;
-	}
-	return 0;
-}
-
-static void close_pair(const int fds[2])
-{
-	for (int i = 0; i < 2; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
-/* Waits for its end; returns the status as waitpid() has it. */
-static int wait_for(pid_t pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
-}
-
-/* Reads until the other side closes or the text is full, NUL-terminated. False where that takes longer. */
-static bool read_in_time(int fd, char *text, size_t size, uint64_t patience_ns)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t now_ns = monotonic_ns(), end_ns = now_ns + patience_ns;
-	size_t used = 0;
-	ssize_t n = 1;
-
-	for (; used < size - 1 && n && now_ns < end_ns; now_ns = monotonic_ns()) {
-		uint64_t left_ms = (end_ns - now_ns) / NS_PER_MS + 1;
-
-		n = poll(&p, 1, left_ms < INT32_MAX ? (int)left_ms : INT32_MAX) > 0 ? read(fd, text + used, size - 1 - used) : -1;
-		used += n > 0 ? (size_t)n : 0;
-	}
-	text[used] = '\0';
-	return !n || used == size - 1;
 }
 
 char *bpftrace_version(const char *path, char **ret_error)
@@ -145,28 +80,28 @@ char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret
 
 	if (bpftrace_check(path, ret_error))
 		return NULL;
-	if (make_pipe(out)) {
+	if (process_pipe(out)) {
 		*ret_error = xstrdup(strerror(errno));
 		return NULL;
 	}
 	pid = fork();
 	if (!pid) {
-		child_begin(parent, SIGKILL);
+		process_begin(parent, SIGKILL);
 		setpgid(0, 0);
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
 		privilege_close_files(INT_MAX, INT_MAX);
 		must(privilege_limit(0));
-		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ CHILD_ENVIRONMENT, NULL });
+		execve(path, (char *const[]){ (char *)path, "--version", NULL }, (char *const[]){ PROCESS_ENVIRONMENT, NULL });
 		_exit(127);
 	}
 	close(out[1]);
 	setpgid(pid, pid);
-	in_time = pid > 0 && read_in_time(out[0], text, sizeof(text), patience_ns);
+	in_time = pid > 0 && process_read_within(out[0], text, sizeof(text), patience_ns);
 	close(out[0]);
 	if (pid > 0) {
 		kill(-pid, SIGKILL); /* it has nothing more to say */
-		wait_for(pid);
+		process_wait(pid);
 	}
 	v = strstr(text, "bpftrace v");
 	if (!v || v[10] < '0' || v[10] > '9') {
@@ -203,7 +138,7 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 			  const int in[2], const int out[2], const int err[2], int program_fd, int traceable_fd)
 {
 	char *environment[] = {
-		CHILD_ENVIRONMENT,
+		PROCESS_ENVIRONMENT,
 		xasprintf("BPFTRACE_PERF_RB_PAGES=%u", settings->buffer_pages),
 		NULL,
 		NULL,
@@ -260,19 +195,19 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 	CLEANUP_FD int traceable_fd = settings->traceable ? text_file("traceable", settings->traceable) : -1;
 	pid_t pid = -1, parent = getpid();
 
-	if (program_fd >= 0 && !make_pipe(in) && !make_pipe(out) && !make_pipe(err))
+	if (program_fd >= 0 && !process_pipe(in) && !process_pipe(out) && !process_pipe(err))
 		pid = fork();
 	if (pid < 0) {
 		int code = -errno;
 
 		*ret_error = xasprintf("'%s' cannot be started: %s", path, strerror(errno));
-		close_pair(in);
-		close_pair(out);
-		close_pair(err);
+		process_close_pipe(in);
+		process_close_pipe(out);
+		process_close_pipe(err);
 		return code ? code : -EIO;
 	}
 	if (!pid) {
-		child_begin(parent, SIGKILL);
+		process_begin(parent, SIGKILL);
 		exec_bpftrace(path, params, settings, in, out, err, program_fd, traceable_fd);
 	}
 	setpgid(pid, pid);
@@ -307,20 +242,20 @@ static uint64_t fdinfo_number(const char *text, const char *name)
 uint64_t bpftrace_missed(pid_t pid)
 {
 	CLEANUP_FREE char *directory = xasprintf("/proc/%d/fdinfo", (int)pid);
-	DIR *d = opendir(directory);
+	struct strings names = { 0 };
 	uint64_t missed = 0;
 
-	for (struct dirent *entry; d && (entry = readdir(d));) {
-		CLEANUP_FREE char *path = xasprintf("%s/%s", directory, entry->d_name);
+	directory_list(directory, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		CLEANUP_FREE char *path = xasprintf("%s/%s", directory, names.items[i]);
 		CLEANUP_FREE char *text = NULL;
 
-		if (*entry->d_name == '.' || file_read(path, 65536, &text, NULL))
+		if (file_read(path, 65536, &text, NULL))
 			continue;
 		if (fdinfo_number(text, "prog_type:") == BPF_PROG_TYPE_KPROBE)
 			missed += fdinfo_number(text, "recursion_misses:");
 	}
-	if (d)
-		closedir(d);
+	strings_done(&names);
 	return missed;
 }
 
@@ -330,11 +265,11 @@ int stopper_start(struct child *ret)
 	pid_t pid, parent = getpid();
 	char byte;
 
-	if (make_pipe(in))
+	if (process_pipe(in))
 		return -errno;
 	pid = fork();
 	if (!pid) {
-		child_begin(parent, SIGKILL);
+		process_begin(parent, SIGKILL);
 		setpgid(0, 0); /* Ctrl-C is for the parent */
 		privilege_close_files(in[0], in[0]);
 		must(privilege_drop(0));
@@ -398,23 +333,23 @@ static void become_command(char *const argv[], int stdout_fd, int go_fd, int sta
 int command_prepare(char *const argv[], int stdout_fd, struct child *ret)
 {
 	int go[2] = { -1, -1 }, status[2] = { -1, -1 };
-	int err = make_pipe(go);
+	int err = process_pipe(go);
 	pid_t pid = -1, parent = getpid();
 
 	if (!err)
-		err = make_pipe(status);
+		err = process_pipe(status);
 	if (!err) {
 		pid = fork();
 		err = pid < 0 ? -errno : 0;
 	}
 	if (!pid) {
-		child_begin(parent, SIGTERM);
+		process_begin(parent, SIGTERM);
 		close(go[1]);
 		become_command(argv, stdout_fd, go[0], status[1]);
 	}
 	if (err) {
-		close_pair(go);
-		close_pair(status);
+		process_close_pipe(go);
+		process_close_pipe(status);
 		return err;
 	}
 	close(go[0]);
@@ -436,7 +371,7 @@ int command_start(struct child *c)
 	c->out_fd = -1;
 	if (!code)
 		return 0;
-	wait_for(c->pid);
+	process_wait(c->pid);
 	c->pid = 0;
 	return -code;
 }

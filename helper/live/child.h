@@ -7,21 +7,11 @@
 
 #include <sys/types.h>
 
-/* The environment of a program that runs with our privileges: fixed, since ours could change what it does. */
-#define CHILD_ENVIRONMENT                                                                                                       \
-	(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"HOME=/", (char *)"LC_ALL=C", (char *)"TERM=dumb", \
-		(char *)"BPFTRACE_COLOR=never"
-
 /* A child and the ends of pipes to it; -1 where there is none. */
 struct child {
 	pid_t pid;
 	int in_fd, out_fd, err_fd;
 };
-
-/*
- * In a child, first of all: signals as they are by default, and death with the parent. For whoever forks one himself.
- */
-void child_begin(pid_t parent, int death_signal);
 
 /*
  * Where bpftrace is: the given path, else the first of the system's directories that has one (no look at

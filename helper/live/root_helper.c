@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/privilege.h"
+#include "base/process.h"
 #include "live/child.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum operation {
@@ -125,7 +125,7 @@ static void run(int from, pid_t parent, pid_t bpftrace, struct replaced_file *fi
 	struct request request;
 	int high = file ? fcntl(file->directory_fd, F_DUPFD_CLOEXEC, from + 1) : -1;
 
-	child_begin(parent, SIGKILL);
+	process_begin(parent, SIGKILL);
 	setpgid(0, 0); /* Ctrl-C is for the parent */
 	if (file && (high < 0 || dup2(high, from + 1) < 0))
 		_exit(1);
@@ -183,8 +183,7 @@ void root_helper_stop(void)
 		return;
 	close(root_helper.fd);
 	root_helper.fd = -1;
-	while (waitpid(root_helper.pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	process_wait(root_helper.pid);
 }
 
 /* ---- in kvmwait ---- */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/line_reader.h"
+#include "base/process.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "live/child.h"
@@ -194,15 +195,10 @@ static void read_lines(struct session *t, struct line_reader *r, int *fd)
 
 /* ---- signals and time ---- */
 
-static int exit_status(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 static void note_end(struct session *t, int status)
 {
 	t->bpftrace_gone = true;
-	t->result.bpftrace_status = exit_status(status);
+	t->result.bpftrace_status = process_exit_code(status);
 	stop(t, WIFSIGNALED(status) ? "bpftrace was killed" : "bpftrace ended");
 }
 
@@ -210,12 +206,12 @@ static void reap(struct session *t)
 {
 	int status;
 
-	if (t->command.pid && !t->command_gone && waitpid(t->command.pid, &status, WNOHANG) == t->command.pid) {
+	if (t->command.pid && !t->command_gone && process_has_ended(t->command.pid, &status)) {
 		t->command_gone = true;
-		t->result.command_status = exit_status(status);
+		t->result.command_status = process_exit_code(status);
 		stop(t, "the command ended");
 	}
-	if (!t->bpftrace_gone && waitpid(t->bpftrace.pid, &status, WNOHANG) == t->bpftrace.pid)
+	if (!t->bpftrace_gone && process_has_ended(t->bpftrace.pid, &status))
 		note_end(t, status);
 }
 
@@ -341,17 +337,11 @@ static char *why_not_attached(const struct session *t)
 
 static void collect(struct session *t)
 {
-	int status = 0;
-
-	while (!t->bpftrace_gone && waitpid(t->bpftrace.pid, &status, 0) < 0 && errno == EINTR)
-		;
 	if (!t->bpftrace_gone)
-		note_end(t, status);
+		note_end(t, process_wait(t->bpftrace.pid));
 	if (t->command.pid && !t->command_gone) {
 		kill(t->command.pid, SIGTERM);
-		while (waitpid(t->command.pid, &status, 0) < 0 && errno == EINTR)
-			;
-		t->result.command_status = exit_status(status);
+		t->result.command_status = process_exit_code(process_wait(t->command.pid));
 	}
 	child_close(&t->bpftrace);
 	child_close(&t->command);
@@ -361,8 +351,8 @@ static void collect(struct session *t)
 static void collect_waiting(struct child *c)
 {
 	child_hang_up(c);
-	while (c->pid && waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (c->pid)
+		process_wait(c->pid);
 	child_close(c);
 }
 
