@@ -119,7 +119,7 @@ _kvmwait_guest() {
 	[[ ${COMP_WORDS[COMP_CWORD]} != = ]] || return
 	_kvmwait_argument "$program" '' '' OP "$cur"
 	for i in "${!COMPREPLY[@]}"; do
-		COMPREPLY[i]+==
+		COMPREPLY[i]+='='
 	done
 }
 
