@@ -75,13 +75,11 @@ static int take_record(void *context, const struct record *r)
 
 static void print_balance(FILE *f, const struct balance *b)
 {
+	CLEANUP_FREE char *text = balance_text(b);
+
 	if (b->lost || b->late)
 		fputs("records were lost or late: spins among them are missing, and at that time it is unknown who waited\n", f);
-	if (!b->have_counted)
-		fprintf(f, "received %" PRIu64 ", lost %" PRIu64 ": the kernel's count is not known\n", b->received, b->lost);
-	else
-		fprintf(f, "received %" PRIu64 " + lost %" PRIu64 " %s counted %" PRIu64 "\n", b->received, b->lost,
-			balance_off(b) ? "does not make" : "=", b->counted);
+	fprintf(f, "%s\n", text);
 }
 
 static void write_json(FILE *f, const struct gathered *g, json_t *record)

@@ -249,6 +249,7 @@ static int read_all(struct convert *c, struct line_reader *in)
 static int say_balance(const struct convert *c)
 {
 	const struct balance *b = &c->balance;
+	CLEANUP_FREE char *text = balance_text(b);
 
 	if (b->malformed > MAX_COMPLAINTS)
 		fail(EXIT_FAILED, "and %" PRIu64 " more", b->malformed - MAX_COMPLAINTS);
@@ -261,8 +262,7 @@ static int say_balance(const struct convert *c)
 	if (!b->have_counted)
 		return fail(EXIT_UNBALANCED, "'%s' ends without the kernel's count: whether events are missing cannot be said", c->name);
 	if (balance_off(b))
-		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64, b->received, b->lost,
-			    b->counted);
+		return fail(EXIT_UNBALANCED, "%s", text);
 	return EXIT_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "cmd/command.h"
 #include "live/child.h"
 #include "live/probe_test.h"
+#include "record/balance.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -253,6 +254,7 @@ int live_trace(struct live_run *l)
 int live_end_code(const struct live_run *l)
 {
 	const struct session_result *r = &l->result;
+	CLEANUP_FREE char *balance = balance_text(&r->balance);
 
 	if (r->take_error == -EPIPE)
 		return EXIT_OK; /* the reader has closed the pipe */
@@ -265,8 +267,7 @@ int live_end_code(const struct live_run *l)
 		return fail(EXIT_UNBALANCED, "the kernel's count is not known (%s; bpftrace ended with %d): events may be lost", r->why,
 			    r->bpftrace_status);
 	if (!session_balances(r))
-		return fail(EXIT_UNBALANCED, "received %" PRIu64 " + lost %" PRIu64 " is not counted %" PRIu64 ", %" PRIu64 " lines malformed",
-			    r->balance.received, r->balance.lost, r->balance.counted, r->balance.malformed);
+		return fail(EXIT_UNBALANCED, "%s, %" PRIu64 " lines malformed", balance, r->balance.malformed);
 	if (*r->audit_differs)
 		return fail(EXIT_UNBALANCED, "the audit fails: %s: here the probes are bypassed, or do not work; see 'kvmwait check', and run "
 			    "'kvmwait selftest'", r->audit_differs);

@@ -12,6 +12,7 @@
 #include "cmd/command.h"
 #include "cmd/live_options.h"
 #include "ledger/account.h"
+#include "record/balance.h"
 #include "record/recording_read.h"
 #include "show/blame_show.h"
 #include "show/counts_show.h"
@@ -124,10 +125,22 @@ static void find_cut(const struct run *r, bool at_end, struct strings *problems)
 		add_problem(problems, "%" PRIu64 " lines are no records; %s", state->malformed, state->first_error);
 }
 
+/* What the end record states; the caller frees. */
+static char *end_text(const struct account_balance *b)
+{
+	return balance_text(&(struct balance){
+		.have_counted = b->have_counted,
+		.counted = (uint64_t)b->counted,
+		.received = (uint64_t)b->received,
+		.lost = (uint64_t)b->lost,
+	});
+}
+
 static void find_imbalance(const struct run *r, struct strings *problems)
 {
 	const struct account_balance *b = account_balance(r->account);
 	uint64_t seen = b->waits + b->outcomes + (uint64_t)b->sched;
+	CLEANUP_FREE char *text = end_text(b);
 
 	if (!b->have_end)
 		return;
@@ -136,7 +149,7 @@ static void find_imbalance(const struct run *r, struct strings *problems)
 	if (!b->have_counted)
 		add_problem(problems, "the kernel's count is not known: whether events were lost cannot be said");
 	else if ((uint64_t)b->received + (uint64_t)b->lost != (uint64_t)b->counted)
-		add_problem(problems, "received %" PRId64 " + lost %" PRId64 " is not counted %" PRId64, b->received, b->lost, b->counted);
+		add_problem(problems, "%s", text);
 	if (b->malformed)
 		add_problem(problems, "%" PRId64 " lines of bpftrace were malformed when it was recorded", b->malformed);
 }
@@ -184,10 +197,10 @@ static void put_head(const struct run *r)
 static void put_balance(const struct run *r, const struct strings *problems)
 {
 	const struct account_balance *b = account_balance(r->account);
+	CLEANUP_FREE char *text = end_text(b);
 
 	if (b->have_end && b->have_counted && !problems->n)
-		fprintf(r->out, "received %" PRId64 " + lost %" PRId64 " = counted %" PRId64 "; it ended: %s\n", b->received, b->lost, b->counted,
-			account_why(r->account) ? account_why(r->account) : "?");
+		fprintf(r->out, "%s; it ended: %s\n", text, account_why(r->account) ? account_why(r->account) : "?");
 	else if (b->have_end)
 		fprintf(r->out, "received %" PRId64 ", lost %" PRId64 "; it ended: %s\n", b->received, b->lost,
 			account_why(r->account) ? account_why(r->account) : "?");

@@ -200,6 +200,7 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 	struct sum sums[32];
 	size_t n = sum_rows(&run->tally, sums, ARRAY_SIZE(sums));
 	const struct balance *b = &r->balance;
+	CLEANUP_FREE char *balance = NULL;
 
 	printf(" ...\n\n%-10s %-7s %11s %8s\n", "event", "source", "guest did", "seen");
 	for (size_t i = 0; i < n; i++)
@@ -217,11 +218,8 @@ static void print_result(const struct plan *plan, const struct run *run, json_t 
 	print_could_not(report);
 	if (run->tally.others)
 		printf("other VMs on this host: %" PRIu64 " events\n", run->tally.others);
-	if (b->have_counted)
-		printf("received %" PRIu64 " + lost %" PRIu64 " %s counted %" PRIu64 "\n", b->received, b->lost,
-		       balance_off(b) ? "is not" : "=", b->counted);
-	else
-		puts("the kernel's count is not known");
+	balance = balance_text(b);
+	puts(balance);
 	stream_audit(stdout, run->end);
 }
 

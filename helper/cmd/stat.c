@@ -52,7 +52,7 @@ static const struct option_row options[] = {
 	OPTION_VCPU,
 	OPTION_EVENT,
 	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, struct counts_format, &formats) },
-	{ 'o', "output", "FILE", "write there instead of standard output; openmetrics: replace the file each time", TO_TEXT(output) },
+	{ 'o', "output", "FILE", "write there instead of standard output; openmetrics and prometheus: replace the file each time", TO_TEXT(output) },
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,

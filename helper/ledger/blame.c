@@ -3,28 +3,19 @@
 #include "ledger/blame.h"
 
 #include "base/memory.h"
+#include "base/table.h"
+#include "ledger/blame_rows.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_CPUS 65536u
-
-const char *const culprit_names[CULPRIT_KINDS] = { "self", "sibling", "vcpu", "host", "idle", "unknown" };
 
 enum thread_state {
 	THREAD_UNKNOWN,
 	THREAD_RUNNING,
 	THREAD_READY, /* runnable, off its CPU */
 	THREAD_BLOCKED,
-};
-
-/* Who had a CPU; the identity of a row is this and the vCPU that is waited for. */
-struct culprit {
-	enum culprit_kind kind; /* SELF is told from SIBLING by who spins */
-	uint32_t tid;
-	struct vm *vm; /* where it is a vCPU */
-	int64_t vcpu;
 };
 
 /* Time after the last spin, which counts if there is another one within the span. */
@@ -63,35 +54,31 @@ struct cpu {
 	struct thread *ready;
 };
 
-/* What the records tell of any thread. */
-struct task {
-	uint32_t tid; /* the key */
-	uint32_t tgid;
-	char comm[COMM_BYTES + 1];
-};
-
-struct row {
-	struct blame_row r;
-	struct culprit culprit;
-	struct vm *vm;
-};
-
 struct blame {
-	void *threads, *vms, *tasks, *rows; /* trees */
+	struct table threads, vms; /* by the id that an entry begins with */
+	struct blame_rows rows;
 	struct cpu *cpus;
 	size_t n_cpus;
 	unsigned int blind; /* CPUs of which lines are missing now */
 	uint64_t now_ns;
-	blame_look look;
-	void *context;
 };
+
+static uint64_t hash_id(const void *entry)
+{
+	return table_hash_bytes(0, entry, sizeof(uint32_t));
+}
+
+static bool same_id(const void *a, const void *b)
+{
+	return *(const uint32_t *)a == *(const uint32_t *)b;
+}
 
 struct blame *blame_new(blame_look look, void *context)
 {
 	struct blame *b = xcalloc(1, sizeof(*b));
 
-	b->look = look;
-	b->context = context;
+	b->threads = b->vms = (struct table){ .hash = hash_id, .same = same_id };
+	blame_rows_init(&b->rows, look, context);
 	return b;
 }
 
@@ -116,39 +103,24 @@ void blame_free(struct blame *b)
 {
 	if (!b)
 		return;
-	tdestroy(b->rows, free);
-	tdestroy(b->threads, thread_free);
-	tdestroy(b->vms, vm_free);
-	tdestroy(b->tasks, free);
+	blame_rows_done(&b->rows);
+	table_done(&b->threads, thread_free);
+	table_done(&b->vms, vm_free);
 	free(b->cpus);
 	free(b);
 }
 
 /* ---- what is known ---- */
 
-static int compare_ids(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static void *find(void *const *tree, uint32_t id)
-{
-	void *const *found = tfind(&id, tree, compare_ids);
-
-	return found ? *found : NULL;
-}
-
 /* The entry of that id, which begins with it; made where there is none. */
-static void *get(void **tree, uint32_t id, size_t size)
+static void *get(struct table *table, uint32_t id, size_t size)
 {
-	void *entry = find(tree, id);
+	void *entry = table_find(table, &id);
 
 	if (!entry) {
 		entry = xcalloc(1, size);
 		memcpy(entry, &id, sizeof(id));
-		tsearch(entry, tree, compare_ids);
+		table_add(table, entry);
 	}
 	return entry;
 }
@@ -197,72 +169,7 @@ static void set_now(struct blame *b, uint32_t cpu, uint32_t tid)
 	c->now = tid;
 }
 
-static void note_task(struct blame *b, uint32_t tid, uint32_t tgid, const char *comm)
-{
-	struct task *task = get(&b->tasks, tid, sizeof(*task));
-
-	if (tgid)
-		task->tgid = tgid;
-	if (comm)
-		memcpy(task->comm, comm, sizeof(task->comm));
-}
-
-/* ---- rows ---- */
-
-static int compare_rows(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-#define BY(member)                                      \
-	do {                                            \
-		if (x->member != y->member)             \
-			return x->member < y->member ? -1 : 1; \
-	} while (0)
-	BY(vm->v.tgid);
-	BY(r.vcpu);
-	BY(culprit.kind);
-	BY(culprit.tid);
-	BY(culprit.vcpu);
-#undef BY
-	return 0;
-}
-
-/* The name of a culprit that is no vCPU is looked up once, when it is met: it may be gone soon. */
-static void name_culprit(struct blame *b, uint32_t tid)
-{
-	struct task *task = find(&b->tasks, tid);
-	uint32_t tgid = 0;
-	char comm[COMM_BYTES + 1] = "";
-
-	if (task && task->tgid && *task->comm)
-		return;
-	if (!b->look || !b->look(b->context, tid, &tgid, comm))
-		return;
-	note_task(b, tid, tgid, task && *task->comm ? NULL : comm);
-}
-
-static struct row *get_row(struct blame *b, const struct thread *waited_for, const struct culprit *culprit)
-{
-	struct row key = { .r.vcpu = waited_for->vcpu, .culprit = *culprit, .vm = waited_for->vm }, **found, *row;
-
-	found = tfind(&key, &b->rows, compare_rows);
-	if (found)
-		return *found;
-	row = xcalloc(1, sizeof(*row));
-	*row = key;
-	row->r = (struct blame_row){
-		.vm = &key.vm->v,
-		.vcpu = key.r.vcpu,
-		.kind = culprit->kind,
-		.tid = culprit->tid,
-		.culprit_vm = culprit->vm ? &culprit->vm->v : NULL,
-		.culprit_vcpu = culprit->vcpu,
-	};
-	if (culprit->kind == CULPRIT_HOST)
-		name_culprit(b, culprit->tid);
-	tsearch(row, &b->rows, compare_rows);
-	return row;
-}
+/* ---- culprits ---- */
 
 /* Who has the CPU of a thread that is ready, whoever spins. */
 static struct culprit culprit_of(struct blame *b, const struct thread *t)
@@ -274,12 +181,12 @@ static struct culprit culprit_of(struct blame *b, const struct thread *t)
 	if (!c || !c->known || c->now == t->tid)
 		return culprit;
 	culprit.tid = c->now;
-	other = find(&b->threads, c->now);
+	other = table_find(&b->threads, &c->now);
 	if (!c->now) {
 		culprit.kind = CULPRIT_IDLE;
 	} else if (other && other->vm) {
 		culprit.kind = other->vm == t->vm ? CULPRIT_SIBLING : CULPRIT_VCPU;
-		culprit.vm = other->vm;
+		culprit.vm = &other->vm->v;
 		culprit.vcpu = other->vcpu;
 	} else {
 		culprit.kind = CULPRIT_HOST;
@@ -325,7 +232,7 @@ static void charge(struct blame *b, struct thread *t, uint64_t ts_ns, uint32_t s
 	for (size_t i = 0; i < t->n_pending; i++) {
 		struct culprit culprit = seen_by(&t->pending[i].culprit, spinner);
 
-		get_row(b, t, &culprit)->r.ns += t->pending[i].ns;
+		blame_rows_get(&b->rows, &t->vm->v, t->vcpu, &culprit)->ns += t->pending[i].ns;
 	}
 	t->n_pending = 0;
 	t->charged_ns = ts_ns;
@@ -394,7 +301,7 @@ static void forget_thread(struct blame *b, struct thread *t)
 {
 	set_state(b, t, THREAD_UNKNOWN, t->cpu);
 	unseat(t);
-	tdelete(t, &b->threads, compare_ids);
+	table_remove(&b->threads, t);
 	thread_free(t);
 }
 
@@ -422,10 +329,10 @@ static struct thread *seat(struct blame *b, uint32_t tid, struct vm *vm, int64_t
 
 static void take_switch(struct blame *b, const struct sched_event *s)
 {
-	struct thread *prev = find(&b->threads, s->tid), *next = find(&b->threads, s->next);
+	struct thread *prev = table_find(&b->threads, &s->tid), *next = table_find(&b->threads, &s->next);
 
 	had_cpu(b, s->cpu, s->tid, s->ts_ns);
-	note_task(b, s->tid, s->pid, s->comm);
+	blame_rows_note_task(&b->rows, s->tid, s->pid, s->comm);
 	set_now(b, s->cpu, s->next);
 	if (prev)
 		set_state(b, prev, THREAD_BLOCKED, s->cpu); /* which ends what was thought of it */
@@ -437,7 +344,7 @@ static void take_switch(struct blame *b, const struct sched_event *s)
 
 static void take_ready(struct blame *b, const struct sched_event *s)
 {
-	struct thread *t = find(&b->threads, s->tid);
+	struct thread *t = table_find(&b->threads, &s->tid);
 	struct cpu *c = get_cpu(b, s->at);
 
 	if (!t || !c)
@@ -452,18 +359,14 @@ static void take_ready(struct blame *b, const struct sched_event *s)
 	set_state(b, t, THREAD_READY, s->at);
 }
 
-static void forget_state(const void *node, VISIT visit, void *closure)
-{
-	struct thread *t = *(struct thread *const *)node;
-
-	if (visit == postorder || visit == leaf)
-		set_state(closure, t, THREAD_UNKNOWN, t->cpu);
-}
-
 /* What is known of threads and CPUs no longer holds. */
 static void forget_states(struct blame *b)
 {
-	twalk_r(b->threads, forget_state, b);
+	struct thread *t;
+	size_t cursor = 0;
+
+	while ((t = table_next(&b->threads, &cursor)))
+		set_state(b, t, THREAD_UNKNOWN, t->cpu);
 	for (size_t i = 0; i < b->n_cpus; i++)
 		b->cpus[i].known = false;
 }
@@ -478,7 +381,7 @@ static void take_sched(struct blame *b, const struct sched_event *s)
 		vm = get_vm(b, s->pid, s->vm);
 		if (s->vcpus > vm->v.vcpus)
 			vm->v.vcpus = s->vcpus;
-		note_task(b, s->tid, s->pid, s->comm);
+		blame_rows_note_task(&b->rows, s->tid, s->pid, s->comm);
 		seat(b, s->tid, vm, s->vcpu, s->cpu, s->ts_ns);
 		break;
 	case SCHED_SWITCH:
@@ -488,7 +391,7 @@ static void take_sched(struct blame *b, const struct sched_event *s)
 		take_ready(b, s);
 		break;
 	case SCHED_GONE:
-		t = find(&b->threads, s->tid);
+		t = table_find(&b->threads, &s->tid);
 		if (t)
 			forget_thread(b, t);
 		break;
@@ -508,13 +411,13 @@ static void take_sched(struct blame *b, const struct sched_event *s)
 static void blame_sibling(struct blame *b, struct thread *sibling, const struct wait_event *w)
 {
 	struct culprit culprit = culprit_of(b, sibling);
-	struct row *row;
+	struct blame_row *row;
 
 	culprit = seen_by(&culprit, w->tid);
 	charge(b, sibling, w->ts_ns, w->tid);
-	row = get_row(b, sibling, &culprit);
-	row->r.spins++;
-	row->r.targeted += w->target == sibling->vcpu;
+	row = blame_rows_get(&b->rows, &sibling->vm->v, sibling->vcpu, &culprit);
+	row->spins++;
+	row->targeted += w->target == sibling->vcpu;
 }
 
 static void take_spin(struct blame *b, const struct wait_event *w)
@@ -570,27 +473,6 @@ void blame_take(struct blame *b, const struct record *r)
 
 /* ---- what came of it ---- */
 
-struct list {
-	const void **items;
-	size_t n;
-};
-
-static void list_add(struct list *list, const void *item)
-{
-	list->items = xrealloc(list->items, list->n + 1, sizeof(*list->items));
-	list->items[list->n++] = item;
-}
-
-static void list_vm(const void *node, VISIT visit, void *closure)
-{
-	struct vm *vm = *(struct vm *const *)node;
-
-	if ((visit != postorder && visit != leaf) || !vm->v.spins)
-		return;
-	vm->v.unseen = vm->v.vcpus > vm->n_seats ? vm->v.vcpus - (uint32_t)vm->n_seats : 0;
-	list_add(closure, &vm->v);
-}
-
 static int compare_vms(const void *a, const void *b)
 {
 	const struct blame_vm *x = *(const struct blame_vm *const *)a, *y = *(const struct blame_vm *const *)b;
@@ -602,48 +484,22 @@ static int compare_vms(const void *a, const void *b)
 
 size_t blame_vms(const struct blame *b, const struct blame_vm ***ret)
 {
-	struct list list = { 0 };
+	const struct blame_vm **list = xcalloc(b->vms.n + 1, sizeof(struct blame_vm *));
+	size_t n = 0, cursor = 0;
+	struct vm *vm;
 
-	twalk_r(b->vms, list_vm, &list);
-	if (list.n)
-		qsort(list.items, list.n, sizeof(*list.items), compare_vms);
-	*ret = (const struct blame_vm **)list.items;
-	return list.n;
-}
-
-static void list_row(const void *node, VISIT visit, void *closure)
-{
-	if (visit == postorder || visit == leaf)
-		list_add(closure, *(struct row *const *)node);
-}
-
-static int compare_worst(const void *a, const void *b)
-{
-	const struct row *x = *(const struct row *const *)a, *y = *(const struct row *const *)b;
-
-	if (x->r.spins != y->r.spins)
-		return x->r.spins > y->r.spins ? -1 : 1;
-	if (x->r.ns != y->r.ns)
-		return x->r.ns > y->r.ns ? -1 : 1;
-	return compare_rows(x, y);
-}
-
-size_t blame_rows(struct blame *b, const struct blame_row ***ret)
-{
-	struct list list = { 0 };
-
-	twalk_r(b->rows, list_row, &list);
-	if (list.n)
-		qsort(list.items, list.n, sizeof(*list.items), compare_worst);
-	for (size_t i = 0; i < list.n; i++) {
-		struct row *row = (struct row *)(uintptr_t)list.items[i];
-		const struct task *task = find(&b->tasks, row->r.tid);
-
-		row->r.tgid = row->culprit.vm ? row->culprit.vm->v.tgid : task ? task->tgid : 0;
-		if (task && row->r.tid)
-			memcpy(row->r.comm, task->comm, sizeof(row->r.comm));
-		list.items[i] = &row->r;
+	while ((vm = table_next(&b->vms, &cursor))) {
+		if (!vm->v.spins)
+			continue;
+		vm->v.unseen = vm->v.vcpus > vm->n_seats ? vm->v.vcpus - (uint32_t)vm->n_seats : 0;
+		list[n++] = &vm->v;
 	}
-	*ret = (const struct blame_row **)list.items;
-	return list.n;
+	qsort(list, n, sizeof(struct blame_vm *), compare_vms);
+	*ret = list;
+	return n;
+}
+
+size_t blame_list(struct blame *b, const struct blame_row ***ret)
+{
+	return blame_rows_list(&b->rows, ret);
 }

@@ -67,6 +67,6 @@ void blame_take(struct blame *b, const struct record *r);
 /* The VMs that spun, those with most spins first. The array is the caller's to free, what it points to is not. */
 size_t blame_vms(const struct blame *b, const struct blame_vm ***ret);
 /* The rows, worst first. Likewise. */
-size_t blame_rows(struct blame *b, const struct blame_row ***ret);
+size_t blame_list(struct blame *b, const struct blame_row ***ret);
 
 #endif

@@ -2,6 +2,11 @@
 // The balance of a stream: events that the kernel counted against those received and lost.
 #include "record/balance.h"
 
+#include "base/memory.h"
+#include "record/event.h"
+
+#include <inttypes.h>
+
 void balance_settle(struct balance *b)
 {
 	int64_t off = balance_off(b);
@@ -34,4 +39,28 @@ json_t *balance_json(const struct balance *b, const char *why)
 		json_object_set_new(end, "unbalanced", json_integer((json_int_t)balance_off(b)));
 	json_object_set_new(end, "why", json_string(why));
 	return end;
+}
+
+void balance_of_end(json_t *end, struct balance *ret)
+{
+	json_t *counted = json_object_get(end, "counted");
+
+	*ret = (struct balance){
+		.have_counted = json_is_integer(counted),
+		.counted = (uint64_t)json_integer_value(counted),
+		.received = json_count(end, "received"),
+		.outcomes = json_count(end, "outcomes"),
+		.lost = json_count(end, "lost"),
+		.unreported = json_count(end, "unreported"),
+		.malformed = json_count(end, "malformed"),
+		.late = json_count(end, "late"),
+	};
+}
+
+char *balance_text(const struct balance *b)
+{
+	if (!b->have_counted)
+		return xasprintf("received %" PRIu64 ", lost %" PRIu64 ": the kernel's count is not known", b->received, b->lost);
+	return xasprintf("received %" PRIu64 " + lost %" PRIu64 " %s counted %" PRIu64, b->received, b->lost,
+			 balance_off(b) ? "does not make" : "=", b->counted);
 }

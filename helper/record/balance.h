@@ -21,5 +21,12 @@ void balance_settle(struct balance *b);
 int64_t balance_off(const struct balance *b);
 /* The end record without clock and command; the caller owns it. */
 json_t *balance_json(const struct balance *b, const char *why);
+/* The balance that an end record states; the object may come from anybody. */
+void balance_of_end(json_t *end, struct balance *ret);
+/*
+ * "received 2 + lost 42 = counted 44", "... does not make counted 45", or "received 2, lost 42: the kernel's count is not
+ * known"; the caller frees.
+ */
+char *balance_text(const struct balance *b);
 
 #endif

@@ -108,7 +108,7 @@ json_t *blame_record_json(struct blame *b, size_t limit_bytes)
 {
 	CLEANUP_FREE const struct blame_row **rows = NULL;
 	CLEANUP_FREE const struct blame_vm **vms = NULL;
-	size_t n_rows = blame_rows(b, &rows), n_vms = blame_vms(b, &vms), room = limit_bytes, more;
+	size_t n_rows = blame_list(b, &rows), n_vms = blame_vms(b, &vms), room = limit_bytes, more;
 	json_t *all = json_array(), *worst = json_array(), *record;
 
 	add_objects(all, (const void *const *)vms, n_vms, make_vm, &room);

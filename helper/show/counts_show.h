@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forms in which counts leave: table, json, csv, openmetrics.
+// The forms in which counts leave: table, json, csv, openmetrics, prometheus.
 #ifndef KVMWAIT_SHOW_COUNTS_SHOW_H
 #define KVMWAIT_SHOW_COUNTS_SHOW_H
 
@@ -39,7 +39,7 @@ const struct counts_column *counts_column_find(const char *name);
 void counts_rows_sort(struct counts_rows *rows, const struct counts_column *column);
 
 struct counts_format {
-	const char *name;
+	const char *name, *help;
 	void (*begin)(FILE *f, const struct counts_report *report); /* once, before the first; or NULL */
 	void (*write)(FILE *f, const struct counts_report *report);
 	bool counters; /* it wants what counts_cumulative() gives */
@@ -50,5 +50,29 @@ const struct counts_format *counts_format_find(const char *name);
 /* Names of a mask of enum counts_by, and the other way: 0 where there is no such name. */
 extern const char *const counts_by_names[]; /* by bit number; ends with NULL */
 unsigned int counts_by_bit(const char *name);
+
+/* ---- shared by the forms ---- */
+
+/* Are the rows of events, rather than of vCPUs with all that is known of them? */
+bool counts_report_of_events(const struct counts_report *r);
+/* The name of a row's VM, fit to print; without one its TGID, which is written into `number`. */
+const char *counts_report_vm(const struct counts_report *r, const struct counts_row *row, char *number, size_t size);
+
+/* The numbers of a row in json and csv, in this order. */
+struct counts_number {
+	const char *name;
+	uint64_t (*get)(const struct counts_row *row);
+	bool of_event;	 /* rows of events have it too */
+	bool of_outcome; /* what followed the waits tells it */
+};
+extern const struct counts_number counts_numbers[]; /* ends with a nameless one */
+bool counts_report_has(const struct counts_report *r, const struct counts_number *n);
+
+void counts_write_table(FILE *f, const struct counts_report *r);
+void counts_write_json(FILE *f, const struct counts_report *r);
+void counts_begin_csv(FILE *f, const struct counts_report *r);
+void counts_write_csv(FILE *f, const struct counts_report *r);
+void counts_write_openmetrics(FILE *f, const struct counts_report *r);
+void counts_write_prometheus(FILE *f, const struct counts_report *r);
 
 #endif

@@ -5,6 +5,8 @@
 #include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "ledger/origin.h"
+#include "record/balance.h"
 #include "record/event.h"
 #include "show/html.h"
 
@@ -49,17 +51,6 @@ bool html_facts_complete(const struct html_facts *p)
 	       !json_count(p->end, "late") && !p->damage.n;
 }
 
-static bool is_exact(json_t *probes, const char *event)
-{
-	json_t *probe;
-	size_t i;
-
-	json_array_foreach(probes, i, probe)
-		if (!strcmp(text_of(probe, "event"), event) && !strcmp(text_of(probe, "fidelity"), "exact"))
-			return true;
-	return false;
-}
-
 static bool asked_for(json_t *events, const char *event)
 {
 	json_t *name;
@@ -74,18 +65,23 @@ static bool asked_for(json_t *events, const char *event)
 bool html_facts_all_events(const struct html_facts *p)
 {
 	json_t *events = json_object_get(json_object_get(p->meta, "filters"), "events");
+	struct origin origin;
+	bool all;
 
-	for (size_t i = 0; i < n_event_kinds; i++)
-		if (!is_exact(json_object_get(p->meta, "probes"), event_kinds[i].name) || !asked_for(events, event_kinds[i].name))
-			return false;
-	return true;
+	origin_of_meta(p->meta, &origin);
+	all = origin_all_exact(&origin);
+	origin_done(&origin);
+	for (size_t i = 0; i < n_event_kinds && all; i++)
+		all = asked_for(events, event_kinds[i].name);
+	return all;
 }
 
 /* ---- the balance ---- */
 
 static void put_balance(FILE *f, const struct html_facts *p)
 {
-	json_t *off = json_object_get(p->end, "unbalanced");
+	CLEANUP_FREE char *text = NULL;
+	struct balance balance;
 
 	if (!p->end) {
 		fprintf(f, "<p>The recording has no end record: how many events were lost is not known%s.</p>\n",
@@ -94,11 +90,10 @@ static void put_balance(FILE *f, const struct html_facts *p)
 			fprintf(f, "<p>%" PRIu64 " events were reported lost.</p>\n", p->lost);
 		return;
 	}
-	fprintf(f, "<p>received %" PRIu64 " + lost %" PRIu64, json_count(p->end, "received"), lost(p));
-	if (!off)
-		fputs("; how many the kernel counted is not known.", f);
-	else
-		fprintf(f, " %s counted %" PRIu64 ".", json_integer_value(off) ? "does not make" : "=", json_count(p->end, "counted"));
+	balance_of_end(p->end, &balance);
+	balance.lost = lost(p);
+	text = balance_text(&balance);
+	fprintf(f, "<p>%s.", text);
 	if (json_count(p->end, "unreported"))
 		fprintf(f, " Of the lost, bpftrace did not report %" PRIu64 ".", json_count(p->end, "unreported"));
 	if (json_count(p->end, "unwritten"))
@@ -395,8 +390,10 @@ static void put_blame_row(FILE *f, json_t *row)
 	fputs("</tr>\n", f);
 }
 
+/* A row without a spin has only time that a thread had the CPU between two spins: those are counted, not shown. */
 static void put_blame_rows(FILE *f, json_t *rows, uint64_t more)
 {
+	uint64_t shown = 0, spinless = 0, spinless_ns = 0;
 	json_t *row;
 	size_t i;
 
@@ -404,14 +401,26 @@ static void put_blame_rows(FILE *f, json_t *rows, uint64_t more)
 	      "<th scope=\"col\">kind</th><th scope=\"col\">who had its CPU</th><th class=\"n\" scope=\"col\">spins</th>"
 	      "<th scope=\"col\" class=\"wide\">share of the VM's spins</th><th class=\"n\" scope=\"col\">%</th><th class=\"n\" scope=\"col\">time runnable</th>"
 	      "<th class=\"n\" scope=\"col\">named by the guest</th></tr></thead><tbody data-table=\"blame\">\n", f);
-	json_array_foreach(rows, i, row)
-		if (i < MAX_BLAME_ROWS)
+	json_array_foreach(rows, i, row) {
+		if (!json_count(row, "spins")) {
+			spinless++;
+			spinless_ns += json_count(row, "ready_ns");
+		} else if (shown < MAX_BLAME_ROWS) {
 			put_blame_row(f, row);
+			shown++;
+		} else {
+			more++;
+		}
+	}
 	fputs("</tbody></table></div>\n", f);
-	if (json_array_size(rows) > MAX_BLAME_ROWS)
-		more += json_array_size(rows) - MAX_BLAME_ROWS;
 	if (more)
 		fprintf(f, "<p class=\"note\">%" PRIu64 " more rows, of fewer spins, are left out.</p>\n", more);
+	if (spinless) {
+		fprintf(f, "<p class=\"note\">%" PRIu64 " rows without a spin are left out: threads that had the CPU only between two spins, for ",
+			spinless);
+		html_duration(f, spinless_ns);
+		fputs(" in all.</p>\n", f);
+	}
 }
 
 static void put_blame_vms(FILE *f, json_t *vms)

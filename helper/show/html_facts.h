@@ -18,7 +18,7 @@ void html_facts_done(struct html_facts *p);
 
 /* Is nothing missing that was asked for? */
 bool html_facts_complete(const struct html_facts *p);
-/* Is each of the three events exact from some source, and was each asked for? */
+/* Is each of the three events exact from every source that the kernel has, and was each asked for? */
 bool html_facts_all_events(const struct html_facts *p);
 
 /* The balance, whether it is complete, and what was traced. */

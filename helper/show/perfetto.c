@@ -3,12 +3,12 @@
 #include "show/perfetto.h"
 
 #include "base/clean_text.h"
+#include "base/table.h"
 #include "base/text.h"
 #include "show/perfetto_facts.h"
 #include "show/perfetto_packet.h"
 
 #include <inttypes.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ struct thread {
 
 struct perfetto {
 	struct packets packets;
-	void *tracks, *threads; /* trees */
+	struct table tracks, threads;
 	size_t n_remembered;
 	bool no_outcomes; /* the meta record says that none will come */
 	uint64_t flows;
@@ -49,40 +49,37 @@ struct perfetto {
 
 /* ---- tracks ---- */
 
-static int compare_uuids(const void *a, const void *b)
+static uint64_t hash_track(const void *entry)
 {
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
+	return table_hash_bytes(0, entry, sizeof(uint64_t));
 }
 
-static int compare_tids(const void *a, const void *b)
+static bool same_track(const void *a, const void *b)
 {
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
+	return *(const uint64_t *)a == *(const uint64_t *)b;
 }
 
-static uint64_t hash_text(const char *s)
+static uint64_t hash_thread(const void *entry)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	return table_hash_bytes(0, entry, sizeof(uint32_t));
+}
 
-	for (; *s; s++)
-		hash = (hash ^ (uint8_t)*s) * UINT64_C(1099511628211);
-	return hash;
+static bool same_thread(const void *a, const void *b)
+{
+	return *(const uint32_t *)a == *(const uint32_t *)b;
 }
 
 /* The track; one that is new, or has got another name, is described. */
 static struct track *get_track(struct perfetto *p, Perfetto__TrackDescriptor *descriptor, const char *name)
 {
 	Perfetto__TracePacket packet = PERFETTO__TRACE_PACKET__INIT;
-	struct track **found = tfind(&descriptor->uuid, &p->tracks, compare_uuids), *t = found ? *found : NULL;
-	uint64_t hash = hash_text(name);
+	struct track *t = table_find(&p->tracks, &descriptor->uuid);
+	uint64_t hash = table_hash_bytes(0, name, strlen(name));
 
 	if (!t) {
 		t = xcalloc(1, sizeof(*t));
 		t->uuid = descriptor->uuid;
-		tsearch(t, &p->tracks, compare_uuids);
+		table_add(&p->tracks, t);
 		p->n_remembered++;
 	} else if (t->hash == hash) {
 		return t;
@@ -171,17 +168,10 @@ static void note_outcome(struct event *e, const struct outcome_event *o)
 	event_note_number(e, NOTE_CPU_AFTER, o->cpu);
 }
 
-static struct thread *find_thread(struct perfetto *p, uint32_t tid)
-{
-	struct thread **found = tfind(&tid, &p->threads, compare_tids);
-
-	return found ? *found : NULL;
-}
-
 /* Which vCPU of the same VM was boosted; false where that is not known. */
 static bool boosted_vcpu(struct perfetto *p, const struct outcome_event *o, int64_t *ret)
 {
-	const struct thread *t = o->boosted < 0 && o->boosted_tid ? find_thread(p, o->boosted_tid) : NULL;
+	const struct thread *t = o->boosted < 0 && o->boosted_tid ? table_find(&p->threads, &o->boosted_tid) : NULL;
 
 	if (o->end == OUTCOME_UNSEEN || (o->boosted < 0 && (!t || t->wait.pid != o->pid)))
 		return false;
@@ -257,13 +247,13 @@ static void let_go(struct perfetto *p, struct thread *t, const struct outcome_ev
 
 static void hold_wait(struct perfetto *p, const struct wait_event *w)
 {
-	struct thread *t = find_thread(p, w->tid);
+	struct thread *t = table_find(&p->threads, &w->tid);
 
 	vm_track(p, w->pid, w->vm);
 	if (!t) {
 		t = xcalloc(1, sizeof(*t));
 		t->tid = w->tid;
-		tsearch(t, &p->threads, compare_tids);
+		table_add(&p->threads, t);
 		p->n_remembered++;
 	}
 	let_go(p, t, NULL);
@@ -279,7 +269,7 @@ static void hold_wait(struct perfetto *p, const struct wait_event *w)
 /* What followed a wait that was lost tells where the vCPU was all the same. */
 static void join_outcome(struct perfetto *p, const struct outcome_event *o)
 {
-	struct thread *t = find_thread(p, o->tid);
+	struct thread *t = table_find(&p->threads, &o->tid);
 	struct event e;
 
 	vm_track(p, o->pid, o->vm);
@@ -330,25 +320,38 @@ static void take_lost(struct perfetto *p, json_t *lost)
 	packets_put_event(&p->packets, ts_ns, own_track(p, UUID_LOST, "kvmwait: lost events"), &e.event);
 }
 
-static void let_go_of(const void *node, VISIT visit, void *closure)
-{
-	if (visit == postorder || visit == leaf)
-		let_go(closure, *(struct thread *const *)node, NULL);
-}
-
 static void free_thread(void *thread)
 {
 	free(((struct thread *)thread)->callers);
 	free(thread);
 }
 
+static int compare_tids(const void *a, const void *b)
+{
+	const struct thread *x = *(struct thread *const *)a, *y = *(struct thread *const *)b;
+
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* Writes the waits that are held, in the order of thread ids. */
+static void let_all_go(struct perfetto *p)
+{
+	CLEANUP_FREE struct thread **list = xcalloc(p->threads.n + 1, sizeof(struct thread *));
+	size_t n = 0, cursor = 0;
+
+	while ((list[n] = table_next(&p->threads, &cursor)))
+		n++;
+	qsort(list, n, sizeof(struct thread *), compare_tids);
+	for (size_t i = 0; i < n; i++)
+		let_go(p, list[i], NULL);
+}
+
 /* Writes what is held, and remembers nothing. */
 static void begin_anew(struct perfetto *p)
 {
-	twalk_r(p->threads, let_go_of, p);
-	tdestroy(p->threads, free_thread);
-	tdestroy(p->tracks, free);
-	p->threads = p->tracks = NULL;
+	let_all_go(p);
+	table_done(&p->threads, free_thread);
+	table_done(&p->tracks, free);
 	p->n_remembered = 0;
 }
 
@@ -356,7 +359,7 @@ static void take_end(struct perfetto *p, json_t *end)
 {
 	uint64_t ts_ns = 0, track;
 
-	twalk_r(p->threads, let_go_of, p);
+	let_all_go(p);
 	track = take_clocks(p, end, &ts_ns);
 	facts_put_end(&p->packets, end, track, ts_ns);
 }
@@ -365,6 +368,8 @@ struct perfetto *perfetto_new(FILE *file)
 {
 	struct perfetto *p = xcalloc(1, sizeof(*p));
 
+	p->tracks = (struct table){ .hash = hash_track, .same = same_track };
+	p->threads = (struct table){ .hash = hash_thread, .same = same_thread };
 	packets_begin(&p->packets, file);
 	return p;
 }
@@ -402,4 +407,3 @@ void perfetto_free(struct perfetto *p)
 	packets_done(&p->packets);
 	free(p);
 }
-

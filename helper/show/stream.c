@@ -7,6 +7,7 @@
 #include "base/line_writer.h"
 #include "base/output.h"
 #include "base/text.h"
+#include "record/balance.h"
 #include "record/ndjson_write.h"
 #include "record/schema.h"
 #include "show/perfetto.h"
@@ -57,22 +58,16 @@ static void begin_table(struct stream *o)
 
 void stream_balance(FILE *f, json_t *end)
 {
-	json_t *counted = json_object_get(end, "counted");
-	json_int_t received = json_integer_value(json_object_get(end, "received"));
-	json_int_t lost = json_integer_value(json_object_get(end, "lost"));
-	json_int_t off = json_integer_value(json_object_get(end, "unbalanced"));
+	CLEANUP_FREE char *why = text_cleaned(json_string_value(json_object_get(end, "why")));
+	CLEANUP_FREE char *text = NULL;
+	struct balance balance;
 
-	if (!counted) {
-		const char *why = json_string_value(json_object_get(end, "why"));
-		CLEANUP_FREE char *clean = xcalloc(4 * strlen(why) + 1, 1); /* a record can come from anywhere */
-
-		text_clean(why, strlen(why), clean);
-		fprintf(f, "received %" JSON_INTEGER_FORMAT ", lost %" JSON_INTEGER_FORMAT ": the kernel's count is not known (%s)\n",
-			received, lost, clean);
-	} else {
-		fprintf(f, "received %" JSON_INTEGER_FORMAT " + lost %" JSON_INTEGER_FORMAT " %s counted %" JSON_INTEGER_FORMAT "\n",
-			received, lost, off ? "does not make" : "=", json_integer_value(counted));
-	}
+	balance_of_end(end, &balance);
+	text = balance_text(&balance);
+	if (balance.have_counted)
+		fprintf(f, "%s\n", text);
+	else
+		fprintf(f, "%s (%s)\n", text, why);
 }
 
 void stream_audit(FILE *f, const json_t *end)

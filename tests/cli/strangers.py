@@ -157,7 +157,7 @@ def check(form, path):
         same([(r["pid"], r["vm"]) for s in records(text) if s["type"] == "stat" for r in s["rows"]], by_pid)
     elif form == "stat-csv":
         same([(int(r["pid"]), unquoted(r["vm"])) for r in rows(text)], by_pid)
-    elif form == "stat-openmetrics":
+    elif form in ("stat-openmetrics", "stat-prometheus"):
         assert text.endswith("# EOF\n") and text.count("# EOF\n") == 1
         same(labels(text), vms)
     elif form == "blame-json":

@@ -25,7 +25,7 @@ forms_of() {
 }
 test_that 'names of strangers: trace --outcome -f json' forms_of trace json --outcome
 for form in table csv ftrace; do test_that "names of strangers: trace -f $form" forms_of trace $form --outcome; done
-for form in table json csv openmetrics; do test_that "names of strangers: stat -f $form" forms_of stat $form; done
+for form in table json csv openmetrics prometheus; do test_that "names of strangers: stat -f $form" forms_of stat $form; done
 for form in table json; do test_that "names of strangers: blame -f $form" forms_of blame $form; done
 cp strange.json strangers.ndjson
 converted() { "$kvmwait" convert -f "$1" strangers.ndjson >"strange.$1" && python3 "$here/strangers.py" check "$1" "strange.$1"; }

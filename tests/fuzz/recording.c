@@ -89,7 +89,7 @@ static void report_on(struct recording *recording, uint8_t choice)
 	for (char *p = text; (p = strchr(p, '\n')); p++)
 		*p = ' ';
 	fuzz_must_be_printable(text);
-	fuzz_must_be_printable(account_host(report));
+	fuzz_must_be_printable(account_origin(report)->host);
 	fuzz_must_be_printable(account_why(report));
 	fuzz_must_be_printable(state->first_error);
 	MUST(state->input->read_bytes == state->input->size_bytes);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# Asks a Prometheus server what it has, and holds it against the file of 'kvmwait stat -f openmetrics'.
+# Asks a Prometheus server what it has, and holds it against the file of 'kvmwait stat -f prometheus'.
 #   tests/metrics/judge.py URL samples FILE        every sample of the file, with these labels and this value, no other
 #   tests/metrics/judge.py URL count FILE          waits until the server has the file's last state
 #   tests/metrics/judge.py URL dashboard JSON      every expression and variable of the dashboard has data

@@ -88,7 +88,7 @@ static char *rows_text(struct blame *b)
 {
 	CLEANUP_FREE const struct blame_row **rows = NULL;
 	char *text = NULL;
-	size_t size, n = blame_rows(b, &rows);
+	size_t size, n = blame_list(b, &rows);
 	FILE *f = open_memstream(&text, &size);
 
 	for (size_t i = 0; i < n; i++) {
@@ -416,7 +416,7 @@ static void check_partial(const char *text, uint64_t spins)
 		CHECK_U64(vms[0]->spins, spins);
 		CHECK_U64(vms[0]->blamed + vms[0]->unblamed + vms[0]->unknown, spins);
 	}
-	n = blame_rows(b, &rows);
+	n = blame_list(b, &rows);
 	for (size_t i = 0; i < n; i++) {
 		CHECK_INT(rows[i]->vcpu, 1);
 		CHECK(rows[i]->kind == CULPRIT_HOST || rows[i]->kind == CULPRIT_UNKNOWN);

@@ -180,7 +180,7 @@ static void csv(void)
 static void openmetrics(void)
 {
 	struct fixture f;
-	CLEANUP_FREE char *text = NULL, *events = NULL, *alone = NULL;
+	CLEANUP_FREE char *text = NULL, *plain = NULL, *events = NULL, *alone = NULL;
 
 	fixture_make(&f);
 	f.report.no_outcomes = true;
@@ -190,11 +190,17 @@ static void openmetrics(void)
 	f.report.no_outcomes = false;
 	f.report.hist = true;
 	text = written(&f, "openmetrics");
-	CHECK_HAS(text, "# TYPE kvmwait_halted_seconds_total counter\n");
+	CHECK_HAS(text, "# TYPE kvmwait_halted_seconds counter\n# UNIT kvmwait_halted_seconds seconds\n");
+	CHECK(!strstr(text, "TYPE kvmwait_halted_seconds_total"));
 	CHECK_HAS(text, "\nkvmwait_halted_seconds_total{vm=\"4194000\",pid=\"4194000\",vcpu=\"1\"} 1.000000000\n");
 	CHECK_HAS(text, "\nkvmwait_halt_seconds_bucket{vm=\"4194000\",pid=\"4194000\",vcpu=\"1\",le=\"0.000001024\"} 4\n");
 	CHECK_HAS(text, ",vcpu=\"1\",le=\"+Inf\"} 6\n");
 	CHECK(strlen(text) > 6 && !strcmp(text + strlen(text) - 6, "# EOF\n"));
+	plain = written(&f, "prometheus");
+	CHECK_HAS(plain, "# TYPE kvmwait_halted_seconds_total counter\n");
+	CHECK_HAS(plain, "# HELP kvmwait_halted_seconds_total Time halted.\n");
+	CHECK_HAS(plain, "\nkvmwait_halted_seconds_total{vm=\"4194000\",pid=\"4194000\",vcpu=\"1\"} 1.000000000\n");
+	CHECK(!strstr(plain, "# UNIT"));
 	f.report.by |= COUNTS_BY_EVENT | COUNTS_BY_SOURCE;
 	events = written(&f, "openmetrics");
 	CHECK_HAS(events, "\nkvmwait_waits_total{vm=\"4194000\",pid=\"4194000\",vcpu=\"0\",event=\"ple\",source=\"svm\"} 24862\n");

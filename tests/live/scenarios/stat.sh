@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154
 # Counts of kvmwait stat, beside what the guests did.
 
-# Each event, with the maps read all the time; then the same as openmetrics.
+# Each event, with the maps read all the time; then the same as prometheus.
 counts() {
 	pause=pause=23
 	[ -z "$no_pause" ] || pause=''
@@ -13,7 +13,7 @@ counts() {
 	kvmwait stat -f json -i 0.2 --by vm,vcpu,event,source -o counts.ndjson -- sh guest.sh 2>err
 	echo $? >status
 	cat web.json runnable.json >did.json
-	kvmwait stat -f openmetrics -i 0.5 --hist -o counts.prom -- sh guest.sh 2>>err
+	kvmwait stat -f prometheus -i 0.5 --hist -o counts.prom -- sh guest.sh 2>>err
 	echo $? >prom.status
 	cat web.json runnable.json >prom.did.json
 	kvmwait stat --counts -f json -i 0.2 --by vm,vcpu,event,source -o alone.ndjson -- sh guest.sh 2>>err
@@ -105,12 +105,12 @@ judge_counts() {
 	test_that "$2 43 yields to a vCPU that could run boosted it" counts_hold "$d/counts.ndjson" \
 		'$total | map(select(.vm == "runnable-kvm")) | length == 1 and .[0].waits == 43 and .[0].boosted == 43'
 	test_that "$2 fits the JSON Schema" valid_schema "$d/counts.ndjson"
-	test_that "$2 openmetrics: every count is the guest's" prom_is_the_guests "$d/prom.did.json" "$d/counts.prom"
-	test_that "$2 openmetrics: every sample has help and type" prom_is_sound "$d/counts.prom"
+	test_that "$2 prometheus: every count is the guest's" prom_is_the_guests "$d/prom.did.json" "$d/counts.prom"
+	test_that "$2 prometheus: every sample has help and type" prom_is_sound "$d/counts.prom"
 	if command -v promtool >/dev/null; then
-		test_that "$2 openmetrics: promtool takes it" promtool_passes "$d/counts.prom"
+		test_that "$2 prometheus: promtool takes it" promtool_passes "$d/counts.prom"
 	else
-		skip_that "$2 openmetrics: promtool takes it" 'promtool (of Prometheus) is not here'
+		skip_that "$2 prometheus: promtool takes it" 'promtool (of Prometheus) is not here'
 	fi
 	test_that "$2 no half-written file is left" test -z "$(grep -E 'counts\.prom\..' "$d/files")"
 }

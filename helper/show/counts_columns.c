@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The numbers of a row by name: what rows can be sorted by, and what json and csv have.
+#include "base/memory.h"
+#include "show/counts_show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const counts_by_names[] = { "vm", "vcpu", "event", "source", NULL };
+
+unsigned int counts_by_bit(const char *name)
+{
+	for (unsigned int i = 0; counts_by_names[i]; i++)
+		if (!strcmp(counts_by_names[i], name))
+			return 1u << i;
+	return 0;
+}
+
+static uint64_t get_waits(const struct counts_row *r)
+{
+	return r->waits;
+}
+
+static uint64_t get_boosted(const struct counts_row *r)
+{
+	return r->boosted;
+}
+
+static uint64_t get_ple(const struct counts_row *r)
+{
+	return r->ple;
+}
+
+static uint64_t get_ple_boosted(const struct counts_row *r)
+{
+	return r->ple_boosted;
+}
+
+static uint64_t get_yields(const struct counts_row *r)
+{
+	return r->yields;
+}
+
+static uint64_t get_yields_boosted(const struct counts_row *r)
+{
+	return r->yields_boosted;
+}
+
+static uint64_t get_hlt(const struct counts_row *r)
+{
+	return r->hlt;
+}
+
+static uint64_t get_polled(const struct counts_row *r)
+{
+	return r->halts.ends[COUNTS_POLLED];
+}
+
+static uint64_t get_blocked(const struct counts_row *r)
+{
+	return r->halts.ends[COUNTS_BLOCKED];
+}
+
+static uint64_t get_unwaited(const struct counts_row *r)
+{
+	return r->halts.ends[COUNTS_UNWAITED];
+}
+
+static uint64_t get_gone(const struct counts_row *r)
+{
+	return r->halts.ends[COUNTS_GONE];
+}
+
+static uint64_t get_halted(const struct counts_row *r)
+{
+	return r->halts.halted_ns;
+}
+
+static uint64_t get_p50(const struct counts_row *r)
+{
+	return counts_percentile(&r->halts, 50);
+}
+
+static uint64_t get_p99(const struct counts_row *r)
+{
+	return counts_percentile(&r->halts, 99);
+}
+
+static uint64_t get_max(const struct counts_row *r)
+{
+	return r->halts.max_ns;
+}
+
+static uint64_t get_ready(const struct counts_row *r)
+{
+	return r->ready_ns;
+}
+
+static uint64_t get_vcpus(const struct counts_row *r)
+{
+	return r->n_vcpus;
+}
+
+const struct counts_column counts_columns[] = {
+	{ "waits", "events of all kinds", get_waits, false },
+	{ "ple", "pause-loop exits", get_ple, false },
+	{ "hlt", "HLTs", get_hlt, false },
+	{ "yield", "paravirtual yields", get_yields, false },
+	{ "boosted", "waits that gave the CPU to another vCPU", get_boosted, true },
+	{ "halted", "time halted", get_halted, true },
+	{ "ready", "time runnable but not running", get_ready, true },
+	{ 0 },
+};
+
+const struct counts_column *counts_column_find(const char *name)
+{
+	for (const struct counts_column *c = counts_columns; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+static int compare_columns(const void *a, const void *b, void *column)
+{
+	uint64_t x = ((const struct counts_column *)column)->get(a), y = ((const struct counts_column *)column)->get(b);
+
+	return x > y ? -1 : x < y;
+}
+
+void counts_rows_sort(struct counts_rows *rows, const struct counts_column *column)
+{
+	struct counts_column by = *column;
+
+	/* glibc's is a merge sort where there is memory, and so keeps the order of equals */
+	qsort_r(rows->items, rows->n, sizeof(*rows->items), compare_columns, &by);
+}
+
+const struct counts_number counts_numbers[] = {
+	{ "waits", get_waits, true, false },
+	{ "boosted", get_boosted, true, true },
+	{ "ple", get_ple, false, false },
+	{ "ple_boosted", get_ple_boosted, false, true },
+	{ "pv_yield", get_yields, false, false },
+	{ "pv_yield_boosted", get_yields_boosted, false, true },
+	{ "hlt", get_hlt, false, false },
+	{ "polled", get_polled, false, true },
+	{ "blocked", get_blocked, false, true },
+	{ "unwaited", get_unwaited, false, true },
+	{ "gone", get_gone, false, true },
+	{ "halted_ns", get_halted, false, true },
+	{ "p50_ns", get_p50, false, true },
+	{ "p99_ns", get_p99, false, true },
+	{ "max_ns", get_max, false, true },
+	{ "ready_ns", get_ready, false, true },
+	{ "vcpus", get_vcpus, false, false },
+	{ 0 },
+};
+
+bool counts_report_has(const struct counts_report *r, const struct counts_number *n)
+{
+	return (n->of_event || !counts_report_of_events(r)) && !(n->of_outcome && r->no_outcomes);
+}
