@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define INITIAL_PID_NAMESPACE 4026531836u /* PROC_PID_INIT_INO of the kernel */
 #define NOBODY 65534u /* the kernel's own number for whom it does not know */
 
 static int get_capabilities(struct __user_cap_data_struct data[2])
@@ -25,6 +27,13 @@ static int get_capabilities(struct __user_cap_data_struct data[2])
 static uint64_t both(uint32_t low, uint32_t high)
 {
 	return low | (uint64_t)high << 32;
+}
+
+bool privilege_is_namespaced(void)
+{
+	struct stat ns;
+
+	return !stat("/proc/self/ns/pid", &ns) && ns.st_ino != INITIAL_PID_NAMESPACE;
 }
 
 uint64_t privilege_effective(void)
@@ -94,6 +103,8 @@ uint64_t privilege_of_bpftrace(void)
 	/* It reads tracefs and /proc/kallsyms with addresses; from 0.25 it asks for the right to override modes as well. */
 	uint64_t set = PRIVILEGE(CAP_DAC_READ_SEARCH) | PRIVILEGE(CAP_DAC_OVERRIDE) | PRIVILEGE(CAP_SYSLOG) | PRIVILEGE(CAP_SYS_RESOURCE);
 
+	if (geteuid())
+		return privilege_effective();
 	if (!is_known(CAP_BPF))
 		return set | PRIVILEGE(CAP_SYS_ADMIN);
 	set |= PRIVILEGE(CAP_BPF) | PRIVILEGE(CAP_PERFMON);

@@ -11,6 +11,9 @@
 
 #define PRIVILEGE(capability) (UINT64_C(1) << (capability))
 
+/* Is this process in a PID namespace of its own, such as a container's? */
+bool privilege_is_namespaced(void);
+
 /* What this process has in effect, a bit for each capability. */
 uint64_t privilege_effective(void);
 /* May it load programs and attach them? */
@@ -18,7 +21,10 @@ bool privilege_can_trace(void);
 /* Has it all that a bpftrace takes which does not ask for root? */
 bool privilege_suffices(void);
 
-/* What bpftrace has: no more than it takes to load and attach on this kernel; tried, since versions do not tell. */
+/*
+ * What bpftrace has: no more than it takes to load and attach on this kernel, which is tried, since the kernel's version
+ * does not tell. For others than root: all that this process has in effect.
+ */
 uint64_t privilege_of_bpftrace(void);
 
 /*

@@ -10,6 +10,8 @@
 #include "live/probe_test.h"
 #include "live/vm_name.h"
 #include "plan/kernel_btf.h"
+#include "plan/obstacle.h"
+#include "plan/render.h"
 #include "show/plan_show.h"
 
 #include <errno.h>
@@ -32,8 +34,6 @@ static const struct option_row options[] = {
 	{ 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(bpftrace) },
 	{ 0 },
 };
-
-#define INITIAL_PID_NAMESPACE 4026531836u
 
 enum level {
 	LEVEL_OK,
@@ -78,13 +78,12 @@ find(struct report *r, enum level level, const char *what, const char *next, con
 
 /* ---- privileges and restrictions ---- */
 
-static void check_privilege(struct report *r)
+static void check_privilege(struct report *r, const struct tracer_list *tracers)
 {
-	struct stat ns;
+	CLEANUP_FREE char *next = xasprintf("run it with sudo where bpftrace is older than %s", tracer_since(tracers, TRACER_DEMANDS, "capabilities"));
 
 	if (geteuid() && privilege_suffices())
-		find(r, LEVEL_NOTE, "privilege", "run it with sudo where bpftrace is older than " BPFTRACE_WITHOUT_ROOT,
-		     "not root, with the capabilities that tracing takes");
+		find(r, LEVEL_NOTE, "privilege", next, "not root, with the capabilities that tracing takes");
 	else if (geteuid())
 		find(r, LEVEL_BAD, "privilege", "run it with sudo", "not root: nothing can attach");
 	else if (!privilege_can_trace())
@@ -92,9 +91,9 @@ static void check_privilege(struct report *r)
 		     "root without CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN)");
 	else
 		find(r, LEVEL_OK, "privilege", NULL, "root, with the capabilities that tracing takes");
-	if (!stat("/proc/self/ns/pid", &ns) && ns.st_ino != INITIAL_PID_NAMESPACE)
-		find(r, LEVEL_NOTE, "namespace", "run it on the host itself",
-		     "in a PID namespace of its own: TGIDs are those of the host with bpftrace before 0.23, of the namespace after");
+	if (privilege_is_namespaced())
+		find(r, LEVEL_BAD, "namespace", "run it in the host's PID namespace (docker --pid=host, hostPID in Kubernetes)",
+		     "in a PID namespace of its own: the kernel numbers threads otherwise than bpftrace and /proc here");
 }
 
 static void check_lockdown(struct report *r)
@@ -138,6 +137,10 @@ static void check_scripts(struct report *r, const struct loaded_plan *p)
 			return;
 		}
 	}
+	if (p->tracers.untrusted) {
+		find(r, LEVEL_BAD, "scripts", TRUSTED_NEXT, "not root's alone: %s", p->tracers.untrusted);
+		return;
+	}
 	find(r, LEVEL_OK, "scripts", NULL, "'%s'", scripts_directory());
 }
 
@@ -164,6 +167,24 @@ static void check_modules(struct report *r, const struct loaded_plan *p)
 	find(r, LEVEL_NOTE, "module", "load the vendor's module of KVM with modprobe", "no vendor's module is loaded: no VM can run");
 }
 
+/* What makes probes dead that attach. True where there is something. */
+static bool check_obstacles(struct report *r, const struct plan *plan)
+{
+	CLEANUP_FREE char *program = NULL;
+	struct obstacles obstacles;
+	bool found;
+
+	if (!plan->chosen)
+		return false;
+	program = program_render(&(struct program){ .script = plan->chosen, .vendor = plan->vendor });
+	obstacles_find(plan->kernel, program, &obstacles);
+	for (size_t i = 0; i < obstacles.n; i++)
+		find(r, LEVEL_BAD, "kprobes", obstacles.items[i].next, "%s", obstacles.items[i].what);
+	found = obstacles.n > 0;
+	obstacles_done(&obstacles);
+	return found;
+}
+
 /* What the plan wants to probe, or any function, tried for real. */
 static void check_probes(struct report *r, const struct loaded_plan *p)
 {
@@ -171,6 +192,12 @@ static void check_probes(struct report *r, const struct loaded_plan *p)
 	size_t tried = 0, refused = 0;
 	int err;
 
+	/*
+	 * A trampoline that is attached while ftrace is switched off leaves 6.12 with a wrong idea of that function: the next
+	 * one there makes it disable ftrace until the next boot.
+	 */
+	if (check_obstacles(r, &p->plan))
+		return;
 	if (!p->kernel.have_kprobes) {
 		find(r, LEVEL_BAD, "kprobes", "boot a kernel with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS",
 		     "this kernel has none: no function can be probed");
@@ -201,8 +228,9 @@ static void check_probes(struct report *r, const struct loaded_plan *p)
 
 /* ---- programs and devices ---- */
 
-static void check_bpftrace(struct report *r, const char *given)
+static void check_bpftrace(struct report *r, const struct tracer_list *tracers, const char *given)
 {
+	struct tracer tracer;
 	CLEANUP_FREE char *path = bpftrace_find(given);
 	CLEANUP_FREE char *why = NULL;
 	bool refused = path && bpftrace_check(path, &why);
@@ -214,9 +242,10 @@ static void check_bpftrace(struct report *r, const char *given)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s' is missing", given ? given : "/usr/bin/bpftrace");
 	else if (!version)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s': %s", path, why);
-	else if (bpftrace_is_older(version, BPFTRACE_OLDEST))
-		find(r, LEVEL_BAD, "bpftrace", "install bpftrace " BPFTRACE_OLDEST " or later",
-		     "'%s' is version %s, older than " BPFTRACE_OLDEST, path, version);
+	else if (tracer_of(tracers, version, &tracer))
+		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s': no version: '%s'", path, version);
+	else if (tracer.why_not)
+		find(r, LEVEL_BAD, "bpftrace", NULL, "'%s', version %s, %s", path, version, tracer.why_not);
 	else
 		find(r, LEVEL_OK, "bpftrace", NULL, "'%s', version %s", path, version);
 }
@@ -373,9 +402,9 @@ static int check(bool json, const char *bpftrace)
 	check_scripts(&r, &planning);
 	check_modules(&r, &planning);
 	check_probes(&r, &planning);
-	check_privilege(&r);
+	check_privilege(&r, &planning.tracers);
 	check_lockdown(&r);
-	check_bpftrace(&r, bpftrace);
+	check_bpftrace(&r, &planning.tracers, bpftrace);
 	check_device(&r);
 	check_settings(&r);
 	if (json)

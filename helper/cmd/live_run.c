@@ -9,6 +9,7 @@
 #include "cmd/command.h"
 #include "live/child.h"
 #include "live/probe_test.h"
+#include "plan/obstacle.h"
 #include "record/balance.h"
 
 #include <errno.h>
@@ -172,22 +173,43 @@ static int add_parts(const struct plan *plan, const char *const *parts, size_t n
 	return EXIT_OK;
 }
 
-/* What would come out as an error of bpftrace's that says nothing of the reason. */
-static int check_kernel_allows(const struct program *program)
+/* Probes that attach and never fire would give a stream that balances and is empty. */
+static int check_obstacles(const struct plan *plan, const char *program)
+{
+	struct obstacles obstacles;
+	int code = EXIT_OK;
+
+	obstacles_find(plan->kernel, program, &obstacles);
+	for (size_t i = 0; i < obstacles.n; i++)
+		code = fail(EXIT_LACKING, "%s: %s", obstacles.items[i].what, obstacles.items[i].next);
+	obstacles_done(&obstacles);
+	return code;
+}
+
+int live_check_kernel(const struct plan *plan, const struct program *program)
 {
 	CLEANUP_FREE char *kptr_restrict = file_line("/proc/sys/kernel/kptr_restrict");
-	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FREE char *text = program_render(program);
+	int code;
 
+	if (privilege_is_namespaced())
+		return fail(EXIT_LACKING, "this is a PID namespace of its own, where the kernel numbers threads otherwise than bpftrace and /proc: "
+			    "run it in that of the host (docker --pid=host, hostPID in Kubernetes)");
 	if (attach_is_locked())
 		return fail(EXIT_LACKING, "the kernel is locked down (confidentiality), and lets no probe attach: boot it without "
 			    "lockdown=confidentiality");
-	if (!kptr_restrict || strcmp(kptr_restrict, "2"))
-		return EXIT_OK;
-	text = program_render(program);
+	code = check_obstacles(plan, text);
+	if (code || !kptr_restrict || strcmp(kptr_restrict, "2"))
+		return code;
 	if (strstr(text, "kaddr(") || program_has_part(program, "callers"))
 		return fail(EXIT_LACKING, "the kernel hides its addresses from root too, and %s needs them: set it to 1 for the time of the "
 			    "trace: sysctl kernel.kptr_restrict=1", strstr(text, "kaddr(") ? program->script->script->name : "--callers");
 	return EXIT_OK;
+}
+
+void live_print_remark(const char *text)
+{
+	note("%s", text);
 }
 
 int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
@@ -204,6 +226,7 @@ int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 	o->attach_ns = s->attach_ns;
 	o->command_stdout = STDERR_FILENO;
 	o->message = s->verbose ? live_print_message : NULL;
+	o->remark = live_print_remark;
 	o->progress = !s->verbose;
 	code = add_parts(plan, parts, n_parts, &o->program);
 	if (code)
@@ -213,9 +236,10 @@ int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 		return fail(EXIT_LACKING, "bpftrace is missing: '%s': install the package bpftrace, or say where it is with --bpftrace",
 			    s->bpftrace ? s->bpftrace : "/usr/bin/bpftrace");
 	if (geteuid() && !privilege_suffices())
-		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo; or, with bpftrace " BPFTRACE_WITHOUT_ROOT " and later, "
-			    "give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE");
-	return check_kernel_allows(&o->program);
+		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo; or, with bpftrace %s and later, "
+			    "give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE",
+			    tracer_since(plan->tracers, TRACER_DEMANDS, "capabilities"));
+	return live_check_kernel(plan, &o->program);
 }
 
 int live_open(struct live_run *l, const char *output, struct replaced_file *replaced)

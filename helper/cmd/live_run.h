@@ -29,8 +29,15 @@ int live_trace(struct live_run *l);
 int live_end_code(const struct live_run *l);
 /* Frees all of it, at any stage. */
 void live_done(struct live_run *l);
+/*
+ * Checks that the kernel lets the probes of a program attach and fire, since bpftrace's own error would not name the reason,
+ * or there would be none.
+ */
+int live_check_kernel(const struct plan *plan, const struct program *program);
 /* The message() of session_options for --verbose. */
 void live_print_message(void *context, const char *text);
+/* The remark() of session_options. */
+void live_print_remark(const char *text);
 #define CLEANUP_LIVE __attribute__((cleanup(live_done)))
 
 /* Adds the part that prints the last values of KVM's own counters, for the audit, where the kernel allows it. */

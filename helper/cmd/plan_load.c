@@ -12,12 +12,17 @@ int plan_load(const char *root, struct loaded_plan *ret)
 
 	if (scripts_load(scripts_directory(), &p.scripts, &p.n_scripts, &why))
 		return fail(EXIT_FAILED, "the scripts cannot be read: %s", why);
+	if (tracer_list_load(scripts_directory(), &p.tracers, &why)) {
+		plan_unload(&p);
+		return fail(EXIT_FAILED, "the scripts cannot be read: %s", why);
+	}
 	if (kernel_load(root, p.scripts, p.n_scripts, &p.kernel, &why)) {
-		scripts_free(p.scripts, p.n_scripts);
+		plan_unload(&p);
 		return fail(EXIT_FAILED, "the kernel's facts cannot be read: %s", why);
 	}
 	*ret = p;
 	plan_make(&ret->kernel, ret->scripts, ret->n_scripts, &ret->plan);
+	ret->plan.tracers = &ret->tracers;
 	return EXIT_OK;
 }
 
@@ -25,6 +30,7 @@ void plan_unload(struct loaded_plan *p)
 {
 	plan_done(&p->plan);
 	kernel_done(&p->kernel);
+	tracer_list_done(&p->tracers);
 	scripts_free(p->scripts, p->n_scripts);
 	*p = (struct loaded_plan){ 0 };
 }

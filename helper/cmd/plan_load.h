@@ -10,6 +10,7 @@ struct loaded_plan {
 	struct script *scripts;
 	size_t n_scripts;
 	struct kernel kernel;
+	struct tracer_list tracers;
 	struct plan plan;
 };
 /* Of the running kernel, or of a captured root. 0, or an exit code after the message. */

@@ -47,7 +47,7 @@ static const struct option_row options[] = {
 struct run {
 	const struct settings *s;
 	const struct plan *plan;
-	const struct program *program;
+	char *program; /* what bpftrace runs */
 	struct recorder *recorder;
 	struct blame *blame; /* NULL: not asked for */
 	struct progress progress;
@@ -91,13 +91,19 @@ static void drop_nulls(json_t *value)
 	}
 }
 
+static void keep_program(void *context, const char *program)
+{
+	struct run *r = context;
+
+	r->program = xstrdup(program);
+}
+
 static int write_plan(struct run *r)
 {
-	CLEANUP_FREE char *text = program_render(r->program);
 	json_t *plan = plan_json(r->plan);
 
 	drop_nulls(plan);
-	return write_object(r, RECORD_PLAN, json_pack("{s:s, s:o, s:s}", "type", "plan", "plan", plan, "program", text));
+	return write_object(r, RECORD_PLAN, json_pack("{s:s, s:o, s:s}", "type", "plan", "plan", plan, "program", r->program));
 }
 
 static int write_event(struct run *r, const struct record *record)
@@ -273,6 +279,7 @@ static int record(struct run *r, struct live_run *l)
 {
 	int code, err;
 
+	l->options.attached = keep_program;
 	l->options.take = take_record;
 	l->options.flush = flush_output;
 	l->options.enough = r->s->file.max_bytes ? has_enough : NULL;
@@ -295,7 +302,7 @@ static int run(int argc, char **argv)
 {
 	struct settings s = { 0 };
 	CLEANUP_LIVE struct live_run l = { 0 };
-	struct run r = { .s = &s, .plan = &l.loaded.plan, .program = &l.options.program };
+	struct run r = { .s = &s, .plan = &l.loaded.plan };
 	const char *parts[2];
 	int code;
 
@@ -315,6 +322,7 @@ static int run(int argc, char **argv)
 	code = record(&r, &l);
 	blame_free(r.blame);
 	recorder_close(r.recorder);
+	free(r.program);
 	return code;
 }
 

@@ -279,6 +279,7 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 		.command = command,
 		.command_stdout = report_fd,
 		.message = s->verbose ? live_print_message : NULL,
+		.remark = live_print_remark,
 		.progress = !s->verbose,
 		.take = take_record,
 		.flush = flush_record,
@@ -286,8 +287,10 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 	};
 	struct session_result result;
 	CLEANUP_FREE char *why = NULL;
-	int code;
+	int code = live_check_kernel(plan, &trace.program);
 
+	if (code)
+		return code;
 	stream_init(&run.output, stream_format_find("table"), nowhere ? nowhere : stdout);
 	if (!s->json) {
 		plan_print_lines(stdout, plan, s->where);

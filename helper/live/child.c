@@ -10,7 +10,6 @@
 #include "base/process.h"
 #include "base/safe_open.h"
 #include "base/text.h"
-#include "plan/script.h"
 #include "record/event.h"
 
 #include <errno.h>
@@ -115,13 +114,6 @@ char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret
 	return xstrndup(v + 10, strspn(v + 10, "0123456789."));
 }
 
-bool bpftrace_is_older(const char *version, const char *than)
-{
-	struct version v, limit;
-
-	return version_parse(version, &v) || version_parse(than, &limit) || version_compare(v, limit) < 0;
-}
-
 /* A file in memory that holds a text, for /proc/self/fd. */
 static int text_file(const char *name, const char *text)
 {
@@ -132,6 +124,18 @@ static int text_file(const char *name, const char *text)
 		return err;
 	high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
 	return high < 0 ? -errno : high;
+}
+
+/* Reads one byte; false at the end of the pipe. */
+static bool is_told_to_go(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = read(fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 static void exec_bpftrace(const char *path, const struct strings *params, const struct bpftrace_settings *settings,
@@ -147,23 +151,26 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 		NULL,
 	};
 	size_t n_environment = 0;
-	char **argv = xcalloc(params->n + 8, sizeof(*argv));
+	char **argv = xcalloc(params->n + 10, sizeof(*argv));
+	const char *functions = settings->tracer->functions;
+	CLEANUP_FREE char *traceable = xasprintf("/proc/self/fd/%d", TRACEABLE_FD);
 	size_t n = 0;
 
 	while (environment[n_environment])
 		n_environment++;
-	if (settings->kernel_btf_only)
+	if (settings->attempt.kernel_btf_only)
 		environment[n_environment++] = (char *)"BPFTRACE_BTF=/sys/kernel/btf/vmlinux";
-	if (settings->map_keys) { /* the name changed in 0.21 */
-		environment[n_environment++] = xasprintf("BPFTRACE_MAP_KEYS_MAX=%u", settings->map_keys);
-		environment[n_environment++] = xasprintf("BPFTRACE_MAX_MAP_KEYS=%u", settings->map_keys);
-	}
-	/* Printing the whole list takes a kernel long, and bpftrace longer to read. A test hook of old, passed over where it has gone. */
-	if (traceable_fd >= 0)
-		environment[n_environment++] = xasprintf("BPFTRACE_AVAILABLE_FUNCTIONS_TEST=/proc/self/fd/%d", TRACEABLE_FD);
+	if (settings->map_keys)
+		environment[n_environment++] = xasprintf("%s=%u", settings->tracer->map_keys, settings->map_keys);
+	if (traceable_fd >= 0 && *functions != '-')
+		environment[n_environment++] = xasprintf("%s=%s", functions, traceable);
 	argv[n++] = (char *)path;
 	argv[n++] = "-B";
 	argv[n++] = "line";
+	if (traceable_fd >= 0 && *functions == '-') {
+		argv[n++] = (char *)functions;
+		argv[n++] = traceable;
+	}
 	argv[n++] = "-c";
 	argv[n++] = "/bin/cat";
 	argv[n++] = "/proc/self/fd/3";
@@ -182,7 +189,9 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 		_exit(126);
 	/* Maps count as locked memory before 5.11. A failure shows when they are made. */
 	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
-	must(privilege_limit(privilege_of_bpftrace()));
+	must(privilege_limit(settings->attempt.capabilities));
+	if (settings->waits && !is_told_to_go(STDIN_FILENO))
+		_exit(0);
 	execve(path, argv, environment);
 	_exit(127);
 }
@@ -312,13 +321,9 @@ static char *find_command(const char *name)
 static void become_command(char *const argv[], int stdout_fd, int go_fd, int status_fd)
 {
 	int code = ENOENT;
-	char *path, byte;
-	ssize_t n;
+	char *path;
 
-	do
-		n = read(go_fd, &byte, 1);
-	while (n < 0 && errno == EINTR);
-	if (n != 1)
+	if (!is_told_to_go(go_fd))
 		_exit(0);
 	if (stdout_fd != STDOUT_FILENO)
 		dup2(stdout_fd, STDOUT_FILENO);
@@ -362,7 +367,7 @@ int command_start(struct child *c)
 {
 	int code = 0;
 
-	if (write(c->in_fd, "", 1) != 1)
+	if (child_go(c))
 		code = EPIPE;
 	else if (read(c->out_fd, &code, sizeof(code)) != (ssize_t)sizeof(code))
 		code = 0;
@@ -374,6 +379,11 @@ int command_start(struct child *c)
 	process_wait(c->pid);
 	c->pid = 0;
 	return -code;
+}
+
+int child_go(const struct child *c)
+{
+	return write(c->in_fd, "", 1) == 1 ? 0 : -EPIPE;
 }
 
 void child_hang_up(struct child *c)

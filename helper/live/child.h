@@ -4,6 +4,8 @@
 #define KVMWAIT_LIVE_CHILD_H
 
 #include "base/text.h"
+#include "live/attempt.h"
+#include "plan/tracer.h"
 
 #include <sys/types.h>
 
@@ -27,20 +29,17 @@ char *bpftrace_version(const char *path, char **ret_error);
 /* The same for one who does not wait a minute for it. */
 char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret_error);
 
-#define BPFTRACE_OLDEST "0.17"
-#define BPFTRACE_WITHOUT_ROOT "0.25" /* from here on it asks for capabilities */
-/* Is the version older than that, or none? */
-bool bpftrace_is_older(const char *version, const char *than);
-
 struct bpftrace_settings {
-	bool kernel_btf_only;	   /* bpftrace before 0.18 finds no types on a kernel without module BTF unless told where */
-	unsigned int buffer_pages; /* of the ring buffer; before 0.18 of each CPU's */
+	const struct tracer *tracer;
+	struct attempt attempt;	   /* for others than root capabilities do not change */
+	bool waits;		   /* it does not run before child_go(), and ends when its in_fd is closed */
+	unsigned int buffer_pages; /* of the ring buffer, or of each CPU's */
 	unsigned int map_keys;	   /* room in each map; 0: as bpftrace has it */
 	const char *traceable;	   /* the lines of available_filter_functions that it may look for; NULL: it reads the kernel's */
 };
 
 /*
- * Starts bpftrace on a program, as root with no more capabilities than it takes, nothing of our environment and none of
+ * Starts bpftrace on a program, as root with the capabilities that the settings name, nothing of our environment and none of
  * our files. It runs /bin/cat as its command, which copies our end of a pipe: what is written
  * to in_fd comes out on out_fd once everything is attached, and closing in_fd ends the trace in good order,
  * also when this process is killed. On failure -errno with ret_error (the caller frees).
@@ -79,6 +78,9 @@ int command_prepare(char *const argv[], int stdout_fd, struct child *ret);
  * stdout_fd of before. 0 or -errno of the exec; then nothing is left of it.
  */
 int command_start(struct child *c);
+
+/* Lets a bpftrace run that waits. 0 or -errno. */
+int child_go(const struct child *c);
 
 /* Closes our end of what the child reads. */
 void child_hang_up(struct child *c);

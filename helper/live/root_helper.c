@@ -69,8 +69,9 @@ static int open_file(uint32_t pid, enum root_helper_file file)
 /* ---- in the root helper ---- */
 
 /* Serves one request. A descriptor for the reply, or -1 where the reply has none. */
-static int serve(const struct request *r, pid_t bpftrace, struct replaced_file *file, struct reply *ret)
+static int serve(const struct request *r, const pid_t bpftraces[ROOT_HELPER_BPFTRACES], struct replaced_file *file, struct reply *ret)
 {
+	pid_t bpftrace = (pid_t)r->pid == bpftraces[1] ? bpftraces[1] : bpftraces[0];
 	int fd = -1;
 
 	switch (r->operation) {
@@ -119,7 +120,7 @@ static bool send_reply(int to, struct reply *reply, int fd)
 	return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*reply);
 }
 
-static void run(int from, pid_t parent, pid_t bpftrace, struct replaced_file *file)
+static void run(int from, pid_t parent, const pid_t bpftraces[ROOT_HELPER_BPFTRACES], struct replaced_file *file)
 {
 	static const uint64_t always = PRIVILEGE(CAP_SYS_PTRACE) | PRIVILEGE(CAP_SYS_NICE);
 	struct request request;
@@ -137,7 +138,7 @@ static void run(int from, pid_t parent, pid_t bpftrace, struct replaced_file *fi
 		_exit(1);
 	while (recv(from, &request, sizeof(request), 0) == (ssize_t)sizeof(request)) {
 		struct reply reply = { 0 };
-		int fd = serve(&request, bpftrace, file, &reply);
+		int fd = serve(&request, bpftraces, file, &reply);
 		bool sent = send_reply(from, &reply, fd);
 
 		if (fd >= 0)
@@ -150,7 +151,7 @@ static void run(int from, pid_t parent, pid_t bpftrace, struct replaced_file *fi
 	_exit(0);
 }
 
-int root_helper_start(pid_t bpftrace, struct replaced_file *file)
+int root_helper_start(const pid_t bpftraces[ROOT_HELPER_BPFTRACES], struct replaced_file *file)
 {
 	int fds[2], err;
 	pid_t pid, parent = getpid();
@@ -161,7 +162,7 @@ int root_helper_start(pid_t bpftrace, struct replaced_file *file)
 		return -errno;
 	pid = fork();
 	if (!pid)
-		run(fds[1], parent, bpftrace, file);
+		run(fds[1], parent, bpftraces, file);
 	close(fds[1]);
 	if (pid < 0) {
 		err = -errno;
@@ -221,10 +222,10 @@ static int ask_for_file(const struct request *request)
 	return err ? err : fd;
 }
 
-static int ask_for_number(enum operation operation, uint64_t *ret_number)
+static int ask_for_number(enum operation operation, pid_t bpftrace, uint64_t *ret_number)
 {
 	struct reply reply;
-	int fd, err = ask(&(struct request){ .operation = operation }, &reply, &fd);
+	int fd, err = ask(&(struct request){ .operation = operation, .pid = (uint32_t)bpftrace }, &reply, &fd);
 
 	if (!err)
 		*ret_number = reply.number;
@@ -247,7 +248,7 @@ int root_helper_go_first(pid_t bpftrace)
 {
 	uint64_t number;
 
-	return root_helper.fd < 0 ? bpftrace_go_first(bpftrace) : ask_for_number(GO_FIRST, &number);
+	return root_helper.fd < 0 ? bpftrace_go_first(bpftrace) : ask_for_number(GO_FIRST, bpftrace, &number);
 }
 
 void root_helper_wait_turns(pid_t bpftrace)
@@ -257,7 +258,7 @@ void root_helper_wait_turns(pid_t bpftrace)
 	if (root_helper.fd < 0)
 		child_wait_turns(bpftrace);
 	else
-		ask_for_number(WAIT_TURNS, &number);
+		ask_for_number(WAIT_TURNS, bpftrace, &number);
 }
 
 uint64_t root_helper_missed(pid_t bpftrace)
@@ -266,7 +267,7 @@ uint64_t root_helper_missed(pid_t bpftrace)
 
 	if (root_helper.fd < 0)
 		return bpftrace_missed(bpftrace);
-	return ask_for_number(MISSED, &number) ? 0 : number;
+	return ask_for_number(MISSED, bpftrace, &number) ? 0 : number;
 }
 
 static bool is_kept(const struct replaced_file *file)
@@ -283,7 +284,7 @@ int root_helper_file_put(struct replaced_file *file)
 {
 	uint64_t number;
 
-	return is_kept(file) ? ask_for_number(FILE_PUT, &number) : replaced_file_put(file);
+	return is_kept(file) ? ask_for_number(FILE_PUT, 0, &number) : replaced_file_put(file);
 }
 
 void root_helper_file_drop(struct replaced_file *file)
@@ -291,7 +292,7 @@ void root_helper_file_drop(struct replaced_file *file)
 	uint64_t number;
 
 	if (is_kept(file))
-		ask_for_number(FILE_DROP, &number);
+		ask_for_number(FILE_DROP, 0, &number);
 	else
 		replaced_file_drop(file);
 }

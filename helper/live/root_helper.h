@@ -21,11 +21,14 @@ enum root_helper_file { /* of /proc/PID */
 	ROOT_HELPER_FILES,
 };
 
+#define ROOT_HELPER_BPFTRACES 2
+
 /*
- * Forks the root helper; then this process drops to nobody with CAP_KILL, which it needs to signal bpftrace and the
- * command. The file may be NULL. For other users than root nothing happens. 0 or -errno; then nothing has been dropped.
+ * Forks the root helper, which acts on these bpftraces alone (0: none); then this process drops to nobody with CAP_KILL,
+ * which it needs to signal bpftrace and the command. The file may be NULL. For other users than root nothing happens. 0 or
+ * -errno; then nothing has been dropped.
  */
-int root_helper_start(pid_t bpftrace, struct replaced_file *file);
+int root_helper_start(const pid_t bpftraces[ROOT_HELPER_BPFTRACES], struct replaced_file *file);
 /* Ends the root helper. Privileges stay dropped. */
 void root_helper_stop(void);
 

@@ -7,6 +7,7 @@
 #include "base/process.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "live/attempt.h"
 #include "live/child.h"
 #include "live/intake.h"
 #include "live/message_log.h"
@@ -49,11 +50,16 @@ struct session {
 	enum state state;
 	struct child bpftrace, stopper, command;
 	struct child launcher; /* of the command, until it runs */
+	struct child spare;    /* the next attempt at bpftrace, until the probes are attached */
 	bool bpftrace_gone, command_gone;
 	struct line_reader out, err;
 	struct intake intake;
 	struct message_log log;
 	char *version;	    /* of bpftrace */
+	struct tracer tracer; /* what that version needs */
+	struct attempt attempts[ATTEMPTS_MAX]; /* of bpftrace and of the spare */
+	char *programs[ATTEMPTS_MAX];
+	bool denied; /* bpftrace said that a capability is missing */
 	uint64_t attach_ns; /* how long attaching may take */
 	uint64_t started_ns, running_ns, stopping_ns;
 	uint64_t read_ns;	/* when bpftrace last printed anything */
@@ -108,9 +114,21 @@ static void stop(struct session *t, const char *why)
 		kill(t->command.pid, SIGTERM);
 }
 
+/* A process that waits on its pipe ends when the pipe is closed. */
+static void collect_waiting(struct child *c)
+{
+	child_hang_up(c);
+	if (c->pid)
+		process_wait(c->pid);
+	child_close(c);
+}
+
 static void begin_running(struct session *t)
 {
 	t->running_ns = monotonic_ns();
+	collect_waiting(&t->spare);
+	if (t->options->attached)
+		t->options->attached(t->options->context, t->programs[0]);
 	intake_give(&t->intake, RECORD_META, session_record_meta(t->options->plan, &t->options->program, t->version));
 	intake_flush(&t->intake);
 	if (t->state == STATE_STOPPING)
@@ -137,6 +155,7 @@ static void keep_message(struct session *t, const char *line, size_t n)
 {
 	const char *clean = message_log_add(&t->log, line, n);
 
+	t->denied |= tracer_is_denied(&t->tracer, clean);
 	if (t->options->message)
 		t->options->message(t->options->context, clean);
 }
@@ -199,6 +218,8 @@ static void note_end(struct session *t, int status)
 {
 	t->bpftrace_gone = true;
 	t->result.bpftrace_status = process_exit_code(status);
+	if (t->state == STATE_ATTACHING && t->spare.pid)
+		return; /* Its last words may be unread: they decide whether the spare is used, see try_spare(). */
 	stop(t, WIFSIGNALED(status) ? "bpftrace was killed" : "bpftrace ended");
 }
 
@@ -248,6 +269,10 @@ static void watch_stopping(struct session *t, uint64_t now_ns)
 
 static void watch_attaching(struct session *t, uint64_t now_ns)
 {
+	uint64_t last_ns = t->read_ns > t->started_ns ? t->read_ns : t->started_ns;
+
+	if (t->bpftrace_gone && now_ns > last_ns + INT_PATIENCE_NS)
+		child_close_outputs(&t->bpftrace); /* another process holds the pipes */
 	if (now_ns - t->started_ns <= t->attach_ns)
 		return;
 	t->attach_timed_out = true;
@@ -335,25 +360,20 @@ static char *why_not_attached(const struct session *t)
 	return message_log_quote(&t->log, t->attach_timed_out ? late : "bpftrace ended before it attached its probes");
 }
 
-static void collect(struct session *t)
+static void collect_bpftrace(struct session *t)
 {
 	if (!t->bpftrace_gone)
 		note_end(t, process_wait(t->bpftrace.pid));
+	child_close(&t->bpftrace);
+}
+
+static void collect_command(struct session *t)
+{
 	if (t->command.pid && !t->command_gone) {
 		kill(t->command.pid, SIGTERM);
 		t->result.command_status = process_exit_code(process_wait(t->command.pid));
 	}
-	child_close(&t->bpftrace);
 	child_close(&t->command);
-}
-
-/* Stopper and launcher end when their pipe is closed. */
-static void collect_waiting(struct child *c)
-{
-	child_hang_up(c);
-	if (c->pid)
-		process_wait(c->pid);
-	child_close(c);
 }
 
 static int block_signals(sigset_t *ret_old)
@@ -367,12 +387,6 @@ static int block_signals(sigset_t *ret_old)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, ret_old);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* Since bpftrace 0.18 all CPUs share one ring buffer; before, each has a buffer of its own, read one after the other. */
-static bool reads_each_cpu(const char *version)
-{
-	return bpftrace_is_older(version, "0.18");
 }
 
 /* Room for some ten thousand events. Buffers of each CPU together are bounded by 64 MiB, so that a large host keeps its memory. */
@@ -398,6 +412,8 @@ static int check_trust(const struct session_options *options, char **ret_error)
 
 	for (size_t i = 0; i < program->n_parts && !untrusted; i++)
 		untrusted = program->parts[i]->script->untrusted;
+	if (!untrusted)
+		untrusted = options->plan->tracers->untrusted;
 	if (!untrusted) {
 		err = bpftrace_check(options->bpftrace, &why);
 		if (!err)
@@ -407,30 +423,42 @@ static int check_trust(const struct session_options *options, char **ret_error)
 	return untrusted ? -EPERM : err;
 }
 
-/* bpftrace has raw tracepoints since 0.19; since 0.24 those of a module need the BTF of that module. */
-static bool has_raw_tracepoints(const struct session *t)
+/* Starts bpftrace with each of the attempts; all but the first wait. */
+static int start_attempts(struct session *t, char **ret_error)
 {
-	return !bpftrace_is_older(t->version, "0.20") && (bpftrace_is_older(t->version, "0.24") || t->options->plan->kernel->n_btfs > 1);
+	CLEANUP_FREE char *traceable = symbols_traceable(&t->options->plan->kernel->symbols);
+	struct bpftrace_settings settings = {
+		.tracer = &t->tracer,
+		.map_keys = t->options->map_keys,
+		.traceable = traceable,
+		.buffer_pages = buffer_pages(t->tracer.buffers_each_cpu) * (t->intake.holds ? 4 : 1),
+	};
+	size_t n = attempts_make(&t->tracer, t->options->plan->kernel, t->attempts);
+	struct child *const children[ATTEMPTS_MAX] = { &t->bpftrace, &t->spare };
+	struct strings params = { 0 };
+	int err = 0;
+
+	program_params(&t->options->program.filter, (uint32_t)t->stopper.pid, &params);
+	for (size_t i = 0; i < n && !err; i++) {
+		struct program program = t->options->program;
+
+		program.raw_tracepoints = t->attempts[i].raw_tracepoints;
+		t->programs[i] = program_render(&program);
+		settings.attempt = t->attempts[i];
+		settings.waits = i > 0;
+		err = bpftrace_start(t->options->bpftrace, t->programs[i], &params, &settings, children[i], ret_error);
+	}
+	strings_done(&params);
+	return err;
 }
 
-static char *render(const struct session *t)
+static int say_ready(const struct session *t)
 {
-	struct program program = t->options->program;
-
-	program.raw_tracepoints = has_raw_tracepoints(t);
-	return program_render(&program);
+	return write(t->bpftrace.in_fd, READY_LINE "\n", strlen(READY_LINE) + 1) < 0 ? -errno : 0;
 }
 
 static int start(struct session *t, char **ret_error)
 {
-	CLEANUP_FREE char *program = render(t);
-	CLEANUP_FREE char *traceable = symbols_traceable(&t->options->plan->kernel->symbols);
-	struct bpftrace_settings settings = {
-		.kernel_btf_only = t->options->plan->kernel->n_btfs == 1,
-		.map_keys = t->options->map_keys,
-		.traceable = traceable,
-	};
-	struct strings params = { 0 };
 	/* The launcher starts first, so that it does not inherit the pipes of the others. */
 	int err = t->options->command ? command_prepare(t->options->command, t->options->command_stdout, &t->launcher) : 0;
 
@@ -440,22 +468,52 @@ static int start(struct session *t, char **ret_error)
 		*ret_error = xasprintf("a process cannot be started: %s", strerror(-err));
 		return err;
 	}
-	program_params(&t->options->program.filter, (uint32_t)t->stopper.pid, &params);
-	settings.buffer_pages = buffer_pages(reads_each_cpu(t->version)) * (t->intake.holds ? 4 : 1);
-	err = bpftrace_start(t->options->bpftrace, program, &params, &settings, &t->bpftrace, ret_error);
-	strings_done(&params);
+	err = start_attempts(t, ret_error);
 	if (err)
 		return err;
-	err = t->options->stays_root ? 0 : root_helper_start(t->bpftrace.pid, t->options->replaced);
+	err = t->options->stays_root ? 0 : root_helper_start((const pid_t[]){ t->bpftrace.pid, t->spare.pid }, t->options->replaced);
 	if (err) {
 		*ret_error = xasprintf("privileges cannot be dropped: %s", strerror(-err));
 		kill(t->bpftrace.pid, SIGKILL);
-		collect(t);
+		collect_bpftrace(t);
 		return err;
 	}
-	if (write(t->bpftrace.in_fd, READY_LINE "\n", strlen(READY_LINE) + 1) < 0)
+	if (say_ready(t))
 		t->intake.balance.malformed++;
 	return 0;
+}
+
+/*
+ * bpftrace has ended before its probes were attached: lets the spare run in its place, where a capability was missing. False:
+ * there is nothing more to try.
+ */
+static bool try_spare(struct session *t)
+{
+	if (t->running_ns || t->state != STATE_ATTACHING || !t->spare.pid)
+		return false;
+	if (!t->denied || child_go(&t->spare)) {
+		stop(t, "bpftrace ended");
+		return false;
+	}
+	if (t->options->remark)
+		t->options->remark("bpftrace lacks a capability: it is started again with CAP_SYS_ADMIN");
+	t->bpftrace = t->spare;
+	t->spare = (struct child){ .in_fd = -1, .out_fd = -1, .err_fd = -1 };
+	t->bpftrace_gone = t->denied = false;
+	t->result.bpftrace_status = 0;
+	free(t->programs[0]);
+	t->programs[0] = t->programs[1];
+	t->programs[1] = NULL;
+	line_reader_done(&t->out);
+	line_reader_done(&t->err);
+	line_reader_init(&t->out, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
+	line_reader_init(&t->err, -1, LINE_LIMIT_BYTES, LINE_LIMIT_BYTES);
+	message_log_done(&t->log);
+	t->log = (struct message_log){ 0 };
+	progress_start(&t->progress);
+	if (say_ready(t))
+		t->intake.balance.malformed++;
+	return true;
 }
 
 /* How long bpftrace may take to answer, and to attach. */
@@ -465,16 +523,19 @@ static uint64_t patience_ns(const struct session_options *options)
 }
 
 /* 0 or -errno with ret_error. */
-static int ask_version(const struct session_options *options, char **ret_version, char **ret_error)
+static int ask_version(const struct session_options *options, char **ret_version, struct tracer *ret_tracer, char **ret_error)
 {
+	const struct tracer_list *list = options->plan->tracers;
 	CLEANUP_FREE char *why = NULL;
 	char *version = bpftrace_version_within(options->bpftrace, patience_ns(options), &why);
 
-	if (version && bpftrace_is_older(version, BPFTRACE_OLDEST))
-		why = xasprintf("version %s, older than " BPFTRACE_OLDEST, version);
-	else if (version && geteuid() && bpftrace_is_older(version, BPFTRACE_WITHOUT_ROOT))
-		why = xasprintf("version %s needs root: run it with sudo; since " BPFTRACE_WITHOUT_ROOT " bpftrace asks for capabilities instead",
-				version);
+	if (version && tracer_of(list, version, ret_tracer))
+		why = xasprintf("'%s' is no version", version);
+	else if (version && ret_tracer->why_not)
+		why = xasprintf("version %s %s", version, ret_tracer->why_not);
+	else if (version && geteuid() && ret_tracer->demands_root)
+		why = xasprintf("version %s needs root: run it with sudo; since %s bpftrace asks for capabilities instead", version,
+				tracer_since(list, TRACER_DEMANDS, "capabilities"));
 	if (why) {
 		free(version);
 		*ret_error = xasprintf("'%s': %s", options->bpftrace, why);
@@ -512,11 +573,14 @@ static void session_done(struct session *t)
 	message_log_done(&t->log);
 	line_reader_done(&t->out);
 	line_reader_done(&t->err);
+	for (size_t i = 0; i < ATTEMPTS_MAX; i++)
+		free(t->programs[i]);
 	free(t->version);
 }
 
 /* Frees the version. */
-static int run(const struct session_options *options, char *version, struct session_result *ret, char **ret_error)
+static int run(const struct session_options *options, char *version, const struct tracer *tracer, struct session_result *ret,
+	       char **ret_error)
 {
 	struct session t = {
 		.options = options,
@@ -524,12 +588,14 @@ static int run(const struct session_options *options, char *version, struct sess
 		.command = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.stopper = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.launcher = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
+		.spare = { .in_fd = -1, .out_fd = -1, .err_fd = -1 },
 		.result.command_status = -1,
 		.version = version,
+		.tracer = *tracer,
 		.attach_ns = patience_ns(options),
 		.started_ns = monotonic_ns(),
 	};
-	bool holds = options->hold == SESSION_HOLD_ALWAYS || (options->hold == SESSION_HOLD_WHERE_NEEDED && reads_each_cpu(version));
+	bool holds = options->hold == SESSION_HOLD_ALWAYS || (options->hold == SESSION_HOLD_WHERE_NEEDED && tracer->buffers_each_cpu);
 	sigset_t old;
 	CLEANUP_FD int signal_fd = block_signals(&old);
 	int err;
@@ -542,10 +608,14 @@ static int run(const struct session_options *options, char *version, struct sess
 	if (!err)
 		err = start(&t, ret_error);
 	if (!err) {
-		run_loop(&t, signal_fd);
-		collect(&t);
+		do {
+			run_loop(&t, signal_fd);
+			collect_bpftrace(&t);
+		} while (try_spare(&t));
+		collect_command(&t);
 		err = finish(&t, ret_error);
 	}
+	collect_waiting(&t.spare);
 	collect_waiting(&t.stopper);
 	collect_waiting(&t.launcher);
 	root_helper_stop();
@@ -557,10 +627,11 @@ static int run(const struct session_options *options, char *version, struct sess
 
 int session_run(const struct session_options *options, struct session_result *ret, char **ret_error)
 {
+	struct tracer tracer;
 	char *version;
 	int err = check_trust(options, ret_error);
 
 	if (!err)
-		err = ask_version(options, &version, ret_error); /* Signals are not blocked yet: bpftrace may hang here. */
-	return err ? err : run(options, version, ret, ret_error);
+		err = ask_version(options, &version, &tracer, ret_error); /* Signals are not blocked yet: bpftrace may hang here. */
+	return err ? err : run(options, version, &tracer, ret, ret_error);
 }

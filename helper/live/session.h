@@ -35,6 +35,10 @@ struct session_options {
 	int (*take)(void *context, const struct record *r);
 	/* Takes a line of a part that is not of the wire format, without its newline; false: the line is unknown. May be NULL. */
 	bool (*take_line)(void *context, const char *line, size_t n);
+	/* Takes the program that bpftrace runs, once its probes are attached and before the first record. May be NULL. */
+	void (*attached)(void *context, const char *program);
+	/* Takes a remark for the user. May be NULL. */
+	void (*remark)(const char *text);
 	/* Takes a message of bpftrace, cleaned for a terminal. May be NULL. */
 	void (*message)(void *context, const char *text);
 	/* After each batch of records; may be NULL. Any other value than 0 ends the trace. */

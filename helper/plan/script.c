@@ -511,11 +511,7 @@ static int is_script(const struct dirent *entry)
 	return suffix && suffix != entry->d_name && *entry->d_name != '.' && (!strcmp(suffix, ".bt") || !strcmp(suffix, ".part"));
 }
 
-/*
- * Reads a script. As root by a way that nobody else can change; else, where that is not so, the reason is kept beside the
- * text: whoever is to run it has to refuse it.
- */
-static int read_script(const char *path, char **ret_text, size_t *ret_size, char **ret_untrusted)
+int script_read(const char *path, char **ret_text, size_t *ret_size, char **ret_untrusted)
 {
 	char *why = NULL;
 	CLEANUP_FD int fd = geteuid() ? -1 : trusted_open(path, O_RDONLY, &why);
@@ -549,7 +545,7 @@ int scripts_load(const char *directory, struct script **ret_scripts, size_t *ret
 		size_t size;
 
 		if (!err) {
-			err = read_script(path, &text, &size, &untrusted);
+			err = script_read(path, &text, &size, &untrusted);
 			if (err)
 				*ret_error = xasprintf("'%s': %s", path, strerror(-err));
 			else

@@ -106,6 +106,12 @@ struct script {
 int script_parse(const char *name, const char *text, size_t size, struct script *ret, char **ret_error);
 void script_done(struct script *s);
 
+/*
+ * Reads a file of the scripts' directory. As root by a way that nobody else can change; else, where that is not so, the
+ * reason is kept beside the text: whoever is to run it has to refuse it. 0 or -errno.
+ */
+int script_read(const char *path, char **ret_text, size_t *ret_size, char **ret_untrusted);
+
 /* The scripts (*.bt) and parts (*.part) of a directory, sorted by name; one that cannot be read is an error. */
 int scripts_load(const char *directory, struct script **ret_scripts, size_t *ret_n, char **ret_error);
 void scripts_free(struct script *scripts, size_t n);

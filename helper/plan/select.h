@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "plan/kernel.h"
 #include "plan/script.h"
+#include "plan/tracer.h"
 
 enum need_state {
 	NEED_UNMET,
@@ -47,6 +48,7 @@ struct verdict {
 
 struct plan {
 	const struct kernel *kernel;
+	const struct tracer_list *tracers; /* what differs between versions of bpftrace; NULL where nothing is to be traced */
 	const char *vendor; /* of the loaded module, or NULL */
 	struct verdict *verdicts;
 	size_t n_verdicts;

@@ -118,7 +118,7 @@ static void root_helper_serves(void)
 	int fd;
 
 	MUST(!replaced_file_open(path, &file, &why));
-	MUST(!root_helper_start(getpid(), &file));
+	MUST(!root_helper_start((const pid_t[]){ getpid(), 0 }, &file));
 	MUST(!was_root || getuid() == 65534);
 	MUST(!was_root || privilege_effective() == PRIVILEGE(CAP_KILL));
 	/* the file of a process of root's, which is not ours any more */
@@ -168,7 +168,7 @@ static void the_root_helper(void)
 /* Killed in the midst of it, the process leaves no root helper: its end of the socket is gone. */
 static void root_helper_then_nothing(void)
 {
-	MUST(!root_helper_start(getpid(), NULL));
+	MUST(!root_helper_start((const pid_t[]){ getpid(), 0 }, NULL));
 	kill(getpid(), SIGKILL);
 }
 
@@ -204,7 +204,13 @@ static const char teller[] = "#!/bin/sh\n"
 static char *told_by_child(void)
 {
 	CLEANUP_FREE char *path = unit_path("teller");
-	const struct bpftrace_settings settings = { .buffer_pages = 64 };
+	static const struct tracer tracer = { .map_keys = "BPFTRACE_KEYS", .functions = "BPFTRACE_FUNCTIONS" };
+	const struct bpftrace_settings settings = {
+		.tracer = &tracer,
+		.attempt.capabilities = privilege_of_bpftrace(),
+		.buffer_pages = 64,
+		.map_keys = 11,
+	};
 	struct strings params = { 0 };
 	struct child child;
 	char *error = NULL, *text = NULL;
@@ -232,6 +238,7 @@ static void bpftrace_gets_little(void)
 	CHECK_HAS(text, "the program\n");
 	CHECK_HAS(text, "\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n");
 	CHECK_HAS(text, "\nPWD=/\n");
+	CHECK_HAS(text, "\nBPFTRACE_KEYS=11\n");
 	CHECK_HAS(text, "\n/\n0 1 2 3 4 "); /* 4 is the directory that ls reads */
 	CHECK(!strstr(text, "LD_AUDIT") && !strstr(text, "STRLEN"));
 	if (geteuid())
@@ -270,7 +277,7 @@ static void command_keeps_what_we_had(void)
 	MUST(!pipe2(out, O_CLOEXEC) && !setenv("WORD", "of ours", 1));
 	MUST(!command_prepare(argv, out[1], &child));
 	said = xasprintf("CapEff:\t%016" PRIx64 "\n", privilege_effective());
-	MUST(!root_helper_start(getpid(), NULL));
+	MUST(!root_helper_start((const pid_t[]){ getpid(), 0 }, NULL));
 	MUST(!command_start(&child));
 	close(out[1]);
 	MUST(!file_read_open(out[0], 65536, &told, NULL));

@@ -33,13 +33,13 @@ rows='
 6.12:0.23:1:libbpfcc callers
 6.12:0.23:1:libarchive bundle
 6.12:0.23:1:audit audit
-6.12:0.23:1:faults killed guests threads modules disk hidden
+6.12:0.23:1:faults killed guests threads modules disk dead pod paranoid:1+stat hidden
 6.12:0.23:1:linux linux
 5.10:0.17 exact hand:x86-5.3 hand:x86-tracepoint selftest counts rates outcome recorded
-6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable
+6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened
 6.1:0.27 exact hand:x86-5.17
-6.12:0.17 exact hand:x86-5.17 loss
-7:0.27 exact hand:x86-5.17 selftest counts rates outcome
+6.12:0.17 exact hand:x86-5.17 loss paranoid:2+trace+stat
+7:0.27 exact hand:x86-5.17 selftest counts rates outcome paranoid:2
 6.1:0.17 exact
 6.12-o3:0.23 exact hand:x86-5.17
 6.12:0.27:2 exact migrate

@@ -163,6 +163,8 @@ capable() {
 	# DAC_OVERRIDE, DAC_READ_SEARCH, SYSLOG, PERFMON, BPF
 	as 65534 1,2,34,38,39 /bin/sh /usr/bin/kvmwait trace -o trace.ndjson -- kvmwait-guest -c 1 hlt-user=11 yield:1=13 >guest.json 2>err
 	echo $? >status
+	as 65534 1,2,34,38,39 /bin/sh /usr/bin/kvmwait stat -f json -o stat.ndjson -- kvmwait-guest -c 1 hlt-user=11 yield:1=13 >stat.json 2>stat.err
+	echo $? >stat.status
 	as 65534 38,39 /bin/sh /usr/bin/kvmwait trace -d 1 >few.ndjson 2>few.err
 	echo $? >few.status
 	echo $paranoid >/proc/sys/kernel/perf_event_paranoid
@@ -301,6 +303,9 @@ judge_capable() {
 	test_that "$2 five capabilities and not root: exit 0" test "$(cat "$d/status")" = 0
 	test_that "$2 five capabilities and not root: every count is the guest's" is_equal "$d/guest.json" "$d/trace.ndjson"
 	judge_trace "$d/trace.ndjson" "$2"
+	ends_with "$d/stat" "$2 five capabilities and not root: stat" 0
+	test_that "$2 five capabilities and not root: stat has 11 HLTs and 13 yields" jq -e -s '(map(select(.type == "stat" and .total)) | last | .rows) |
+		(map(.hlt) | add) == 11 and (map(.pv_yield) | add) == 13' "$d/stat.ndjson"
 	ends_with "$d/few" "$2 CAP_BPF and CAP_PERFMON alone" 4
 	test_that "$2 CAP_BPF and CAP_PERFMON alone: the next step" is_said "$d/few.err" 'give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE$'
 }
