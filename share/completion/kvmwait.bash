@@ -21,7 +21,7 @@ _kvmwait_words() {
 	TGID) pgrep '^(qemu|kvm$|crosvm|firecracker|cloud-hyper)' 2>/dev/null ;;
 	'[PARTS]')
 		while read -r line _; do
-			[[ $line != *.part ]] || printf '%s\n' "${line%.part}"
+			[[ $line != *.part ]] || printf '%s\n' "${line%%[-.]*}"
 		done < <("$1" list 2>/dev/null)
 		;;
 	OP*) _kvmwait_operations "$1" ;;
