@@ -46,10 +46,10 @@ exits_begin() {
 	if echo "hist:keys=$exit_keys:size=4096" >$T/instances/exits/events/kvm/$exit_event/trigger; then return; fi
 	rmdir $T/instances/exits
 	for r in $svm_reasons; do
-		mkdir $T/instances/exits.$r
-		echo 65536 >$T/instances/exits.$r/buffer_size_kb
-		echo "exit_reason == $r" >$T/instances/exits.$r/events/kvm/kvm_exit/filter
-		echo 1 >$T/instances/exits.$r/events/kvm/kvm_exit/enable
+		mkdir "$T/instances/exits.$r"
+		echo 65536 >"$T/instances/exits.$r"/buffer_size_kb
+		echo "exit_reason == $r" >"$T/instances/exits.$r"/events/kvm/kvm_exit/filter
+		echo 1 >"$T/instances/exits.$r"/events/kvm/kvm_exit/enable
 	done
 }
 exits_end() {
@@ -63,8 +63,8 @@ exits_end() {
 	fi
 	for r in $svm_reasons; do
 		awk -v reason="$r" '$1 == "entries:" || $1 == "overrun:" { n += $2 } END { print reason, "-", "-", n + 0 }' \
-			$T/instances/exits.$r/per_cpu/cpu*/stats >>exits
-		rmdir $T/instances/exits.$r
+			"$T/instances/exits.$r"/per_cpu/cpu*/stats >>exits
+		rmdir "$T/instances/exits.$r"
 	done
 }
 
