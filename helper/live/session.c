@@ -12,6 +12,7 @@
 #include "live/intake.h"
 #include "live/message_log.h"
 #include "live/root_helper.h"
+#include "live/session_check.h"
 #include "live/session_record.h"
 
 #include <errno.h>
@@ -31,7 +32,6 @@
 /* After the end bpftrace drains its buffers. When it has printed nothing for this long it gets SIGINT, then SIGKILL. */
 #define STOP_PATIENCE_NS (60 * NS_PER_S)
 #define INT_PATIENCE_NS (10 * NS_PER_S)
-#define ATTACH_PATIENCE_NS (300 * NS_PER_S)
 /* Before the probes are attached there is nothing to drain. */
 #define ATTACH_STOP_PATIENCE_NS (3 * NS_PER_S)
 #define MODULE_CHECK_NS (NS_PER_S / 2)
@@ -389,40 +389,6 @@ static int block_signals(sigset_t *ret_old)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Room for some ten thousand events. Buffers of each CPU together are bounded by 64 MiB, so that a large host keeps its memory. */
-static unsigned int buffer_pages(bool each_cpu)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	unsigned int pages = 512;
-
-	if (!each_cpu)
-		return 1024;
-	while (pages > 64 && pages * (unsigned long)cpus > 16384)
-		pages /= 2;
-	return pages;
-}
-
-/* Root runs no file that another user can change. 0 or -errno with ret_error. */
-static int check_trust(const struct session_options *options, char **ret_error)
-{
-	const struct program *program = &options->program;
-	const char *untrusted = program->script->script->untrusted;
-	CLEANUP_FREE char *why = NULL;
-	int err = 0;
-
-	for (size_t i = 0; i < program->n_parts && !untrusted; i++)
-		untrusted = program->parts[i]->script->untrusted;
-	if (!untrusted)
-		untrusted = options->plan->tracers->untrusted;
-	if (!untrusted) {
-		err = bpftrace_check(options->bpftrace, &why);
-		if (!err)
-			return 0;
-	}
-	*ret_error = xasprintf("refused, as root runs only what nobody else can change: %s; " TRUSTED_NEXT, untrusted ? untrusted : why);
-	return untrusted ? -EPERM : err;
-}
-
 /* Starts bpftrace with each of the attempts; all but the first wait. */
 static int start_attempts(struct session *t, char **ret_error)
 {
@@ -431,7 +397,7 @@ static int start_attempts(struct session *t, char **ret_error)
 		.tracer = &t->tracer,
 		.map_keys = t->options->map_keys,
 		.traceable = traceable,
-		.buffer_pages = buffer_pages(t->tracer.buffers_each_cpu) * (t->intake.holds ? 4 : 1),
+		.buffer_pages = session_buffer_pages(t->tracer.buffers_each_cpu) * (t->intake.holds ? 4 : 1),
 	};
 	size_t n = attempts_make(&t->tracer, t->options->plan->kernel, t->attempts);
 	struct child *const children[ATTEMPTS_MAX] = { &t->bpftrace, &t->spare };
@@ -516,35 +482,6 @@ static bool try_spare(struct session *t)
 	return true;
 }
 
-/* How long bpftrace may take to answer, and to attach. */
-static uint64_t patience_ns(const struct session_options *options)
-{
-	return options->attach_ns ? options->attach_ns : ATTACH_PATIENCE_NS;
-}
-
-/* 0 or -errno with ret_error. */
-static int ask_version(const struct session_options *options, char **ret_version, struct tracer *ret_tracer, char **ret_error)
-{
-	const struct tracer_list *list = options->plan->tracers;
-	CLEANUP_FREE char *why = NULL;
-	char *version = bpftrace_version_within(options->bpftrace, patience_ns(options), &why);
-
-	if (version && tracer_of(list, version, ret_tracer))
-		why = xasprintf("'%s' is no version", version);
-	else if (version && ret_tracer->why_not)
-		why = xasprintf("version %s %s", version, ret_tracer->why_not);
-	else if (version && geteuid() && ret_tracer->demands_root)
-		why = xasprintf("version %s needs root: run it with sudo; since %s bpftrace asks for capabilities instead", version,
-				tracer_since(list, TRACER_DEMANDS, "capabilities"));
-	if (why) {
-		free(version);
-		*ret_error = xasprintf("'%s': %s", options->bpftrace, why);
-		return -ENOEXEC;
-	}
-	*ret_version = version;
-	return 0;
-}
-
 /* The ends of the records, after bpftrace has ended. 0, or -errno with ret_error where the probes were never attached. */
 static int finish(struct session *t, char **ret_error)
 {
@@ -592,7 +529,7 @@ static int run(const struct session_options *options, char *version, const struc
 		.result.command_status = -1,
 		.version = version,
 		.tracer = *tracer,
-		.attach_ns = patience_ns(options),
+		.attach_ns = session_patience_ns(options),
 		.started_ns = monotonic_ns(),
 	};
 	bool holds = options->hold == SESSION_HOLD_ALWAYS || (options->hold == SESSION_HOLD_WHERE_NEEDED && tracer->buffers_each_cpu);
@@ -629,9 +566,9 @@ int session_run(const struct session_options *options, struct session_result *re
 {
 	struct tracer tracer;
 	char *version;
-	int err = check_trust(options, ret_error);
+	int err = session_check_trust(options, ret_error);
 
 	if (!err)
-		err = ask_version(options, &version, &tracer, ret_error); /* Signals are not blocked yet: bpftrace may hang here. */
+		err = session_ask_version(options, &version, &tracer, ret_error); /* Signals are not blocked yet: bpftrace may hang here. */
 	return err ? err : run(options, version, &tracer, ret, ret_error);
 }
