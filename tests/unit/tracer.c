@@ -107,6 +107,7 @@ static void shipped(void)
 	CHECK_INT(t.raw_tracepoints, TRACER_RAW_BY_ID);
 	CHECK_STR(t.functions, "--traceable-functions");
 	CHECK(tracer_is_denied(&t, "ERROR: No BTF found for kvm:kvm_entry."));
+	CHECK(tracer_is_denied(&t, "/proc/self/fd/3:407:1-24: ERROR: Probe has no valid attach points. If this is expected, set"));
 	tracer_list_done(&list);
 }
 
