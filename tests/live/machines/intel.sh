@@ -75,6 +75,20 @@ machine_start() {
 	printf -v command '%q ' "$bochs/bochs" -q -f "$work/bochsrc" -rc "$work/debugger"
 	TERM=xterm timeout "$timeout" script -qec "$command" /dev/null </dev/null >"$work/screen" 2>&1 &
 	emulator=$!
+	drain_screen &
+	drain=$!
+}
+
+# Bochs draws its screen on a second terminal, which it opens itself. Somebody has to read that: on a busy host it is full
+# after some minutes, and Bochs blocks in write(2).
+drain_screen() {
+	local screen=''
+	while [ -z "$screen" ]; do
+		sleep 0.2
+		screen=$(sed -nE 's/^.*connected to screen "([^"]+)".*$/\1/p' "$work/screen" 2>/dev/null | tr -d '\r')
+	done
+	stty raw -echo <"$screen"
+	exec cat <"$screen" >/dev/null 2>&1
 }
 machine_said() { printf ': %s' "$(tail -n 1 "$work/bochs.log")"; }
 
