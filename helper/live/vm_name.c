@@ -157,8 +157,9 @@ static char *name_of_list(struct span text)
 static char *name_of_socket(struct span text)
 {
 	static const char *const endings[] = { ".sock", ".socket", "-socket" };
-	static const char *const common[] = { "", "api", "ch", "ch-api", "clh", "clh-api", "cloud-hypervisor", "hypervisor", "vmm" };
-	static const char *const places[] = { "", "tmp", "run", "cloud-hypervisor" };
+	static const char *const common[] = { "", "api", "ch", "ch-api", "clh", "clh-api", "cloud-hypervisor", "fc", "fc-api", "firecracker",
+					      "hypervisor", "vmm" };
+	static const char *const places[] = { "", "tmp", "run", "root", "cloud-hypervisor", "firecracker" };
 	struct span path = text, rest = text, item, part;
 
 	while (span_next(&rest, ',', &item)) {
@@ -179,23 +180,66 @@ static char *name_of_socket(struct span text)
 	return span_is_any(part, places, ARRAY_SIZE(places)) ? NULL : clean_name(part);
 }
 
+/* The sandbox of gVisor, "runsc-sandbox ... boot ... ID": runsc appends the id as the last argument. */
+static char *name_of_sandbox(struct span cmdline)
+{
+	struct span arg, last = { "", 0 };
+	bool boot = false;
+
+	while (span_next(&cmdline, '\0', &arg)) {
+		last = boot ? arg : last;
+		boot = boot || span_is(arg, "boot");
+	}
+	return clean_name(last);
+}
+
+/* muvm runs one VM for each user and knows no names. */
+static char *name_of_muvm(struct span cmdline)
+{
+	(void)cmdline;
+	return xstrdup("muvm");
+}
+
+/* microvm.nix starts a VMM with "microvm@NAME" as its first word. */
+static char *name_of_first_word(struct span cmdline)
+{
+	struct span word;
+
+	return span_next(&cmdline, '\0', &word) && span_cut_start(&word, "microvm@") ? clean_name(word) : NULL;
+}
+
+#define VIRTUALBOX_OPTIONS .options = { { "-comment", clean_name }, { "-startvm", clean_name } }, .joined = true, .one_dash = true
+
 /*
- * The VMMs and the option of each that tells a name. A row serves a program whose file name is `program`, or begins
- * so and goes on with other than a letter or digit, such as a version; the last row serves every other, since many
- * programs follow QEMU and many names are given to QEMU itself.
+ * The VMMs and the options of each that give a name. A row applies to a program whose file name is `program`, or
+ * begins so and goes on with other than a letter or digit, such as a version; the last row applies to every other,
+ * since many programs follow QEMU and many names are given to QEMU itself.
  */
 static const struct vmm {
 	const char *program;
-	const char *options[2];
-	bool joined; /* "--id=X" is as good as "--id X", and "--" ends the options */
-	char *(*name)(struct span value);
+	struct vmm_option {
+		const char *text;
+		char *(*name)(struct span value);
+	} options[2];  /* the first that gives a name counts */
+	bool joined;   /* "--id=X" is as good as "--id X", and "--" ends the options */
+	bool one_dash; /* "--name" is as good as "-name" */
+	char *(*whole)(struct span cmdline); /* instead of options */
 } vmms[] = {
-	{ "firecracker", { "--id" }, true, clean_name }, /* the jailer hands it on */
-	{ "cloud-hypervisor", { "--api-socket" }, true, name_of_socket }, /* it knows no names */
-	{ "crosvm", { "--name" }, true, clean_name },
-	{ "lkvm", { "--name" }, true, clean_name },
-	{ "containerd-shim-kata", { "-id", "--id" }, true, clean_name }, /* with the VMM in the shim's own process */
-	{ "", { "-name", "--name" }, false, name_of_list },
+	/* the jailer passes --id on */
+	{ "firecracker", .options = { { "--id", clean_name }, { "--api-sock", name_of_socket } }, .joined = true },
+	{ "cloud-hypervisor", .options = { { "--api-socket", name_of_socket } }, .joined = true }, /* it knows no names */
+	{ "crosvm", .options = { { "--name", clean_name } }, .joined = true },
+	{ "lkvm", .options = { { "--name", clean_name } }, .joined = true },
+	/* with the VMM in the shim's own process */
+	{ "containerd-shim-kata", .options = { { "-id", clean_name } }, .joined = true, .one_dash = true },
+	{ "VBoxHeadless", VIRTUALBOX_OPTIONS },
+	{ "VBoxSDL", VIRTUALBOX_OPTIONS },
+	{ "VirtualBoxVM", VIRTUALBOX_OPTIONS },
+	{ "runsc", .whole = name_of_sandbox },
+	{ "muvm", .whole = name_of_muvm },
+	{ "microvm", .whole = name_of_first_word },
+	/* -avd is an option of Android's emulator, which is a QEMU */
+	{ "", .options = { { "-name", name_of_list }, { "-avd", clean_name } }, .one_dash = true },
 };
 
 /* NULL for a program that none of the rows but the last serves. */
@@ -212,25 +256,23 @@ static const struct vmm *vmm_of(struct span program)
 	return NULL;
 }
 
-/* Is it that option? The value too where it is part of the argument. */
-static bool is_option(const struct vmm *vmm, struct span arg, struct span *ret_value, bool *ret_joined)
+/* Is `arg` the option `text`? Also gives its value where that is part of the argument. */
+static bool is_option(const struct vmm *vmm, const char *text, struct span arg, struct span *ret_value, bool *ret_joined)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(vmm->options) && vmm->options[i]; i++) {
-		struct span value = arg;
+	struct span value = arg, rest = arg;
 
-		if (!span_cut_start(&value, vmm->options[i]))
-			continue;
-		*ret_joined = vmm->joined && span_cut_start(&value, "=");
-		if (*ret_joined)
-			*ret_value = value;
-		if (*ret_joined || !value.n)
-			return true;
-	}
-	return false;
+	if (vmm->one_dash && span_cut_start(&rest, "--"))
+		value = span_from(arg, 1);
+	if (!span_cut_start(&value, text))
+		return false;
+	*ret_joined = vmm->joined && span_cut_start(&value, "=");
+	if (*ret_joined)
+		*ret_value = value;
+	return *ret_joined || !value.n;
 }
 
-/* The last one counts. */
-static char *name_of_command(const struct vmm *vmm, struct span cmdline)
+/* The last value of an option counts. */
+static struct span option_value(const struct vmm *vmm, const char *text, struct span cmdline)
 {
 	struct span value = { "", 0 }, arg;
 	bool joined;
@@ -238,10 +280,19 @@ static char *name_of_command(const struct vmm *vmm, struct span cmdline)
 	while (span_next(&cmdline, '\0', &arg)) {
 		if (vmm->joined && span_is(arg, "--"))
 			break;
-		if (is_option(vmm, arg, &value, &joined) && !joined)
+		if (is_option(vmm, text, arg, &value, &joined) && !joined)
 			span_next(&cmdline, '\0', &value);
 	}
-	return vmm->name(value);
+	return value;
+}
+
+static char *name_of_command(const struct vmm *vmm, struct span cmdline)
+{
+	char *name = vmm->whole ? vmm->whole(cmdline) : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(vmm->options) && vmm->options[i].text && !name; i++)
+		name = vmm->options[i].name(option_value(vmm, vmm->options[i].text, cmdline));
+	return name;
 }
 
 /* What the file of the program is called decides, then what it was called when it was started. */
@@ -266,10 +317,12 @@ char *vmname_from_cmdline(const char *cmdline, size_t n)
 static const struct {
 	const char *before, *behind;
 	bool escaped; /* by systemd: \xNN */
+	bool driver;  /* libvirt's may stand before the name */
 } scopes[] = {
-	{ "machine-", ".scope", true }, /* systemd-machined: of libvirt, systemd-vmspawn and others */
-	{ "", ".libvirt-qemu", false }, /* libvirt without systemd */
-	{ "", ".libvirt-ch", false },
+	{ "machine-", ".scope", true, true }, /* systemd-machined: of libvirt, systemd-vmspawn and others */
+	{ "", ".libvirt-qemu", false, true }, /* libvirt without systemd */
+	{ "", ".libvirt-ch", false, true },
+	{ "microvm@", ".service", true, false }, /* microvm.nix */
 };
 
 static int hex_value(char c)
@@ -320,9 +373,22 @@ static char *name_of_scope(struct span part)
 			continue;
 		if (scopes[i].escaped)
 			s = (struct span){ raw, unescape(s, raw, sizeof(raw)) };
-		return clean_name(without_driver(s));
+		return clean_name(scopes[i].driver ? without_driver(s) : s);
 	}
 	return NULL;
+}
+
+/* Firecracker's jailer makes PROGRAM/ID; the id has only letters, digits and '-', so it is no unit of systemd. */
+static char *name_of_jail(struct span parent, struct span part)
+{
+	struct span program = span_last_part(&parent);
+
+	if (!span_cut_start(&program, "firecracker") || (program.n && !span_cut_start(&program, "-v")))
+		return NULL;
+	for (size_t i = 0; i < part.n; i++)
+		if (!isalnum((unsigned char)part.at[i]) && part.at[i] != '-')
+			return NULL;
+	return clean_name(part);
 }
 
 /* Lines are "ID:CONTROLLERS:PATH"; the innermost cgroup that is a VM's counts, and the first line that has one. */
@@ -334,8 +400,12 @@ char *vmname_from_cgroup(const char *cgroup, size_t n)
 	while (!name && span_next(&rest, '\n', &line)) {
 		if (!span_next(&line, ':', &part) || !span_next(&line, ':', &part))
 			continue;
-		while (!name && line.n)
-			name = name_of_scope(span_last_part(&line));
+		while (!name && line.n) {
+			part = span_last_part(&line);
+			name = name_of_scope(part);
+			if (!name)
+				name = name_of_jail(line, part);
+		}
 	}
 	return name;
 }

@@ -74,7 +74,7 @@ static void vmms(void)
 	CHECK_NAME("/firecracker-v1.7.0-x86_64\0--id=fc-1", "fc-1"); /* as old jailers had it */
 	CHECK_NAME("firecracker\0--id\0fc-1\0--start-time-us\0" "1\0--\0--id\0other", "fc-1");
 	CHECK_NAME("firecracker\0-name\0web01", NULL);
-	CHECK_NAME("firecracker\0--api-sock\0/run/web01.sock", NULL);
+	CHECK_NAME("firecracker\0--api-sock\0/run/web01.sock", "web01");
 	CHECK_NAME("firecracker\0--id", NULL);
 	CHECK_NAME("firecracker\0--id\0", NULL);
 	CHECK_NAME("firecracker\0--id=", NULL);
@@ -130,6 +130,82 @@ static void sockets(void)
 		CLEANUP_FREE char *name_ = vmname_from_cgroup(exact_, sizeof(text) - 1);                                         \
 		CHECK_STR(name_, expected);                                                                                      \
 	} while (0)
+
+/* Without --id the socket gives the name, as for cloud-hypervisor. */
+static void firecracker_sockets(void)
+{
+	CHECK_NAME("firecracker\0--api-sock\0/run/vms/web01.socket\0--config-file\0/etc/web.json", "web01");
+	CHECK_NAME("firecracker\0--api-sock=/tmp/web01.sock", "web01");
+	CHECK_NAME("firecracker\0--id\0\0--api-sock\0web01.sock", "web01");
+	CHECK_NAME("firecracker\0--api-sock\0/run/a.sock\0--id\0b", "b");
+	CHECK_NAME("firecracker\0--api-sock\0/var/lib/vms/web01/firecracker.socket", "web01");
+	CHECK_NAME("firecracker\0--api-sock\0/run/firecracker.socket", NULL); /* its default */
+	CHECK_NAME("firecracker\0--api-sock\0/tmp/firecracker.sock", NULL);
+	CHECK_NAME("firecracker\0--api-sock", NULL);
+	CHECK_NAME("firecracker\0--no-api\0--config-file\0/etc/web.json", NULL);
+	CHECK_NAME("firecracker\0--\0--api-sock\0/run/web01.sock", NULL);
+	CHECK_NAME("qemu\0--api-sock\0/run/web01.sock", NULL);
+}
+
+static void desktops(void)
+{
+	CHECK_NAME("/usr/lib/virtualbox/VBoxHeadless\0--comment\0web 01\0--startvm\0cb568998-d8b4-40d4-a6e7-c92aea5aee3d\0--vrde\0config",
+		   "web 01");
+	CHECK_NAME("VBoxHeadless\0-startvm\0web01", "web01");
+	CHECK_NAME("VBoxHeadless\0--startvm=web01", "web01");
+	CHECK_NAME("/usr/lib/virtualbox/VirtualBoxVM\0--comment\0web01\0--startvm\0x\0--no-startvm-errormsgbox", "web01");
+	CHECK_NAME("VBoxSDL\0--comment\0web01\0--startvm\0x", "web01");
+	CHECK_NAME("VirtualBoxVM\0-name\0web01", NULL);
+	CHECK_NAME("VBoxHeadless\0--comment", NULL);
+	CHECK_NAME("qemu\0--comment\0web01", NULL);
+	CHECK_NAME("/opt/android/emulator/qemu/linux-x86_64/qemu-system-x86_64-headless\0-avd\0Pixel_6_API_34\0-no-window", "Pixel_6_API_34");
+	CHECK_NAME("qemu-system-x86_64\0-avd\0a,b=c", "a,b=c"); /* no list */
+	CHECK_NAME("qemu-system-x86_64\0-avd\0a\0-name\0b", "b");
+	CHECK_NAME("qemu-system-x86_64\0-name\0debug-threads=on\0-avd\0a", "a");
+	CHECK_NAME("qemu-system-x86_64\0-avd", NULL);
+	CHECK_NAME("qemu-system-x86_64\0-avd-arch\0x86", NULL);
+	CHECK_NAME("/usr/bin/muvm\0--\0glxgears\0-name\0x", "muvm");
+	CHECK_NAME("muvmx\0-name\0x", "x");
+}
+
+static void sandboxes(void)
+{
+	CHECK_NAME("runsc-sandbox\0--root=/run/docker/runtime-runc/moby\0--platform=kvm\0boot\0--bundle=/run/x\0--user-log-fd\0" "7\0" "2415e1",
+		   "2415e1");
+	CHECK_NAME("/usr/local/bin/runsc\0boot\0--attached\0" "2415e1", "2415e1");
+	CHECK_NAME("runsc-sandbox\0boot", NULL);
+	CHECK_NAME("runsc-sandbox\0boot\0", NULL);
+	CHECK_NAME("runsc\0run\0" "2415e1", NULL); /* the command that waits for the sandbox */
+	CHECK_NAME("runsc-sandbox\0boot\0boot", "boot");
+	CHECK_NAME("runscx\0boot\0" "2415e1", NULL);
+}
+
+static void microvms(void)
+{
+	CHECK_NAME("microvm@web01\0-M\0microvm", "web01");
+	CHECK_NAME("microvm@web01\0-name\0x", "web01");
+	CHECK_NAME("microvm@\0-M\0microvm", NULL);
+	CHECK_NAME("microvm\0-name\0x", NULL);
+	CHECK_CGROUP("0::/system.slice/system-microvm.slice/microvm@web01.service\n", "web01");
+	CHECK_CGROUP("0::/system.slice/system-microvm.slice/microvm@qemu-1-web\\x2001.service/x\n", "qemu-1-web 01"); /* libvirt gave none */
+	CHECK_CGROUP("0::/system.slice/system-microvm.slice/microvm@.service\n", NULL);
+	CHECK_CGROUP("0::/system.slice/microvm-virtiofsd@web01.service\n", NULL);
+}
+
+/* The jailer's cgroup, PROGRAM/ID. */
+static void jails(void)
+{
+	CHECK_CGROUP("0::/firecracker/fc-1\n", "fc-1");
+	CHECK_CGROUP("4:cpu:/firecracker/551e7604-e35c-42b3-b825-416853441234\n", "551e7604-e35c-42b3-b825-416853441234");
+	CHECK_CGROUP("0::/vms.slice/firecracker-v1.7.0-x86_64/fc-1\n", "fc-1");
+	CHECK_CGROUP("0::/firecracker\n", NULL);
+	CHECK_CGROUP("0::/firecracker/\n", NULL);
+	CHECK_CGROUP("0::/firecracker/100.scope\n", NULL);
+	CHECK_CGROUP("0::/firecracker.slice/fc-1\n", NULL);
+	CHECK_CGROUP("0::/firecrackers/fc-1\n", NULL);
+	CHECK_CGROUP("0::/firecracker-containerd/fc-1\n", NULL);
+	CHECK_CGROUP("0::/system.slice/firecracker.service\n", NULL);
+}
 
 static void cgroups(void)
 {
@@ -268,6 +344,7 @@ static void random_bytes(void)
 	static const char *const parts[] = {
 		"-name", "\0", "guest=", ",", "x", "\xe2\x80", "-n", "\n", "--id", "firecracker", "crosvm", "cloud-hypervisor", "--api-socket",
 		"path=", "/", ".sock", "fd=", "=", "--", "machine-", ".scope", "\\x2d", "\\x", "qemu-", "1-", ":", "::/", ".libvirt-qemu",
+		"runsc", "boot", "microvm@", ".service", "VBoxSDL", "-comment", "-avd",
 	};
 
 	unit_random_seed(5);
@@ -426,6 +503,11 @@ static const struct unit_test tests[] = {
 	{ "none", none },
 	{ "vmms", vmms },
 	{ "sockets", sockets },
+	{ "firecracker_sockets", firecracker_sockets },
+	{ "desktops", desktops },
+	{ "sandboxes", sandboxes },
+	{ "microvms", microvms },
+	{ "jails", jails },
 	{ "cgroups", cgroups },
 	{ "cgroups_of_no_vm", cgroups_of_no_vm },
 	{ "value_missing", value_missing },
