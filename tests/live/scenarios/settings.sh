@@ -66,17 +66,18 @@ dead() {
 # As a pod or a toolbox has it: namespaces of its own, of PIDs or of mounts, networks and hosts' names alone.
 pod() {
 	cat >guest.sh <<-'SH'
-		kvmwait-guest -n outside -c 1 hlt-user=13 yield:1=17 >guest.json
+		kvmwait-guest -n outside -c 1 --stay 2 hlt-user=13 yield:1=17 >guest.json
 	SH
 	settled own unshare -p -m -f sh -c 'mount -t proc proc /proc; kvmwait trace -d 1'
 	settled own-stat unshare -p -m -f sh -c 'mount -t proc proc /proc; kvmwait stat -d 1'
 	settled own-check unshare -p -m -f sh -c 'mount -t proc proc /proc; kvmwait check'
-	settled host unshare -m -n -u -i kvmwait trace -o host.ndjson &
+	unshare -m -n -u -i kvmwait trace -o host.ndjson >host.out 2>host.err &
+	trace=$!
 	await has_meta host.ndjson
 	sh guest.sh
-	# its name is asked for when the first event arrives
-	kill -INT "$(pidof kvmwait | tr ' ' '\n' | sort -n | head -n 1)"
-	wait
+	kill -TERM $trace
+	wait $trace
+	echo $? >host.status
 }
 
 # ---- judge ----
