@@ -136,6 +136,20 @@ static char *end_text(const struct account_balance *b)
 	});
 }
 
+/* The audit of the recording: what agrees, or was not compared, and what differs. Either may be NULL. */
+static void find_audit(const struct run *r, struct strings *lines, struct strings *problems)
+{
+	struct strings all = { 0 }, differ = { 0 };
+
+	audit_texts(account_audit(r->account), &all, &differ);
+	for (size_t i = 0; lines && i < all.n; i++)
+		strings_add(lines, all.items[i]);
+	for (size_t i = 0; problems && i < differ.n; i++)
+		add_problem(problems, "the audit differs: %s", differ.items[i]);
+	strings_done(&all);
+	strings_done(&differ);
+}
+
 static void find_imbalance(const struct run *r, struct strings *problems)
 {
 	const struct account_balance *b = account_balance(r->account);
@@ -152,6 +166,7 @@ static void find_imbalance(const struct run *r, struct strings *problems)
 		add_problem(problems, "%s", text);
 	if (b->malformed)
 		add_problem(problems, "%" PRId64 " lines of bpftrace were malformed when it was recorded", b->malformed);
+	find_audit(r, NULL, problems);
 }
 
 static void find_problems(const struct run *r, bool at_end, struct strings *problems)
@@ -198,6 +213,7 @@ static void put_balance(const struct run *r, const struct strings *problems)
 {
 	const struct account_balance *b = account_balance(r->account);
 	CLEANUP_FREE char *text = end_text(b);
+	struct strings audit = { 0 };
 
 	if (b->have_end && b->have_counted && !problems->n)
 		fprintf(r->out, "%s; it ended: %s\n", text, account_why(r->account) ? account_why(r->account) : "?");
@@ -210,6 +226,10 @@ static void put_balance(const struct run *r, const struct strings *problems)
 		fprintf(r->out, "of the lost, %" PRId64 " found the file full\n", b->unwritten);
 	if (b->unseen)
 		fprintf(r->out, "of %" PRIu64 " waits the end is not in it\n", b->unseen);
+	find_audit(r, &audit, NULL);
+	for (size_t i = 0; i < audit.n; i++)
+		fprintf(r->out, "audit: %s\n", audit.items[i]);
+	strings_done(&audit);
 	for (size_t i = 0; i < problems->n; i++)
 		fprintf(r->out, "WARNING: %s\n", problems->items[i]);
 }
@@ -300,6 +320,8 @@ static void close_json(struct run *r, const struct strings *problems)
 		json_object_set_new(balance, "late", json_integer(b->late));
 		json_object_set_new(balance, "why", json_string(account_why(r->account) ? account_why(r->account) : ""));
 	}
+	if (account_audit(r->account))
+		json_object_set(balance, "audit", account_audit(r->account));
 	fputs(",\"balance\":", r->out);
 	json_dumpf(balance, r->out, JSON_COMPACT);
 	json_decref(balance);

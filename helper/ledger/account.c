@@ -49,7 +49,7 @@ struct account {
 	size_t n_seats;
 	struct wait_name kinds[MAX_KINDS];
 	size_t n_kinds;
-	json_t *meta, *blame;
+	json_t *meta, *blame, *audit;
 	char *why;
 	struct origin origin;
 	bool has_outcomes;
@@ -105,6 +105,7 @@ void account_free(struct account *a)
 	free(a->seats);
 	json_decref(a->meta);
 	json_decref(a->blame);
+	json_decref(a->audit);
 	origin_done(&a->origin);
 	free(a->why);
 	free(a);
@@ -441,6 +442,8 @@ static void take_end(struct account *a, json_t *end)
 	b->malformed = number_of(end, "malformed");
 	b->late = number_of(end, "late");
 	b->missed = number_of(end, "missed");
+	json_decref(a->audit);
+	a->audit = json_incref(json_object_get(end, "audit"));
 	free(a->why);
 	a->why = json_is_string(why) ? text_cleaned(json_string_value(why)) : NULL;
 }
@@ -523,6 +526,11 @@ uint64_t account_realtime_ns(const struct account *a, uint64_t boottime_ns)
 	if (!realtime_ns || !at_ns)
 		return 0;
 	return realtime_ns + (boottime_ns - at_ns);
+}
+
+json_t *account_audit(const struct account *a)
+{
+	return a->audit;
 }
 
 const struct account_balance *account_balance(const struct account *a)

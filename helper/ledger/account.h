@@ -44,6 +44,7 @@ void account_total(struct account *a, unsigned int by, struct counts_rows *ret);
 const struct origin *account_origin(const struct account *a);
 json_t *account_meta(const struct account *a); /* or NULL; as these, borrowed */
 json_t *account_blame(const struct account *a);
+json_t *account_audit(const struct account *a); /* of the end record */
 const char *account_why(const struct account *a); /* it ended; or NULL */
 bool account_has_outcomes(const struct account *a);
 /* CLOCK_BOOTTIME of the beginning and of the last that is known; and CLOCK_REALTIME of a time, 0 where it is not known. */

@@ -2,6 +2,7 @@
 // The balance of a stream: events that the kernel counted against those received and lost.
 #include "record/balance.h"
 
+#include "base/clean_text.h"
 #include "base/memory.h"
 #include "record/event.h"
 
@@ -63,4 +64,43 @@ char *balance_text(const struct balance *b)
 		return xasprintf("received %" PRIu64 ", lost %" PRIu64 ": the kernel's count is not known", b->received, b->lost);
 	return xasprintf("received %" PRIu64 " + lost %" PRIu64 " %s counted %" PRIu64, b->received, b->lost,
 			 balance_off(b) ? "does not make" : "=", b->counted);
+}
+
+static char *audit_words(const json_t *item, const char *event, const char *counter)
+{
+	const char *why = json_string_value(json_object_get(item, "why"));
+
+	if (why)
+		return xasprintf("%s was not compared with KVM's %s: %s", event, counter, why);
+	return xasprintf("%s %" JSON_INTEGER_FORMAT " %s KVM's %s %" JSON_INTEGER_FORMAT, event,
+			 json_integer_value(json_object_get(item, "seen")),
+			 json_integer_value(json_object_get(item, "difference")) ? "differs from" : "agrees with", counter,
+			 json_integer_value(json_object_get(item, "kernel")));
+}
+
+void audit_texts(const json_t *audit, struct strings *ret_lines, struct strings *ret_differ)
+{
+	const json_t *item;
+	size_t index;
+
+	json_array_foreach(audit, index, item) {
+		const char *event = json_string_value(json_object_get(item, "event"));
+		const char *counter = json_string_value(json_object_get(item, "counter"));
+		CLEANUP_FREE char *words = event && counter ? audit_words(item, event, counter) : NULL;
+		CLEANUP_FREE char *clean = words ? text_recleaned(words) : NULL;
+
+		if (clean)
+			strings_add(json_integer_value(json_object_get(item, "difference")) ? ret_differ : ret_lines, clean);
+	}
+}
+
+bool audit_differs(const json_t *audit)
+{
+	const json_t *item;
+	size_t index;
+
+	json_array_foreach(audit, index, item)
+		if (json_integer_value(json_object_get(item, "difference")))
+			return true;
+	return false;
 }

@@ -3,6 +3,8 @@
 #ifndef KVMWAIT_RECORD_BALANCE_H
 #define KVMWAIT_RECORD_BALANCE_H
 
+#include "base/text.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,5 +30,11 @@ void balance_of_end(json_t *end, struct balance *ret);
  * known"; the caller frees.
  */
 char *balance_text(const struct balance *b);
+/*
+ * The audit of an end record, which may come from anybody, in words that are fit to print: one for each of KVM's counters,
+ * in ret_differ where the probes counted otherwise, else in ret_lines. NULL, no audit, adds nothing.
+ */
+void audit_texts(const json_t *audit, struct strings *ret_lines, struct strings *ret_differ);
+bool audit_differs(const json_t *audit);
 
 #endif

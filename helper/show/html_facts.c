@@ -48,7 +48,7 @@ bool html_facts_complete(const struct html_facts *p)
 	json_t *off = json_object_get(p->end, "unbalanced");
 
 	return p->meta && p->end && off && !json_integer_value(off) && !lost(p) && !json_count(p->end, "malformed") &&
-	       !json_count(p->end, "late") && !p->damage.n;
+	       !json_count(p->end, "late") && !p->damage.n && !audit_differs(json_object_get(p->end, "audit"));
 }
 
 static bool asked_for(json_t *events, const char *event)
@@ -78,6 +78,25 @@ bool html_facts_all_events(const struct html_facts *p)
 
 /* ---- the balance ---- */
 
+static void put_audit(FILE *f, const json_t *audit)
+{
+	struct strings lines = { 0 }, differ = { 0 };
+
+	audit_texts(audit, &lines, &differ);
+	for (size_t i = 0; i < differ.n; i++) {
+		fputs("</p>\n<p><strong>The audit differs: ", f);
+		html_foreign(f, differ.items[i]);
+		fputs("</strong>.", f);
+	}
+	for (size_t i = 0; i < lines.n; i++) {
+		fputs("</p>\n<p>Audit: ", f);
+		html_foreign(f, lines.items[i]);
+		fputs(".", f);
+	}
+	strings_done(&lines);
+	strings_done(&differ);
+}
+
 static void put_balance(FILE *f, const struct html_facts *p)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -102,6 +121,7 @@ static void put_balance(FILE *f, const struct html_facts *p)
 		fprintf(f, " %" PRIu64 " lines could not be read.", json_count(p->end, "malformed"));
 	if (json_count(p->end, "late"))
 		fprintf(f, " %" PRIu64 " records came too late to stand in order.", json_count(p->end, "late"));
+	put_audit(f, json_object_get(p->end, "audit"));
 	fputs("</p>\n<p>The trace ended because: ", f);
 	html_foreign(f, text_of(p->end, "why"));
 	fputs(".</p>\n", f);

@@ -72,29 +72,15 @@ void stream_balance(FILE *f, json_t *end)
 
 void stream_audit(FILE *f, const json_t *end)
 {
-	const json_t *audit = json_object_get(end, "audit");
-	const json_t *item;
-	size_t index;
+	struct strings lines = { 0 }, differ = { 0 };
 
-	json_array_foreach(audit, index, item) {
-		const char *event = json_string_value(json_object_get(item, "event"));
-		const char *counter = json_string_value(json_object_get(item, "counter"));
-		const char *why = json_string_value(json_object_get(item, "why"));
-		bool differs = json_integer_value(json_object_get(item, "difference")) != 0;
-		CLEANUP_FREE char *words = NULL;
-		CLEANUP_FREE char *clean = NULL;
-
-		if (!event || !counter)
-			continue;
-		if (why)
-			words = xasprintf("audit: %s was not compared with KVM's %s: %s", event, counter, why);
-		else
-			words = xasprintf("audit: %s %" JSON_INTEGER_FORMAT " %s KVM's %s %" JSON_INTEGER_FORMAT, event,
-					  json_integer_value(json_object_get(item, "seen")), differs ? "differs from" : "agrees with",
-					  counter, json_integer_value(json_object_get(item, "kernel")));
-		clean = text_recleaned(words); /* a record can come from anywhere */
-		fprintf(f, "%s\n", clean);
-	}
+	audit_texts(json_object_get(end, "audit"), &lines, &differ);
+	for (size_t i = 0; i < lines.n; i++)
+		fprintf(f, "audit: %s\n", lines.items[i]);
+	for (size_t i = 0; i < differ.n; i++)
+		fprintf(f, "audit: %s\n", differ.items[i]);
+	strings_done(&lines);
+	strings_done(&differ);
 }
 
 /* The first columns, up to the vCPU. */
