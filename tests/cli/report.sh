@@ -43,12 +43,12 @@ with_audit() { jq -c --argjson difference "$1" 'if .type == "end" then . + { aud
 	kernel: (3 - $difference), difference: $difference }, { counter: "yields", event: "pv_yield", source: "kvm", why: "not read" }] } else . end' "$whole"; }
 with_audit 0 >reports/audited.ndjson
 with_audit -4 >reports/differs.ndjson
-test_that 'report: an audit that agrees' exits 0 report reports/audited.ndjson
+test_that 'report: an audit that agrees' exits 0 report "$work/reports/audited.ndjson"
 audit_lines() { [ "$("$kvmwait" report reports/audited.ndjson | grep '^audit: ')" = "audit: hlt 3 agrees with KVM's halt_exits 3
 audit: pv_yield was not compared with KVM's yields: not read" ]; }
 test_that 'report: the audit in words' audit_lines
 test_that 'report: the audit as JSON' reports '.files[0].balance | .balances and (.audit | length) == 2 and .audit[0].seen == 3' reports/audited.ndjson
-test_that 'report: an audit that differs' exits 5 report reports/differs.ndjson
+test_that 'report: an audit that differs' exits 5 report "$work/reports/differs.ndjson"
 test_that 'report: an audit that differs is a problem' reports '.files[0].balance | (.balances | not) and .problems == ["the audit differs: hlt 3 differs from KVM\u0027s halt_exits 7"]' reports/differs.ndjson
 page_differs() { "$kvmwait" report --html -o reports/differs.html reports/differs.ndjson; grep -q 'The audit differs: hlt 3 differs from' reports/differs.html && ! grep -q 'Complete: no event was lost' reports/differs.html; }
 test_that 'report --html: an audit that differs' page_differs

@@ -19,7 +19,8 @@ audit() {
 		echo $? >$when.status
 		await no_guest
 	done
-	for n in a b; do kvmwait-guest -n $n --stay 1 --gate go $wait=$([ $n = a ] && echo 31 || echo 37) >$n.json & done
+	kvmwait-guest -n a --stay 1 --gate go $wait=31 >a.json &
+	kvmwait-guest -n b --stay 1 --gate go $wait=37 >b.json &
 	both_there() { [ -n "$(pid_of a-kvm)" ] && [ -n "$(pid_of b-kvm)" ]; }
 	await both_there
 	cat >go.sh <<-'SH'
