@@ -370,7 +370,7 @@ static int parse_line(struct script *s, char *line)
 		return is_identifier(value) ? parse_text(&s->module, value) : -EINVAL;
 	if (!strcmp(line, "cost"))
 		return parse_text(&s->cost, value);
-	if (!strcmp(line, "only") || !strcmp(line, "raw")) /* beside a clause: see program.c */
+	if (!strcmp(line, "only") || !strcmp(line, "raw")) /* beside a clause: see render.c */
 		return find_need(s, value) ? 0 : -ENOENT;
 	return -EBADMSG;
 }

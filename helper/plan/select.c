@@ -36,7 +36,7 @@ static size_t count_symbols(struct scope scope, const char *name, bool clones, c
 	for (size_t i = 0; i < scope.k->symbols.n; i++) {
 		const struct symbol *symbol = &scope.k->symbols.items[i];
 
-		if (strcmp(symbol->base, name) || (symbol->clone != CLONE_NONE) != clones || !symbol_is_in(scope, symbol))
+		if (strcmp(symbol->base, name) || symbol_is_whole(symbol) == clones || !symbol_is_in(scope, symbol))
 			continue;
 		*ret_last = symbol;
 		n++;
@@ -140,7 +140,7 @@ static bool resolve_name(const struct kernel *k, const struct script *s, const s
 	for (size_t i = 0; i < k->symbols.n; i++) {
 		const struct symbol *symbol = &k->symbols.items[i];
 
-		if (strcmp(symbol->base, name) || symbol->clone == CLONE_NONE || !symbol_is_in(scope, symbol))
+		if (strcmp(symbol->base, name) || symbol_is_whole(symbol) || !symbol_is_in(scope, symbol))
 			continue;
 		strings_add(&r->functions, symbol->name);
 		weaken(r, symbol->clone == CLONE_PART

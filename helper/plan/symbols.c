@@ -53,12 +53,26 @@ static const char *find_base(char **sorted, size_t n_sorted, const char *text, s
 	return NULL;
 }
 
+bool symbol_is_whole(const struct symbol *s)
+{
+	return s->clone == CLONE_NONE || s->clone == CLONE_RENAMED;
+}
+
+static bool is_thinlto(const char *suffix)
+{
+	static const char mark[] = ".llvm.";
+	const char *number = suffix + strlen(mark);
+
+	return starts_with(suffix, mark) && *number && !number[strspn(number, "0123456789")];
+}
+
 /* What the suffixes of a clone say of it; false where it is no place that a call enters. */
 static bool clone_kind(const char *suffix, enum clone *ret)
 {
-	if (strstr(suffix, ".cold"))
+	if (strstr(suffix, ".cold") || strstr(suffix, ".cfi_jt")) /* the latter only jumps to the function */
 		return false;
 	*ret = !*suffix			    ? CLONE_NONE
+	       : is_thinlto(suffix)	    ? CLONE_RENAMED
 	       : strstr(suffix, ".part")    ? CLONE_PART
 	       : starts_with(suffix, ".isra") ? CLONE_ISRA
 					    : CLONE_OTHER;

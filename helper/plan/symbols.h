@@ -7,6 +7,7 @@
 
 enum clone {
 	CLONE_NONE,  /* the function itself */
+	CLONE_RENAMED, /* the whole function under another name, as clang's ThinLTO has it: .llvm.NUMBER */
 	CLONE_ISRA,  /* arguments may be missing or passed otherwise */
 	CLONE_PART,  /* the head was inlined into the callers: not every call passes here */
 	CLONE_OTHER, /* constprop and the like: some calls pass here, arguments may be missing */
@@ -25,6 +26,9 @@ struct symbols {
 	size_t n;
 	bool have_traceable; /* the list of traceable functions was read */
 };
+
+/* Does every call of the function pass there, with its arguments as they are written? */
+bool symbol_is_whole(const struct symbol *s);
 
 /*
  * Takes the functions whose name without suffixes is wanted from the text of kallsyms, and marks those that the text

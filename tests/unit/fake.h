@@ -127,6 +127,7 @@ static inline int fake_type(const struct fake_types *t, const char *text)
 
 static inline void fake_proto(struct btf *btf, const struct fake_types *t, const struct fake_function *function)
 {
+	CLEANUP_FREE char *name = NULL;
 	struct strings args = { 0 };
 	int proto = btf__add_func_proto(btf, 0);
 
@@ -135,7 +136,8 @@ static inline void fake_proto(struct btf *btf, const struct fake_types *t, const
 	for (size_t i = 0; i < args.n; i++)
 		CHECK_INT(btf__add_func_param(btf, "a", fake_type(t, skip_space(args.items[i]))), 0);
 	strings_done(&args);
-	CHECK(btf__add_func(btf, function->name, BTF_FUNC_STATIC, proto) > 0);
+	name = xstrndup(function->name, strcspn(function->name, ".")); /* as the source has it, whatever the compiler made of it */
+	CHECK(btf__add_func(btf, name, BTF_FUNC_STATIC, proto) > 0);
 }
 
 static inline void fake_write_btf(const char *root, const char *name, const struct btf *btf)

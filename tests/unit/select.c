@@ -196,6 +196,34 @@ static void clones(void)
 	made_done(&m);
 }
 
+/* ThinLTO renames a static function that another unit calls: it is still the whole function. */
+static void renamed_function(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	const struct verdict *v;
+
+	fake_find(&f, "kvm_sched_yield")->name = "kvm_sched_yield.llvm.1234";
+	fake_find(&f, "kvm_vcpu_on_spin")->name = "kvm_vcpu_on_spin.llvm.77";
+	made_plan(&f, &m);
+	v = chosen(&m, "x86-5.17.bt");
+	CHECK_EXACT(v, "pv_yield", "kvm");
+	CHECK_FUNCTIONS(v, "pv_yield", "kvm", "kvm_sched_yield.llvm.1234 sched:sched_process_exit");
+	CHECK_EXACT(v, "ple", "svm");
+	made_done(&m);
+	/* two of one name: which one is probed would be a guess */
+	fake_add(&f, "kvm_sched_yield.llvm.5", "kvm", NULL);
+	made_plan(&f, &m);
+	CHECK_ABSENT(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "there are 2 functions kvm_sched_yield");
+	made_done(&m);
+	/* other arguments than the script reads */
+	f = fake_standard();
+	*fake_find(&f, "kvm_sched_yield") = (struct fake_function){ .name = "kvm_sched_yield.llvm.1234", .module = "kvm", .args = "kvm_vcpu *" };
+	made_plan(&f, &m);
+	CHECK_ABSENT(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "kvm_sched_yield takes (kvm_vcpu *)");
+	made_done(&m);
+}
+
 static void split_function(void)
 {
 	struct fake f = fake_standard();
@@ -731,6 +759,7 @@ static const struct unit_test tests[] = {
 	{ "fast_path", fast_path },
 	{ "xen_hidden", xen_hidden },
 	{ "clones", clones },
+	{ "renamed_function", renamed_function },
 	{ "split_function", split_function },
 	{ "namesakes", namesakes },
 	{ "namesake_clones", namesake_clones },

@@ -23,6 +23,8 @@ static const char kallsyms[] = "ffffffff81000000 T _stext\n"
 			       "ffffffffc0000060 t kvm_spin.constprop.0.isra.0\t[kvm]\n"
 			       "ffffffffc0000070 t kvm_spin.isra.0.part.12\t[kvm]\n"
 			       "ffffffffc0000080 t kvm_spin.llvm.1234567890\t[kvm]\n"
+			       "ffffffffc0000084 t kvm_spin.llvm.12.isra.0\t[kvm]\n"
+			       "ffffffffc0000088 t kvm_spin.cfi_jt\t[kvm]\n"
 			       "ffffffffc0000090 t kvm_spin_more.isra.0\t[kvm]\n"
 			       "ffffffffc00000a0 t kvm_spin [other]\n"
 			       "ffffffffc00000b0 t kvm_only.isra.3\t[kvm]\n"
@@ -135,11 +137,13 @@ static void clones(void)
 	check_symbol(&s, "kvm_spin.constprop.0.isra.0", "kvm", "kvm_spin", CLONE_OTHER, false);
 	check_symbol(&s, "kvm_spin.part.0", "kvm", "kvm_spin", CLONE_PART, true);
 	check_symbol(&s, "kvm_spin.isra.0.part.12", "kvm", "kvm_spin", CLONE_PART, false);
-	check_symbol(&s, "kvm_spin.llvm.1234567890", "kvm", "kvm_spin", CLONE_OTHER, false);
+	check_symbol(&s, "kvm_spin.llvm.1234567890", "kvm", "kvm_spin", CLONE_RENAMED, false);
+	check_symbol(&s, "kvm_spin.llvm.12.isra.0", "kvm", "kvm_spin", CLONE_OTHER, false);
 	check_symbol(&s, "kvm_only.isra.3", "kvm", "kvm_only", CLONE_ISRA, true);
 	CHECK(!find(&s, "kvm_spin.cold", "kvm"));
+	CHECK(!find(&s, "kvm_spin.cfi_jt", "kvm"));
 	CHECK(!find(&s, "kvm_spin.isra.0.cold", "kvm"));
-	CHECK_INT(s.n, 9);
+	CHECK_INT(s.n, 10);
 	symbols_done(&s);
 }
 
@@ -154,7 +158,7 @@ static void no_list(void)
 
 		load(lists[i], wanted, 2, &s);
 		CHECK(!s.have_traceable);
-		CHECK_INT(s.n, 9);
+		CHECK_INT(s.n, 10);
 		for (size_t k = 0; k < s.n; k++)
 			CHECK(s.items[k].traceable);
 		symbols_done(&s);
