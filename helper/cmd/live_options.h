@@ -27,7 +27,7 @@ int live_add_vcpu(void *filter, const char *word);
 	{ 'p', "pid", "TGID", "only this process (repeatable, or a list with commas; 8 at most)", \
 	  TO_EACH(live.filter, struct filter, live_add_pid) }
 #define OPTION_VM \
-	{ 0, "vm", "NAME", "only the running VMs of this name (repeatable, or a list with commas)", \
+	{ 0, "vm", "NAME", "only the running VMs of this name or id (repeatable, or a list with commas)", \
 	  TO_EACH(live.filter, struct filter, live_add_vm) }
 #define OPTION_VCPU \
 	{ 0, "vcpu", "N", "only this vCPU (repeatable, or a list with commas; within 63 ids)", \

@@ -69,6 +69,7 @@ struct run {
 	unsigned int part; /* from 1 */
 	struct recording *recording;
 	struct account *account;
+	struct vm_labels *labels; /* of the account's VMs */
 	struct html_page *page; /* NULL: none was asked for */
 	struct progress progress;
 	bool begun;	/* csv has its heading, json its first file */
@@ -246,6 +247,7 @@ static void write_rows(struct run *r, struct counts_rows *rows, bool total)
 {
 	struct counts_report report = {
 		.origin = account_origin(r->account),
+		.labels = r->labels,
 		.rows = rows,
 		.by = r->s->by,
 		.total = total,
@@ -410,8 +412,11 @@ static void take_record(struct run *r, const struct record *record)
 		r->account = NULL;
 		r->part++;
 	}
-	if (!r->account)
+	if (!r->account) {
+		vm_labels_free(r->labels);
+		r->labels = vm_labels_new();
 		r->account = account_new(&r->s->window);
+	}
 	r->of_counts += record->type == RECORD_STAT;
 	while (account_interval(r->account, record, r->s->by, &rows))
 		write_interval(r, &rows);
@@ -485,6 +490,7 @@ static int report_file(struct run *r)
 	r->of_counts = 0;
 	r->recording = NULL;
 	r->account = NULL;
+	r->labels = NULL;
 	progress_start(&r->progress);
 	code = open_recording(r);
 	if (!code)
@@ -494,6 +500,7 @@ static int report_file(struct run *r)
 	if (!code && !r->error)
 		end_run(r, true);
 	account_free(r->account);
+	vm_labels_free(r->labels);
 	recording_close(r->recording);
 	free(r->name);
 	return code ? code : r->code;

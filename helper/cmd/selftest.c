@@ -303,6 +303,7 @@ static int run_guest(const struct settings *s, const struct plan *plan, char *bp
 	if (result.command_error)
 		note("the command could not be run: '%s': %s", trace.command[0], strerror(-result.command_error));
 	code = conclude(s, plan, &run, &result, report_fd);
+	stream_end(&run.output);
 	selftest_count_done(&run.tally);
 	json_decref(run.end);
 	return code;

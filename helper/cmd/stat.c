@@ -64,6 +64,7 @@ struct run {
 	const struct settings *s;
 	struct origin origin;
 	struct vmnames *names;
+	struct vm_labels *labels;
 	struct counts *counts;
 	FILE *file;	/* NULL: the output is replaced each time */
 	struct replaced_file replaced; /* of that */
@@ -118,6 +119,7 @@ static void write_report(struct run *r, FILE *f, struct counts_report *report, b
 
 	report->origin = &r->origin;
 	report->names = r->names;
+	report->labels = r->labels;
 	report->total = total;
 	report->hist = r->s->hist;
 	report->no_outcomes = r->s->counts;
@@ -397,11 +399,13 @@ static int run(int argc, char **argv)
 	r.live = is_on_terminal(&s);
 	origin_of_plan(&l.loaded.plan, &r.origin);
 	r.names = vmnames_new("");
+	r.labels = vm_labels_new();
 	n_waits = program_waits(l.loaded.plan.chosen->script, &waits);
 	r.counts = counts_new(waits, n_waits);
 	code = count(&r, &l);
 	counts_free(r.counts);
 	vmnames_free(r.names);
+	vm_labels_free(r.labels);
 	replaced_file_done(&r.replaced);
 	origin_done(&r.origin);
 	return code;

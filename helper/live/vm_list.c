@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The VMs that run on this host, found by the files their processes hold open, and the way from a name to a TGID.
+// The VMs that run on this host, found by the files their processes hold open, and the way from a name or an id to a TGID.
 #include "live/vm_list.h"
 
 #include "base/text.h"
@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define NAMED_IN_MESSAGES 10
@@ -82,6 +83,7 @@ int vmlist_read(const char *root, struct vmlist *ret)
 		if (err || !holds_vm)
 			continue;
 		vm.name = vmname_of_process(root, vm.tgid);
+		vmname_ids_of_process(root, vm.tgid, &vm.ids);
 		list.items = xrealloc(list.items, list.n + 1, sizeof(*list.items));
 		list.items[list.n++] = vm;
 	}
@@ -93,8 +95,10 @@ int vmlist_read(const char *root, struct vmlist *ret)
 
 void vmlist_done(struct vmlist *list)
 {
-	for (size_t i = 0; i < list->n; i++)
+	for (size_t i = 0; i < list->n; i++) {
 		free(list->items[i].name);
+		strings_done(&list->items[i].ids);
+	}
 	free(list->items);
 	*list = (struct vmlist){ 0 };
 }
@@ -124,24 +128,37 @@ static bool have_tgid(const uint32_t *tgids, size_t n, uint32_t tgid)
 	return false;
 }
 
-/* Does the name mean this VM: by its name, or by its TGID? */
-static bool is_meant(const struct vm *vm, const char *name, bool by_tgid)
+static bool has_name(const struct vm *vm, const char *name)
+{
+	return vm->name && !strcmp(vm->name, name);
+}
+
+static bool has_id(const struct vm *vm, const char *id)
+{
+	for (size_t i = 0; i < vm->ids.n; i++)
+		if (!strcasecmp(vm->ids.items[i], id))
+			return true;
+	return false;
+}
+
+static bool has_tgid(const struct vm *vm, const char *number)
 {
 	uint64_t tgid;
 
-	return by_tgid ? !parse_u64(name, &tgid) && tgid == vm->tgid : vm->name && !strcmp(vm->name, name);
+	return !parse_u64(number, &tgid) && tgid == vm->tgid;
 }
 
 static int resolve(const struct vmlist *list, const char *name, uint32_t *tgids, size_t max, size_t *n_tgids, char **ret_error)
 {
 	CLEANUP_FREE char *running = list->n ? vmlist_describe(list, NAMED_IN_MESSAGES) : NULL;
+	static bool (*const ways[])(const struct vm *vm, const char *name) = { has_name, has_id, has_tgid };
 	size_t found = 0, n = *n_tgids;
 
-	for (int by_tgid = 0; by_tgid < 2 && !found; by_tgid++) {
+	for (size_t way = 0; way < ARRAY_SIZE(ways) && !found; way++) {
 		for (size_t i = 0; i < list->n; i++) {
 			uint32_t tgid = list->items[i].tgid;
 
-			if (!is_meant(&list->items[i], name, by_tgid))
+			if (!ways[way](&list->items[i], name))
 				continue;
 			found++;
 			if (have_tgid(tgids, n, tgid))

@@ -3,6 +3,8 @@
 #ifndef KVMWAIT_LIVE_VM_LIST_H
 #define KVMWAIT_LIVE_VM_LIST_H
 
+#include "base/text.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +12,7 @@
 struct vm {
 	uint32_t tgid;
 	char *name;	/* as in vmname.h, or NULL: the TGID stands for it */
+	struct strings ids; /* as vmname_ids_of_process() gives them */
 	size_t n_vcpus; /* files of vCPUs it has open */
 };
 
@@ -31,7 +34,8 @@ char *vmlist_describe(const struct vmlist *list, size_t max);
 
 /*
  * Adds the TGIDs of the VMs below `root` that `name` means to a list that holds `max`: of every VM with exactly this
- * name, else of the VM with this TGID. None comes twice. 0, or -errno with ret_error (the caller frees) and the list
+ * name, else of every VM with this id of its management (a UUID in any case), else of the VM with this TGID. None comes
+ * twice. 0, or -errno with ret_error (the caller frees) and the list
  * as it was: -ENOENT there is none, -EACCES none was found and some processes are hidden, -ERANGE they are too many.
  */
 int vmlist_resolve(const char *root, const char *name, uint32_t *tgids, size_t max, size_t *n_tgids, char **ret_error);

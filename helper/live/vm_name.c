@@ -208,7 +208,8 @@ static char *name_of_first_word(struct span cmdline)
 	return span_next(&cmdline, '\0', &word) && span_cut_start(&word, "microvm@") ? clean_name(word) : NULL;
 }
 
-#define VIRTUALBOX_OPTIONS .options = { { "-comment", clean_name }, { "-startvm", clean_name } }, .joined = true, .one_dash = true
+#define VIRTUALBOX_OPTIONS                                                                                                       \
+	.options = { { "-comment", clean_name }, { "-startvm", clean_name } }, .ids = { "-startvm" }, .joined = true, .one_dash = true
 
 /*
  * The VMMs and the options of each that give a name. A row applies to a program whose file name is `program`, or
@@ -221,6 +222,7 @@ static const struct vmm {
 		const char *text;
 		char *(*name)(struct span value);
 	} options[2];  /* the first that gives a name counts */
+	const char *ids[2]; /* options that give an id, as the VMM's management knows the VM */
 	bool joined;   /* "--id=X" is as good as "--id X", and "--" ends the options */
 	bool one_dash; /* "--name" is as good as "-name" */
 	char *(*whole)(struct span cmdline); /* instead of options */
@@ -238,8 +240,8 @@ static const struct vmm {
 	{ "runsc", .whole = name_of_sandbox },
 	{ "muvm", .whole = name_of_muvm },
 	{ "microvm", .whole = name_of_first_word },
-	/* -avd is an option of Android's emulator, which is a QEMU */
-	{ "", .options = { { "-name", name_of_list }, { "-avd", clean_name } }, .one_dash = true },
+	/* -avd is an option of Android's emulator, -id of Proxmox's QEMU */
+	{ "", .options = { { "-name", name_of_list }, { "-avd", clean_name } }, .ids = { "-id", "-uuid" }, .one_dash = true },
 };
 
 /* NULL for a program that none of the rows but the last serves. */
@@ -296,14 +298,19 @@ static char *name_of_command(const struct vmm *vmm, struct span cmdline)
 }
 
 /* What the file of the program is called decides, then what it was called when it was started. */
-static char *name_from(struct span exe, struct span cmdline)
+static const struct vmm *vmm_from(struct span exe, struct span cmdline)
 {
 	const struct vmm *vmm = vmm_of(exe);
-	struct span rest = cmdline, first;
+	struct span first;
 
-	if (!vmm && span_next(&rest, '\0', &first))
+	if (!vmm && span_next(&cmdline, '\0', &first))
 		vmm = vmm_of(first);
-	return name_of_command(vmm ? vmm : &vmms[ARRAY_SIZE(vmms) - 1], cmdline);
+	return vmm ? vmm : &vmms[ARRAY_SIZE(vmms) - 1];
+}
+
+static char *name_from(struct span exe, struct span cmdline)
+{
+	return name_of_command(vmm_from(exe, cmdline), cmdline);
 }
 
 char *vmname_from_cmdline(const char *cmdline, size_t n)
@@ -446,6 +453,25 @@ char *vmname_of_process(const char *root, uint32_t tgid)
 	if (!name && !read_of(root, tgid, ROOT_HELPER_CGROUP, CGROUP_LIMIT_BYTES, &cgroup, &n))
 		name = vmname_from_cgroup(cgroup, n);
 	return name;
+}
+
+void vmname_ids_of_process(const char *root, uint32_t tgid, struct strings *ids)
+{
+	CLEANUP_FREE char *cmdline = NULL;
+	char exe[PATH_MAX];
+	ssize_t length = read_exe(root, tgid, exe, sizeof(exe));
+	const struct vmm *vmm;
+	size_t n;
+
+	if (read_of(root, tgid, ROOT_HELPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
+		return;
+	vmm = vmm_from((struct span){ exe, length > 0 ? (size_t)length : 0 }, (struct span){ cmdline, n });
+	for (size_t i = 0; i < ARRAY_SIZE(vmm->ids) && vmm->ids[i]; i++) {
+		CLEANUP_FREE char *id = clean_name(option_value(vmm, vmm->ids[i], (struct span){ cmdline, n }));
+
+		if (id)
+			strings_add(ids, id);
+	}
 }
 
 /* Field 22 of stat, in ticks. The name of the process, field 2, may hold anything, but ends with the last ')'. */

@@ -3,6 +3,8 @@
 #ifndef KVMWAIT_LIVE_VM_NAME_H
 #define KVMWAIT_LIVE_VM_NAME_H
 
+#include "base/text.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +29,8 @@ const char *vmnames_get(struct vmnames *names, uint32_t tgid);
 
 /* Reads it now: from the command line, else from the cgroup. The caller frees. */
 char *vmname_of_process(const char *root, uint32_t tgid);
+/* Adds the ids by which the VM's management knows it, such as Proxmox's number or a UUID; cleaned as a name is. */
+void vmname_ids_of_process(const char *root, uint32_t tgid, struct strings *ids);
 /* From the bytes of /proc/TGID/cmdline, whose first word says which VMM it is. The caller frees. */
 char *vmname_from_cmdline(const char *cmdline, size_t n);
 /* From the bytes of /proc/TGID/cgroup. The caller frees. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "live/root_helper.h"
+#include "show/vm_label.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -126,11 +127,20 @@ static char *text_of(json_t *object, const char *field)
 	return text_recleaned(json_string_value(json_object_get(object, field)));
 }
 
+/* The label of the VM of a record, a row or a culprit; the caller frees. The process of a culprit may be unknown. */
+static char *label_of(struct vm_labels *labels, json_t *object)
+{
+	CLEANUP_FREE char *name = text_of(object, "vm");
+	uint64_t pid = json_count(object, "pid");
+
+	return xstrdup(pid && pid <= UINT32_MAX ? vm_label(labels, name, (uint32_t)pid) : name);
+}
+
 /* "web01 vCPU 3", "kworker/0:1 (17)"; the caller frees. */
-static char *culprit_text(json_t *culprit)
+static char *culprit_text(struct vm_labels *labels, json_t *culprit)
 {
 	CLEANUP_FREE char *kind = text_of(culprit, "kind");
-	CLEANUP_FREE char *name = text_of(culprit, json_object_get(culprit, "vm") ? "vm" : "comm");
+	CLEANUP_FREE char *name = json_object_get(culprit, "vm") ? label_of(labels, culprit) : text_of(culprit, "comm");
 	uint64_t pid = json_count(culprit, "pid"), tid = json_count(culprit, "tid");
 
 	if (!strcmp(kind, culprit_names[CULPRIT_IDLE]) || !strcmp(kind, culprit_names[CULPRIT_UNKNOWN]))
@@ -140,12 +150,12 @@ static char *culprit_text(json_t *culprit)
 	return pid && pid != tid ? xasprintf("%s (%" PRIu64 " of %" PRIu64 ")", name, tid, pid) : xasprintf("%s (%" PRIu64 ")", name, tid);
 }
 
-static void print_row(FILE *f, json_t *row)
+static void print_row(FILE *f, struct vm_labels *labels, json_t *row)
 {
 	json_t *who = json_object_get(row, "culprit");
-	CLEANUP_FREE char *vm = text_of(row, "vm");
+	CLEANUP_FREE char *vm = label_of(labels, row);
 	CLEANUP_FREE char *kind = text_of(who, "kind");
-	CLEANUP_FREE char *culprit = culprit_text(who);
+	CLEANUP_FREE char *culprit = culprit_text(labels, who);
 	uint64_t parts = json_count(row, "share"), ns = json_count(row, "ready_ns");
 
 	fprintf(f, "%-16s %4" PRIu64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
@@ -153,9 +163,9 @@ static void print_row(FILE *f, json_t *row)
 		json_count(row, "targeted"));
 }
 
-static void print_vm(FILE *f, json_t *vm)
+static void print_vm(FILE *f, struct vm_labels *labels, json_t *vm)
 {
-	CLEANUP_FREE char *name = text_of(vm, "vm");
+	CLEANUP_FREE char *name = label_of(labels, vm);
 
 	fprintf(f, "%s: %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown\n",
 		name, json_count(vm, "spins"), json_count(vm, "blamed"), json_count(vm, "unblamed"), json_count(vm, "unknown"));
@@ -164,24 +174,43 @@ static void print_vm(FILE *f, json_t *vm)
 			json_count(vm, "vcpus"));
 }
 
+/* All labels are asked for before the first is printed. */
+static void collect_labels(struct vm_labels *labels, json_t *rows, json_t *vms)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(vms, i, item) {
+		free(label_of(labels, item));
+	}
+	json_array_foreach(rows, i, item) {
+		free(label_of(labels, item));
+		if (json_object_get(json_object_get(item, "culprit"), "vm"))
+			free(label_of(labels, json_object_get(item, "culprit")));
+	}
+}
+
 void blame_print(FILE *f, json_t *record)
 {
+	struct vm_labels *labels = vm_labels_new();
 	json_t *rows = json_object_get(record, "rows"), *vms = json_object_get(record, "vms"), *item;
 	size_t i;
 
+	collect_labels(labels, rows, vms);
 	if (json_array_size(rows))
 		fprintf(f, "%-16s %4s  %-8s %-28s %8s %8s %12s %9s\n", "VM", "VCPU", "KIND", "CULPRIT", "SPINS", "SHARE(%)", "READY(ms)",
 			"TARGETED");
 	json_array_foreach(rows, i, item) {
-		print_row(f, item);
+		print_row(f, labels, item);
 	}
 	if (json_count(record, "more"))
 		fprintf(f, "and %" PRIu64 " more, of fewer spins\n", json_count(record, "more"));
 	if (json_array_size(rows))
 		putc('\n', f);
 	json_array_foreach(vms, i, item) {
-		print_vm(f, item);
+		print_vm(f, labels, item);
 	}
 	if (!json_array_size(vms))
 		fputs("no vCPU spun\n", f);
+	vm_labels_free(labels);
 }

@@ -6,6 +6,7 @@
 #include "ledger/counts_rows.h"
 #include "ledger/origin.h"
 #include "live/vm_name.h"
+#include "show/vm_label.h"
 
 #include <stdio.h>
 
@@ -16,6 +17,7 @@ struct counts_report {
 	bool recorded;			  /* ready_ns is of waits alone */
 	bool no_outcomes;		  /* what followed the waits is not known */
 	struct vmnames *names;
+	struct vm_labels *labels; /* of all reports on these VMs; the table needs them */
 	const struct counts_rows *rows;
 	unsigned int by; /* mask of enum counts_by */
 	bool total;

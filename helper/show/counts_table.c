@@ -143,15 +143,21 @@ static void put_table_heading(FILE *f, const struct counts_report *r)
 	put_line(f, r, &l);
 }
 
+static const char *label_of(const struct counts_report *r, const struct counts_row *row)
+{
+	char number[16];
+
+	return vm_label(r->labels, counts_report_vm(r, row, number, sizeof(number)), row->pid);
+}
+
 static void put_table_row(FILE *f, const struct counts_report *r, const struct counts_row *row)
 {
 	uint64_t ns = r->rows->until_ns - r->rows->from_ns, ended = counts_n_halts(&row->halts);
 	uint64_t vcpus_ns = outcome_of(r, ns * row->n_vcpus);
 	struct cut_line l = { 0 };
-	char number[16];
 
 	if (r->by & COUNTS_BY_VM)
-		add(&l, "%-16s ", counts_report_vm(r, row, number, sizeof(number)));
+		add(&l, "%-16s ", label_of(r, row));
 	if (r->by & COUNTS_BY_VCPU)
 		add(&l, "%4" PRId64 " ", row->vcpu);
 	if (r->by & COUNTS_BY_EVENT)
@@ -221,6 +227,8 @@ void counts_write_table(FILE *f, const struct counts_report *r)
 {
 	size_t left = r->max_lines;
 
+	for (size_t i = 0; i < r->rows->n && r->by & COUNTS_BY_VM; i++)
+		label_of(r, &r->rows->items[i]);
 	put_table_title(f, r);
 	put_table_heading(f, r);
 	for (size_t i = 0; i < r->rows->n; i++) {

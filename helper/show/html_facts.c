@@ -368,9 +368,15 @@ void html_facts_top(FILE *f, const struct html_facts *p)
 
 static void put_vm(FILE *f, json_t *object)
 {
+	uint64_t pid = json_count(object, "pid");
+	char number[24];
+
 	fputs("<bdi>", f);
 	html_recleaned(f, text_of(object, "vm"));
 	fputs("</bdi>", f);
+	snprintf(number, sizeof(number), "%" PRIu64, pid);
+	if (pid && strcmp(number, text_of(object, "vm")) != 0)
+		fprintf(f, " <span class=\"pid\">pid %s</span>", number);
 }
 
 static void put_culprit(FILE *f, json_t *culprit)

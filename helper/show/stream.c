@@ -11,6 +11,7 @@
 #include "record/ndjson_write.h"
 #include "record/schema.h"
 #include "show/perfetto.h"
+#include "show/vm_label.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,15 +21,6 @@
 
 #define FILE_BUFFER_BYTES 131072u
 #define PIPE_BYTES 1048576
-
-/* The name of a VM is cleaned when it is read. */
-static const char *vm_text(const char *vm, uint32_t pid, char *number, size_t size)
-{
-	if (vm)
-		return vm;
-	snprintf(number, size, "%" PRIu32, pid);
-	return number;
-}
 
 /* ---- json ---- */
 
@@ -53,6 +45,7 @@ static void write_json(struct stream *o, const struct record *r)
 
 static void begin_table(struct stream *o)
 {
+	o->state = vm_labels_new();
 	fprintf(o->file, "%-11s %4s  %-16s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
 }
 
@@ -84,7 +77,7 @@ void stream_audit(FILE *f, const json_t *end)
 }
 
 /* The first columns, up to the vCPU. */
-static void write_table_head(struct stream *o, uint64_t ts_ns, uint32_t cpu, const char *vm, int64_t vcpu)
+static void write_table_head(struct stream *o, uint64_t ts_ns, uint32_t cpu, const char *vm, uint32_t pid, int64_t vcpu)
 {
 	uint64_t since_ns;
 
@@ -93,7 +86,7 @@ static void write_table_head(struct stream *o, uint64_t ts_ns, uint32_t cpu, con
 	/* an event may precede the snapshot of the clock by a hair */
 	since_ns = ts_ns > o->start_ns ? ts_ns - o->start_ns : 0;
 	fprintf(o->file, "%4" PRIu64 ".%06" PRIu64 " %4" PRIu32 "  %-16s %4" PRId64 "  ", since_ns / NS_PER_S,
-		since_ns / 1000 % 1000000, cpu, vm, vcpu);
+		since_ns / 1000 % 1000000, cpu, vm_label(o->state, vm, pid), vcpu);
 }
 
 static void put_us(FILE *f, const char *what, uint64_t ns)
@@ -107,10 +100,9 @@ static void write_table_outcome(struct stream *o, const struct outcome_event *e)
 	static const char *const ends[OUTCOME_ENDS] = {
 		", ran again after ", ", went to user space after ", ", its thread ended after ", ", not seen what followed",
 	};
-	char number[16];
 	FILE *f = o->file;
 
-	write_table_head(o, e->ts_ns, e->cpu, vm_text(e->vm, e->pid, number, sizeof(number)), e->vcpu);
+	write_table_head(o, e->ts_ns, e->cpu, e->vm, e->pid, e->vcpu);
 	fprintf(f, "-> %s", *e->event ? e->event : "(lost wait)");
 	if (e->end == OUTCOME_UNSEEN) {
 		fprintf(f, "%s\n", ends[e->end]);
@@ -133,7 +125,6 @@ static void write_table_outcome(struct stream *o, const struct outcome_event *e)
 static void write_table(struct stream *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
-	char number[16];
 
 	switch (r->type) {
 	case RECORD_META:
@@ -141,7 +132,7 @@ static void write_table(struct stream *o, const struct record *r)
 			json_object_get(json_object_get(r->object, "clock"), "boottime"));
 		return;
 	case RECORD_WAIT:
-		write_table_head(o, w->ts_ns, w->cpu, vm_text(w->vm, w->pid, number, sizeof(number)), w->vcpu);
+		write_table_head(o, w->ts_ns, w->cpu, w->vm, w->pid, w->vcpu);
 		fprintf(o->file, "%-9s %-7s ", w->event, w->source);
 		if (w->target == -1)
 			fputs("     -\n", o->file);
@@ -166,6 +157,11 @@ static void write_table(struct stream *o, const struct record *r)
 	default:
 		return;
 	}
+}
+
+static void end_table(struct stream *o)
+{
+	vm_labels_free(o->state);
 }
 
 /* ---- ftrace ---- */
@@ -319,7 +315,7 @@ static void end_perfetto(struct stream *o)
 }
 
 const struct stream_format stream_formats[] = {
-	{ "table", "columns for a person; the default on a terminal", begin_table, write_table, NULL, false },
+	{ "table", "columns for a person; the default on a terminal", begin_table, write_table, end_table, false },
 	{ "json", "NDJSON, one record a line; the default elsewhere", NULL, write_json, NULL, false },
 	{ "ftrace", "text as the tracing file has it, event kvm_sched_event", begin_ftrace, write_ftrace, NULL, false },
 	{ "csv", "the wait events, with a heading", begin_csv, write_csv, NULL, false },

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "show/vm_label.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static void init_line(struct line *line, unsigned int scope, const struct counts
 	line->scope = scope;
 	line->row = row;
 	snprintf(line->number, sizeof(line->number), "%" PRIu32, row->pid);
-	line->vm = !scope ? "all" : row->vm ? row->vm : line->number;
+	line->vm = row->vm ? row->vm : line->number;
 }
 
 /* "  123.456789", after the start of the trace; an event may precede that by a hair. */
@@ -58,7 +59,7 @@ static void put_time(FILE *f, uint64_t ts_ns, uint64_t start_ns)
 	fprintf(f, " %6" PRIu64 ".%06" PRIu64, since_ns / NS_PER_S, since_ns / 1000 % 1000000);
 }
 
-static void put_line(FILE *f, const struct line *line, uint64_t ns, uint64_t start_ns)
+static void put_line(FILE *f, const struct line *line, const char *vm, uint64_t ns, uint64_t start_ns)
 {
 	const struct counts_row *row = line->row;
 	char vcpu[24] = "all", rate[32] = "-";
@@ -67,7 +68,7 @@ static void put_line(FILE *f, const struct line *line, uint64_t ns, uint64_t sta
 		snprintf(vcpu, sizeof(vcpu), "%" PRId64, row->vcpu);
 	if (ns)
 		snprintf(rate, sizeof(rate), "%.1f", (double)row->waits * (double)NS_PER_S / (double)ns);
-	fprintf(f, "%-16s %4s  %-9s %-7s %12" PRIu64 " %12s", line->vm, vcpu, row->event, row->source, row->waits, rate);
+	fprintf(f, "%-16s %4s  %-9s %-7s %12" PRIu64 " %12s", vm, vcpu, row->event, row->source, row->waits, rate);
 	put_time(f, row->span.first_ns, start_ns);
 	put_time(f, row->span.last_ns, start_ns);
 	fputc('\n', f);
@@ -78,19 +79,23 @@ static void put_lines(FILE *f, const struct counts_rows *rows, uint64_t ns, uint
 	size_t room = rows[0].n + rows[1].n + rows[2].n, n = 0;
 	CLEANUP_FREE struct line *lines = xcalloc(room + 1, sizeof(*lines));
 	CLEANUP_FREE struct line **sorted = xcalloc(room + 1, sizeof(struct line *));
+	struct vm_labels *labels = vm_labels_new();
 
 	for (size_t scope = 0; scope < ARRAY_SIZE(scopes); scope++) {
 		for (size_t i = 0; i < rows[scope].n; i++) {
 			if (!rows[scope].items[i].waits) /* an outcome without its wait */
 				continue;
 			init_line(&lines[n], scopes[scope], &rows[scope].items[i]);
+			if (scopes[scope])
+				vm_label(labels, lines[n].vm, lines[n].row->pid);
 			sorted[n] = &lines[n];
 			n++;
 		}
 	}
 	qsort(sorted, n, sizeof(struct line *), compare_lines);
 	for (size_t i = 0; i < n; i++)
-		put_line(f, sorted[i], ns, start_ns);
+		put_line(f, sorted[i], sorted[i]->scope ? vm_label(labels, sorted[i]->vm, sorted[i]->row->pid) : "all", ns, start_ns);
+	vm_labels_free(labels);
 }
 
 void summary_write(FILE *file, struct account *account)

@@ -53,6 +53,22 @@ test_that 'report: an audit that differs is a problem' reports '.files[0].balanc
 page_differs() { "$kvmwait" report --html -o reports/differs.html reports/differs.ndjson; grep -q 'The audit differs: hlt 3 differs from' reports/differs.html && ! grep -q 'Complete: no event was lost' reports/differs.html; }
 test_that 'report --html: an audit that differs' page_differs
 
+# Two VMs of one name: tables show the process id beside it, records do not change.
+sed 's/"db02"/"web01"/' reports/blame.ndjson >reports/twins.ndjson
+twins_in() { # of each command's table: rows that begin with the label of one or of both
+	"$kvmwait" report "$@" reports/twins.ndjson >reports/twins && grep -q '^web01 (4711) ' reports/twins && grep -q '^web01 (99) ' reports/twins &&
+		! grep -E '^web01 +[0-9-]' reports/twins
+}
+test_that 'report: two VMs of one name' twins_in
+test_that 'report --by vm: two VMs of one name' twins_in --by vm
+test_that 'report -i: two VMs of one name' twins_in -i 3
+test_that 'blame: two VMs of one name' bash -c 'grep -qE "^web01 \(4711\) +0 .*web01 \(9\) vCPU 3 " reports/twins'
+test_that 'report --json: two VMs of one name' reports '[.files[0].total.rows[] | [.vm, .pid]] | unique == [["web01", 99], ["web01", 4711]]' reports/twins.ndjson
+test_that 'convert -f summary: two VMs of one name' bash -c '"$kvmwait" convert -f summary reports/twins.ndjson | grep -cE "^web01 \((99|4711)\) +all " | grep -qx 4'
+test_that 'convert -f table: two VMs of one name' bash -c '"$kvmwait" convert -f table reports/twins.ndjson | grep -E " web01 \(99\) +0 "'
+test_that 'convert -f json: the name stays' bash -c '"$kvmwait" convert -f json reports/twins.ndjson | jq -es "[.[] | select(.type == \"wait\").vm] | unique == [\"web01\"]"'
+test_that 'convert -f csv: the name stays' bash -c '"$kvmwait" convert -f csv reports/twins.ndjson | grep -q ",99,100,\"CPU 0/KVM\",\"web01\","'
+
 # ---- where something is missing ----
 
 lines_of() { wc -l <"$1"; }

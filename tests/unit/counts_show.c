@@ -73,6 +73,7 @@ static void fixture_make(struct fixture *f)
 	f->report = (struct counts_report){
 		.origin = &f->origin,
 		.names = vmnames_new("/nonexistent"),
+		.labels = vm_labels_new(),
 		.rows = &f->rows,
 		.by = COUNTS_BY_VM | COUNTS_BY_VCPU,
 	};
@@ -81,6 +82,7 @@ static void fixture_make(struct fixture *f)
 static void fixture_done(struct fixture *f)
 {
 	vmnames_free(f->report.names);
+	vm_labels_free(f->report.labels);
 	origin_done(&f->origin);
 	counts_rows_done(&f->rows);
 	counts_free(f->counts);
@@ -106,6 +108,40 @@ static char *written(struct fixture *f, const char *format)
 	form->write(out, &f->report);
 	fclose(out);
 	return text;
+}
+
+/* Both VMs called web have their process id, also in a later report that has only one of them. */
+static void shared_names(void)
+{
+	struct counts_row items[] = {
+		{ .pid = 101, .vm = "web", .event = "", .source = "", .waits = 1, .ple = 1, .n_vcpus = 1 },
+		{ .pid = 102, .vm = "web", .event = "", .source = "", .waits = 1, .ple = 1, .n_vcpus = 1 },
+		{ .pid = 103, .vm = "db", .event = "", .source = "", .waits = 1, .ple = 1, .n_vcpus = 1 },
+	};
+	struct counts_rows rows = { .items = items, .n = ARRAY_SIZE(items), .from_ns = S, .until_ns = 2 * S };
+	CLEANUP_FREE char *text = NULL;
+	struct fixture f;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fixture_make(&f);
+	f.report.rows = &rows;
+	f.report.by = COUNTS_BY_VM;
+	counts_format_find("table")->write(out, &f.report);
+	rows.n = 1;
+	counts_format_find("table")->write(out, &f.report);
+	f.report.by = COUNTS_BY_EVENT;
+	counts_format_find("json")->write(out, &f.report);
+	f.report.by = COUNTS_BY_VM;
+	counts_format_find("json")->write(out, &f.report);
+	fclose(out);
+	CHECK_HAS(text, "\nweb (101)   ");
+	CHECK_HAS(text, "\nweb (102)   ");
+	CHECK_HAS(text, "\ndb          ");
+	CHECK_HAS(strstr(text, "\ndb "), "\nweb (101)   ");
+	CHECK_HAS(text, "\"vm\":\"web\",\"pid\":101");
+	CHECK(!strstr(text, "\nweb  "));
+	fixture_done(&f);
 }
 
 static void table(void)
@@ -254,7 +290,8 @@ static void program(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{ "table", table },	  { "json", json },	{ "csv", csv }, { "openmetrics", openmetrics },
+		{ "table", table },	  { "shared_names", shared_names },
+			  { "json", json },	{ "csv", csv }, { "openmetrics", openmetrics },
 		{ "sorted rows", sorted }, { "the program", program },
 	};
 

@@ -212,6 +212,12 @@ static void table(void)
 	memcpy(w.source, "vmx", 4);
 	put_wait(&s, &w);
 	check_text(&s, "   0.000000    0  4321                0  ple       vmx          -\n");
+	w = yield;
+	w.pid = 4322; /* a second VM of that name: both have their process id from here on */
+	put_wait(&s, &w);
+	check_text(&s, "   0.001234    3  web01 (4322)        7  pv_yield  kvm          2\n");
+	put_wait(&s, &yield);
+	check_text(&s, "   0.001234    3  web01 (4321)        7  pv_yield  kvm          2\n");
 	put(&s, RECORD_LOST, LOST);
 	check_text(&s, "lost 42 events\n");
 	put(&s, RECORD_END, END_EVEN);

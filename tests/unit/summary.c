@@ -41,13 +41,13 @@ static void rows(void)
 	text = written(s);
 	CHECK_STR(text, HEADING "all               all  hlt       kvm                4          2.0      0.000000      2.000000\n"
 				"all               all  ple       kvm                1          0.5      0.000001      0.000001\n"
-				"web               all  hlt       kvm                3          1.5      0.000000      2.000000\n"
-				"web               all  ple       kvm                1          0.5      0.000001      0.000001\n"
-				"web                 0  hlt       kvm                2          1.0      0.000000      2.000000\n"
-				"web                 0  ple       kvm                1          0.5      0.000001      0.000001\n"
-				"web                 1  hlt       kvm                1          0.5      1.500000      1.500000\n"
-				"web               all  hlt       kvm                1          0.5      0.250000      0.250000\n"
-				"web                 0  hlt       kvm                1          0.5      0.250000      0.250000\n");
+				"web (7)           all  hlt       kvm                3          1.5      0.000000      2.000000\n"
+				"web (7)           all  ple       kvm                1          0.5      0.000001      0.000001\n"
+				"web (7)             0  hlt       kvm                2          1.0      0.000000      2.000000\n"
+				"web (7)             0  ple       kvm                1          0.5      0.000001      0.000001\n"
+				"web (7)             1  hlt       kvm                1          0.5      1.500000      1.500000\n"
+				"web (9)           all  hlt       kvm                1          0.5      0.250000      0.250000\n"
+				"web (9)             0  hlt       kvm                1          0.5      0.250000      0.250000\n");
 	account_free(s);
 }
 

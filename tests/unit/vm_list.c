@@ -56,8 +56,13 @@ static char *make_host(const char *name)
 static void lists(void)
 {
 	static const struct vm expected[] = {
-		{ 20, (char *)"fc-1", 1 },   { 300, (char *)"web01", 2 }, { 1000, NULL, 1 },	       { 1001, (char *)"twin", 2 },
-		{ 1002, (char *)"twin", 2 }, { 1003, (char *)"300", 0 },  { 1004, (char *)"a\\x0ab", 2 },
+		{ .tgid = 20, .name = (char *)"fc-1", .n_vcpus = 1 },
+		{ .tgid = 300, .name = (char *)"web01", .n_vcpus = 2 },
+		{ .tgid = 1000, .name = NULL, .n_vcpus = 1 },
+		{ .tgid = 1001, .name = (char *)"twin", .n_vcpus = 2 },
+		{ .tgid = 1002, .name = (char *)"twin", .n_vcpus = 2 },
+		{ .tgid = 1003, .name = (char *)"300", .n_vcpus = 0 },
+		{ .tgid = 1004, .name = (char *)"a\\x0ab", .n_vcpus = 2 },
 	};
 	CLEANUP_FREE char *root = make_host("lists");
 	struct vmlist list;
@@ -148,6 +153,33 @@ static void resolves(void)
 	check_resolve(root, "", 0, -ENOENT, "");
 }
 
+/* The ids by which Proxmox, libvirt, OpenStack and VirtualBox know a VM. */
+static void ids(void)
+{
+	CLEANUP_FREE char *root = unit_path("ids");
+
+	make_process(root, 4001, "/usr/bin/kvm -id 101 -name web,debug-threads=on", TWO_VCPUS);
+	make_process(root, 4002, "/usr/bin/kvm -id 102 -name web,debug-threads=on", TWO_VCPUS);
+	make_process(root, 4003, "qemu -name guest=instance-0000002a -uuid 0AB33EB8-2751-4b6a-8d3f-6f3a1f1f9a11", TWO_VCPUS);
+	make_process(root, 4004, "VBoxHeadless --comment box --startvm cb568998-d8b4-40d4-a6e7-c92aea5aee3d", TWO_VCPUS);
+	make_process(root, 4005, "kvm -id 103 -name 101", TWO_VCPUS);
+	make_process(root, 4006, "kvm -id 4001 -name same", TWO_VCPUS);
+	make_process(root, 4007, "crosvm run --name c -id 107", TWO_VCPUS);
+	make_process(root, 4008, "kvm -m 512 -id", TWO_VCPUS);
+	check_resolve(root, "web", 0, 0, "4001 4002");
+	check_resolve(root, "102", 0, 0, "4002");
+	check_resolve(root, "101", 0, 0, "4005"); /* a name before an id */
+	check_resolve(root, "4001", 0, 0, "4006"); /* an id before a TGID */
+	check_resolve(root, "4002", 0, 0, "4002");
+	check_resolve(root, "instance-0000002a", 0, 0, "4003");
+	check_resolve(root, "0ab33eb8-2751-4b6a-8d3f-6f3a1f1f9a11", 0, 0, "4003");
+	check_resolve(root, "0ab33eb8-2751-4b6a-8d3f-6f3a1f1f9a1", 0, -ENOENT, "");
+	check_resolve(root, "cb568998-d8b4-40d4-a6e7-c92aea5aee3d", 0, 0, "4004");
+	check_resolve(root, "WEB", 0, -ENOENT, "");
+	check_resolve(root, "107", 0, -ENOENT, ""); /* no option of crosvm */
+	check_resolve(root, "", 0, -ENOENT, "");
+}
+
 static void messages(void)
 {
 	CLEANUP_FREE char *root = make_host("messages");
@@ -205,6 +237,7 @@ static void this_host(void)
 
 static const struct unit_test tests[] = {
 	{ "lists", lists },	  { "describes", describes }, { "no_proc", no_proc },	  { "resolves", resolves },
+	{ "ids", ids },
 	{ "messages", messages }, { "hidden", hidden },	      { "this_host", this_host },
 };
 
