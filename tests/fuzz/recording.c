@@ -24,12 +24,14 @@ static void write_rows(struct account *report, struct counts_rows *rows, FILE *f
 		.no_outcomes = !account_has_outcomes(report),
 		.host = "h",
 		.file = "f",
+		.labels = vm_labels_new(),
 	};
 
 	MUST(rows->until_ns >= rows->from_ns);
 	for (const struct counts_format *format = counts_formats; format->name; format++)
 		if (!format->counters)
 			format->write(f, &r);
+	vm_labels_free(r.labels);
 }
 
 /* Of one record after the other; how many waits the rows of intervals had. */
