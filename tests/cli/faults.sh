@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What can go wrong around a trace, with stand-ins for bpftrace; a part of tests/cli/run. With the real one, on real
-# kernels: tests/live/scenarios-faults.sh.
+# kernels: tests/live/scenarios/faults.sh.
 # shellcheck disable=SC2154 # top, kvmwait and the captured roots are those of tests/cli/run
 
 # shellcheck source=tests/cli/room.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What is not relied on, not followed and not kept; a part of tests/cli/run. What needs a real trace is in
-# tests/live/judge-privilege.sh.
+# tests/live/scenarios/privilege.sh.
 # shellcheck disable=SC2154 # top, here, kvmwait and the captured roots are those of tests/cli/run
 
 some=$here/input/some.wire
