@@ -188,6 +188,7 @@ static void refuses(void)
 	CHECK_INT(code, EXIT_LACKING);
 	CHECK_INT(s.each.n, 2);
 	CHECK_STR(printed, "kvmwait: bad word\n");
+	strings_done(&s.each);
 }
 
 static void arguments(void)
