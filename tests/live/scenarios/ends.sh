@@ -84,7 +84,10 @@ judge_stop() {
 judge_loss() {
 	local d=$1
 	test_that "$2 events were lost, and said so" jq -e -s '.[-1].lost > 0 and (map(select(.type == "lost") | .lost) | add) == .[-1].lost' "$d/trace.ndjson"
-	test_that "$2 received + lost = counted = what the guest did" jq -e -s '.[-1] | .counted == 60030 and .received + .lost == 60030' "$d/trace.ndjson"
+	# The last line of the VM's only vCPU, which the audit asks for, can be lost as well: then it is counted, the audit has no
+	# upper bound, and the events are one less.
+	test_that "$2 received + lost = counted = what the guest did" jq -e -s '.[-1] | .received + .lost == .counted and
+		(.counted == 60030 or (.counted == 60031 and all(.audit[]; has("kernel_most") | not)))' "$d/trace.ndjson"
 	# 0.27 ends without having said so
 	case $row in *:0.27*) ;; *) test_that "$2 bpftrace reported every loss" jq -e -s '.[-1].unreported == 0' "$d/trace.ndjson" ;; esac
 	test_that "$2 received is what came out" balanced "$d/trace.ndjson"
