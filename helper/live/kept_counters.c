@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/digits.h"
 #include "base/file.h"
+#include "base/privilege.h"
 #include "base/text.h"
 #include "live/root_helper.h"
 
@@ -23,7 +24,6 @@
 #include <unistd.h>
 
 #define VALUE_BYTES 64
-#define FIRST_PID_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO: the same on every kernel */
 
 struct kept {
 	const struct counter *counter; /* of the part */
@@ -171,15 +171,6 @@ void kept_counters_read(struct kept_counters *k, enum audit_reading reading)
 		k->why = xstrdup("KVM's directory in debugfs went away");
 }
 
-/* Process ids in debugfs are those of the first namespace. */
-static bool in_first_pid_namespace(void)
-{
-	char link[64];
-	ssize_t n = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
-
-	return n > 0 && (size_t)n == strlen(FIRST_PID_NAMESPACE) && !memcmp(link, FIRST_PID_NAMESPACE, (size_t)n);
-}
-
 static const struct verdict *find_part(const struct program *program)
 {
 	for (size_t i = 0; i < program->n_parts; i++)
@@ -233,7 +224,7 @@ struct kept_counters *kept_counters_open(const struct program *program)
 		k->why = why_no_directory(path, errno);
 	else if (program->filter.vcpu_mask)
 		k->why = xstrdup("KVM counts by VM, and --vcpu selects vCPUs");
-	else if (program->filter.n_tgids && !in_first_pid_namespace())
+	else if (program->filter.n_tgids && privilege_is_namespaced())
 		k->why = xstrdup("this is not the host's PID namespace, so that --pid and --vm cannot be applied to KVM's counters");
 	kept_counters_read(k, AUDIT_BEFORE);
 	return k;

@@ -45,7 +45,6 @@ static void write_json(struct stream *o, const struct record *r)
 
 static void begin_table(struct stream *o)
 {
-	o->state = vm_labels_new();
 	fprintf(o->file, "%-11s %4s  %-16s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
 }
 
@@ -126,6 +125,8 @@ static void write_table(struct stream *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
 
+	if (!o->state)
+		o->state = vm_labels_new();
 	switch (r->type) {
 	case RECORD_META:
 		o->start_ns = (uint64_t)json_integer_value(

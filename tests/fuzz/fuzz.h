@@ -60,6 +60,7 @@ static inline char *fuzz_written(const struct record *r, const char *format, siz
 	stream_init(&output, stream_format_find(format), f);
 	output.begun = true; /* no heading */
 	stream_write(&output, r);
+	stream_end(&output);
 	fclose(f);
 	return text;
 }

@@ -86,6 +86,7 @@ static void check_text(struct sink *s, const char *expected)
 
 static void close_sink(struct sink *s)
 {
+	stream_end(&s->o);
 	fclose(s->f);
 	free(s->text);
 }
