@@ -2,6 +2,8 @@
 // Directories: their names, the files below them, emptying them. Links are never followed.
 #include "base/directory.h"
 
+#include "base/memory.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +18,17 @@ static bool is_dots(const char *name)
 	return !strcmp(name, ".") || !strcmp(name, "..");
 }
 
-int directory_list(const char *path, struct strings *names)
+int directory_list_open(int fd, struct strings *names)
 {
-	DIR *d = opendir(path);
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = -errno;
+	DIR *d = own < 0 ? NULL : fdopendir(own);
 	const struct dirent *e;
 
-	if (!d)
-		return -errno;
+	if (!d) {
+		if (own >= 0)
+			close(own);
+		return err;
+	}
 	while ((e = readdir(d)))
 		if (!is_dots(e->d_name))
 			strings_add(names, e->d_name);
@@ -30,19 +36,19 @@ int directory_list(const char *path, struct strings *names)
 	return 0;
 }
 
+int directory_list(const char *path, struct strings *names)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : directory_list_open(fd, names);
+}
+
 bool directory_is_empty(int fd)
 {
-	int other = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = other < 0 ? NULL : fdopendir(other);
-	const struct dirent *e;
-	bool empty = d;
+	struct strings names = { 0 };
+	bool empty = !directory_list_open(fd, &names) && !names.n;
 
-	if (!d && other >= 0)
-		close(other);
-	while (d && (e = readdir(d)))
-		empty &= is_dots(e->d_name);
-	if (d)
-		closedir(d);
+	strings_done(&names);
 	return empty;
 }
 

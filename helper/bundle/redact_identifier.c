@@ -15,7 +15,7 @@ static bool is_text(const char *s, size_t n, const char *word)
 {
 	size_t i = 0;
 
-	while (word[i] && i < n && lower(s[i]) == word[i])
+	while (i < n && word[i] && lower(s[i]) == word[i])
 		i++;
 	return !word[i];
 }

@@ -293,8 +293,8 @@ int live_end_code(const struct live_run *l)
 	if (!session_balances(r))
 		return fail(EXIT_UNBALANCED, "%s, %" PRIu64 " lines malformed", balance, r->balance.malformed);
 	if (*r->audit_differs)
-		return fail(EXIT_UNBALANCED, "the audit fails: %s: here the probes are bypassed, or do not work; see 'kvmwait check', and run "
-			    "'kvmwait selftest'", r->audit_differs);
+		return fail(EXIT_UNBALANCED, "the audit fails: %s: on this kernel the probes are bypassed or do not work; run 'kvmwait check' "
+			    "and 'kvmwait selftest'", r->audit_differs);
 	if (r->unloaded)
 		return EXIT_FAILED;
 	if (r->command_error)

@@ -183,7 +183,7 @@ static int take_option(const struct option_row *o, const char *value, void *targ
 		*(bool *)target = true;
 		break;
 	case OPTION_TEXT:
-		*(const char **)target = value ? value : "";
+		*(const char **)target = value;
 		break;
 	case OPTION_NUMBER:
 	case OPTION_SECONDS:
@@ -262,7 +262,7 @@ bool options_take(int argc, char **argv, const struct command *command, void *se
 		/* getopt_long() takes an optional argument behind = alone. */
 		if (is_optional(o) && !optarg && optind < argc && *argv[optind] != '-')
 			optarg = argv[optind++];
-		*ret_code = take_option(o, optarg, (char *)settings + o->target);
+		*ret_code = take_option(o, optarg ? optarg : "", (char *)settings + o->target);
 	}
 	return !*ret_code;
 }

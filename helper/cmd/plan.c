@@ -133,7 +133,7 @@ static int load(const char *root, struct loaded_plan *ret)
 static int run(int argc, char **argv)
 {
 	struct settings s = { 0 };
-	struct loaded_plan loaded;
+	struct loaded_plan loaded = { 0 };
 	int code;
 
 	if (!options_take(argc, argv, &command_plan, &s, &code))

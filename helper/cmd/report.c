@@ -137,17 +137,13 @@ static char *end_text(const struct account_balance *b)
 	});
 }
 
-/* The audit of the recording: what agrees, or was not compared, and what differs. Either may be NULL. */
-static void find_audit(const struct run *r, struct strings *lines, struct strings *problems)
+static void find_audit(const struct run *r, struct strings *problems)
 {
-	struct strings all = { 0 }, differ = { 0 };
+	struct strings differ = { 0 };
 
-	audit_texts(account_audit(r->account), &all, &differ);
-	for (size_t i = 0; lines && i < all.n; i++)
-		strings_add(lines, all.items[i]);
-	for (size_t i = 0; problems && i < differ.n; i++)
+	audit_texts(account_audit(r->account), NULL, &differ);
+	for (size_t i = 0; i < differ.n; i++)
 		add_problem(problems, "the audit differs: %s", differ.items[i]);
-	strings_done(&all);
 	strings_done(&differ);
 }
 
@@ -167,7 +163,7 @@ static void find_imbalance(const struct run *r, struct strings *problems)
 		add_problem(problems, "%s", text);
 	if (b->malformed)
 		add_problem(problems, "%" PRId64 " lines of bpftrace were malformed when it was recorded", b->malformed);
-	find_audit(r, NULL, problems);
+	find_audit(r, problems);
 }
 
 static void find_problems(const struct run *r, bool at_end, struct strings *problems)
@@ -227,7 +223,7 @@ static void put_balance(const struct run *r, const struct strings *problems)
 		fprintf(r->out, "of the lost, %" PRId64 " found the file full\n", b->unwritten);
 	if (b->unseen)
 		fprintf(r->out, "of %" PRIu64 " waits the end is not in it\n", b->unseen);
-	find_audit(r, &audit, NULL);
+	audit_texts(account_audit(r->account), &audit, NULL);
 	for (size_t i = 0; i < audit.n; i++)
 		fprintf(r->out, "audit: %s\n", audit.items[i]);
 	strings_done(&audit);

@@ -216,8 +216,13 @@ static void add_rows(const struct account *a, const struct seat *seat, const str
 {
 	bool by_event = by & (COUNTS_BY_EVENT | COUNTS_BY_SOURCE);
 	const char *name = *seat->vm ? seat->vm : NULL;
-	struct counts_row *row = by_event ? NULL : counts_rows_add(rows, by, seat->pid, name, seat->vcpu);
+	struct counts_row *row = NULL;
 
+	if (!by_event) {
+		row = counts_rows_add(rows, by, seat->pid, name, seat->vcpu);
+		row->halts = s->halts;
+		row->ready_ns = s->ready_ns;
+	}
 	for (size_t i = 0; i < s->n_kinds; i++) {
 		const struct kind_sum *kind = &s->kinds[i];
 
@@ -230,10 +235,6 @@ static void add_rows(const struct account *a, const struct seat *seat, const str
 		}
 		counts_row_count(row, a->kinds[i].event, kind->n, kind->boosted);
 		span_extend(&row->span, &kind->span);
-	}
-	if (!by_event) {
-		row->halts = s->halts;
-		row->ready_ns = s->ready_ns;
 	}
 }
 

@@ -9,13 +9,12 @@
 
 #include "base/clock.h"
 #include "base/digits.h"
+#include "base/directory.h"
 #include "base/file.h"
-#include "base/privilege.h"
 #include "base/text.h"
 #include "live/root_helper.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -30,15 +29,14 @@ struct kept {
 	bool is_exact;		       /* so is the event */
 	bool is_wanted;		       /* by the filter */
 	uint64_t seen, since, also;
-	char *why;	/* it cannot be read; NULL: it can */
-	bool was_read;	/* of some VM */
-	char *missing;	/* a VM had no file for it: one that is being created, unless no VM ever has one */
+	char *why;     /* why it cannot be read; NULL: it can */
+	bool was_read; /* of at least one VM */
+	char *missing; /* why, where a VM had no file for it; it counts only if no VM ever has one: files come after the directory */
 };
 
 struct kept_counters {
 	const struct program *program;
 	int directory_fd; /* -1: not to be had */
-	bool sees_ends;
 	struct kept kept[AUDIT_COUNTERS];
 	size_t n;
 	uint64_t n_lines;
@@ -63,21 +61,16 @@ static int read_value(int vm_fd, const char *name, uint64_t *ret)
 	return n && digits_take(text, text + n, ret) ? 0 : -EINVAL;
 }
 
-/* The directories whose names begin so; a directory of debugfs that goes away meanwhile has none. */
+/* Each vCPU has a directory; a VM that ends meanwhile has none. */
 static unsigned int count_vcpus(int vm_fd)
 {
-	int fd = openat(vm_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct strings names = { 0 };
 	unsigned int n = 0;
 
-	if (!directory) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	for (const struct dirent *e; (e = readdir(directory));)
-		n += starts_with(e->d_name, "vcpu") && isdigit((unsigned char)e->d_name[4]);
-	closedir(directory);
+	directory_list_open(vm_fd, &names);
+	for (size_t i = 0; i < names.n; i++)
+		n += starts_with(names.items[i], "vcpu") && isdigit((unsigned char)names.items[i][4]);
+	strings_done(&names);
 	return n;
 }
 
@@ -147,28 +140,20 @@ static void read_vm(struct kept_counters *k, const char *name)
 
 void kept_counters_read(struct kept_counters *k, enum audit_reading reading)
 {
-	DIR *directory;
-	int fd;
+	struct strings names = { 0 };
+	int err;
 
 	if (!k || k->why)
 		return;
-	fd = openat(k->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	directory = fd < 0 ? NULL : fdopendir(fd);
-	if (!directory) {
-		k->why = xasprintf("KVM's directory in debugfs cannot be read: %s", strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
 	audit_read_begin(k->audit, reading, clock_ns(CLOCK_BOOTTIME));
-	for (const struct dirent *e; (e = readdir(directory));)
-		if (isdigit((unsigned char)e->d_name[0]) && strchr(e->d_name, '-'))
-			read_vm(k, e->d_name);
+	err = directory_list_open(k->directory_fd, &names);
+	for (size_t i = 0; i < names.n; i++)
+		if (isdigit((unsigned char)names.items[i][0]) && strchr(names.items[i], '-'))
+			read_vm(k, names.items[i]);
 	audit_read_end(k->audit, clock_ns(CLOCK_BOOTTIME));
-	closedir(directory);
-	/* the module was unloaded: what it counted went with it */
-	if (!k->why && faccessat(k->directory_fd, ".", F_OK, 0))
-		k->why = xstrdup("KVM's directory in debugfs went away");
+	strings_done(&names);
+	if (err && !k->why)
+		k->why = xasprintf("KVM's directory in debugfs cannot be read: %s", strerror(-err));
 }
 
 static const struct verdict *find_part(const struct program *program)
@@ -217,15 +202,12 @@ struct kept_counters *kept_counters_open(const struct program *program)
 			.is_wanted = !program->filter.events || (program->filter.events & event_bit(c->event)),
 		};
 	}
-	k->sees_ends = true;
 	k->audit = audit_new(k->n);
 	k->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->directory_fd < 0)
 		k->why = why_no_directory(path, errno);
 	else if (program->filter.vcpu_mask)
 		k->why = xstrdup("KVM counts by VM, and --vcpu selects vCPUs");
-	else if (program->filter.n_tgids && privilege_is_namespaced())
-		k->why = xstrdup("this is not the host's PID namespace, so that --pid and --vm cannot be applied to KVM's counters");
 	kept_counters_read(k, AUDIT_BEFORE);
 	return k;
 }
@@ -295,7 +277,7 @@ static void judge_one(const struct kept_counters *k, size_t i, uint64_t lost, ke
 {
 	const struct kept *kept = &k->kept[i];
 	const struct counter *c = kept->counter;
-	struct audit_seen seen = { .all = kept->seen, .since = kept->since, .lost = lost, .sees_ends = k->sees_ends };
+	struct audit_seen seen = { .all = kept->seen, .since = kept->since, .lost = lost, .sees_ends = true };
 	struct audit_result result;
 
 	if (waits_of) {

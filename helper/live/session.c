@@ -405,7 +405,7 @@ static int start_attempts(struct session *t, char **ret_error)
 	int err = 0;
 
 	program_params(&t->options->program.filter, (uint32_t)t->stopper.pid, &params);
-	for (size_t i = 0; i < n && !err; i++) {
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(children) && !err; i++) {
 		struct program program = t->options->program;
 
 		program.raw_tracepoints = t->attempts[i].raw_tracepoints;

@@ -2,10 +2,12 @@
 // What keeps probes on functions from firing although they attach.
 #include "plan/obstacle.h"
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "plan/kernel_file.h"
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +45,8 @@ static void add_functions(const char *program, struct strings *ret)
 static char *read_fact(const struct kernel *k, const char *path, size_t limit_bytes)
 {
 	char *text = NULL;
-	int err = *k->root ? file_read_below(k->root, path, limit_bytes, &text, NULL) : file_read(path, limit_bytes, &text, NULL);
 
-	return err ? NULL : text;
+	return kernel_file_read(k, path, limit_bytes, &text, NULL) ? NULL : text;
 }
 
 /* Is the file a switch that stands at 0? */
@@ -94,24 +95,21 @@ static void find_blacklisted(const struct kernel *k, const struct strings *funct
 	}
 }
 
-/* Are there names in a directory? Adds them. */
-static void add_names(const char *directory, struct strings *ret)
+/* Adds the names in a directory below the root, if there is one. */
+static void add_names(const struct kernel *k, const char *path, struct strings *ret)
 {
-	DIR *d = opendir(directory);
+	CLEANUP_FD int fd = *k->root ? file_open_below(k->root, path) : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	for (struct dirent *entry; d && (entry = readdir(d));)
-		if (*entry->d_name != '.')
-			strings_add(ret, entry->d_name);
-	if (d)
-		closedir(d);
+	if (fd >= 0)
+		directory_list_open(fd, ret);
 }
 
 /* The functions that a patch replaces in one object (vmlinux or a module) are directories "NAME,NUMBER". */
-static void find_patched(const char *patch, const char *object, const struct strings *functions, struct obstacles *o)
+static void find_patched(const struct kernel *k, const char *patch, const char *object, const struct strings *functions, struct obstacles *o)
 {
 	struct strings names = { 0 };
 
-	add_names(object, &names);
+	add_names(k, object, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		char *comma = strrchr(names.items[i], ',');
 
@@ -128,21 +126,20 @@ static void find_patched(const char *patch, const char *object, const struct str
 
 static void find_live_patches(const struct kernel *k, const struct strings *functions, struct obstacles *o)
 {
-	CLEANUP_FREE char *all = xasprintf("%s" LIVE_PATCHES, k->root);
 	struct strings patches = { 0 };
 
-	add_names(all, &patches);
+	add_names(k, LIVE_PATCHES, &patches);
 	for (size_t i = 0; i < patches.n; i++) {
-		CLEANUP_FREE char *patch = xasprintf("%s/%s", all, patches.items[i]);
+		CLEANUP_FREE char *patch = xasprintf(LIVE_PATCHES "/%s", patches.items[i]);
 		CLEANUP_FREE char *enabled = xasprintf(LIVE_PATCHES "/%s/enabled", patches.items[i]);
 		struct strings objects = { 0 };
 
 		if (!is_off(k, enabled))
-			add_names(patch, &objects);
+			add_names(k, patch, &objects);
 		for (size_t j = 0; j < objects.n; j++) {
 			CLEANUP_FREE char *object = xasprintf("%s/%s", patch, objects.items[j]);
 
-			find_patched(patches.items[i], object, functions, o);
+			find_patched(k, patches.items[i], object, functions, o);
 		}
 		strings_done(&objects);
 	}

@@ -100,14 +100,15 @@ static char *row_fault(const struct tracer_list *list, const struct tracer_row *
 static bool split_line(char *line, const char *fields[N_FIELDS])
 {
 	for (size_t i = 0; i < N_FIELDS; i++) {
-		char *bar = strchr(line, '|');
+		char *bar = strchr(line, '|'), *field = line;
 
 		if (!bar != (i == N_FIELDS - 1))
 			return false;
-		if (bar)
+		if (bar) {
 			*bar = '\0';
-		fields[i] = trim_end((char *)skip_space(line));
-		line = bar + 1;
+			line = bar + 1;
+		}
+		fields[i] = trim_end((char *)skip_space(field));
 	}
 	return true;
 }

@@ -86,11 +86,12 @@ void audit_texts(const json_t *audit, struct strings *ret_lines, struct strings 
 	json_array_foreach(audit, index, item) {
 		const char *event = json_string_value(json_object_get(item, "event"));
 		const char *counter = json_string_value(json_object_get(item, "counter"));
+		struct strings *list = json_integer_value(json_object_get(item, "difference")) ? ret_differ : ret_lines;
 		CLEANUP_FREE char *words = event && counter ? audit_words(item, event, counter) : NULL;
 		CLEANUP_FREE char *clean = words ? text_recleaned(words) : NULL;
 
-		if (clean)
-			strings_add(json_integer_value(json_object_get(item, "difference")) ? ret_differ : ret_lines, clean);
+		if (clean && list)
+			strings_add(list, clean);
 	}
 }
 

@@ -32,7 +32,7 @@ void balance_of_end(json_t *end, struct balance *ret);
 char *balance_text(const struct balance *b);
 /*
  * The audit of an end record, which may come from anybody, in words that are fit to print: one for each of KVM's counters,
- * in ret_differ where the probes counted otherwise, else in ret_lines. NULL, no audit, adds nothing.
+ * in ret_differ where the probes counted otherwise, else in ret_lines. Either may be NULL; no audit (NULL) adds nothing.
  */
 void audit_texts(const json_t *audit, struct strings *ret_lines, struct strings *ret_differ);
 bool audit_differs(const json_t *audit);

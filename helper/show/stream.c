@@ -64,15 +64,12 @@ void stream_balance(FILE *f, json_t *end)
 
 void stream_audit(FILE *f, const json_t *end)
 {
-	struct strings lines = { 0 }, differ = { 0 };
+	struct strings lines = { 0 };
 
-	audit_texts(json_object_get(end, "audit"), &lines, &differ);
+	audit_texts(json_object_get(end, "audit"), &lines, &lines);
 	for (size_t i = 0; i < lines.n; i++)
 		fprintf(f, "audit: %s\n", lines.items[i]);
-	for (size_t i = 0; i < differ.n; i++)
-		fprintf(f, "audit: %s\n", differ.items[i]);
 	strings_done(&lines);
-	strings_done(&differ);
 }
 
 /* The first columns, up to the vCPU. */

@@ -25,7 +25,7 @@ static void check_outcome(const struct outcome_event *a, const struct outcome_ev
 	MUST(a->halt == HALT_NONE ? a->boosted == b->boosted && a->boosted_tid == b->boosted_tid : a->halt_ns == b->halt_ns);
 }
 
-/* A line that was read before comes to the same, though it takes a shorter way. */
+/* Reading a line leaves nothing behind: the second time gives the same. */
 static void check_again(const char *text, size_t n, const struct wire_line *first)
 {
 	struct wire_line again;

@@ -521,7 +521,7 @@ static void part(void)
 
 #define COMM_SPACED "43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00"
 
-/* What is known of a thread is not mixed up with what stands elsewhere in a line like it. */
+/* Lines that differ in one place are not mixed up, in whatever order they come. */
 static void known_lines(void)
 {
 	static const struct {
