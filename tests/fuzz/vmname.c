@@ -3,16 +3,18 @@
 #include "fuzz.h"
 
 #include "base/clean_text.h"
-#include "live/vm_name.h"
+#include "live/vmm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t kind = 0;
 	char *name, raw[129], clean[4 * 128 + 1];
+	struct span text;
 	int n;
 
 	fuzz_take(&data, &size, &kind, 1);
-	name = kind & 1 ? vmname_from_cgroup((const char *)data, size) : vmname_from_cmdline((const char *)data, size);
+	text = (struct span){ (const char *)data, size };
+	name = kind & 1 ? vmm_name_of_cgroup(text) : vmm_name((struct span){ "", 0 }, text);
 	if (!name)
 		return 0;
 	fuzz_must_be_printable(name);
