@@ -19,7 +19,7 @@ bool span_is_any(struct span s, const char *const *texts, size_t n)
 
 struct span span_from(struct span s, size_t skip)
 {
-	return (struct span){s.at + skip, s.n - skip};
+	return (struct span){ s.at + skip, s.n - skip };
 }
 
 bool span_cut_start(struct span *s, const char *prefix)
@@ -48,7 +48,7 @@ bool span_next(struct span *rest, char separator, struct span *ret)
 
 	if (!rest->n)
 		return false;
-	*ret = (struct span){rest->at, end ? (size_t)(end - rest->at) : rest->n};
+	*ret = (struct span){ rest->at, end ? (size_t)(end - rest->at) : rest->n };
 	*rest = span_from(*rest, ret->n + !!end);
 	return true;
 }

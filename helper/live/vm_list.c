@@ -64,13 +64,13 @@ int vmlist_read(const char *root, struct vmlist *ret)
 {
 	CLEANUP_FREE char *path = xasprintf("%s/proc", root);
 	CLEANUP_DIRECTORY DIR *d = opendir(path);
-	struct vmlist list = {0};
+	struct vmlist list = { 0 };
 	const struct dirent *entry;
 
 	if (!d)
 		return -errno;
 	while ((entry = readdir(d))) {
-		struct vm vm = {0};
+		struct vm vm = { 0 };
 		uint64_t tgid;
 		bool holds_vm = false;
 		int err;
@@ -100,19 +100,18 @@ void vmlist_done(struct vmlist *list)
 		strings_done(&list->items[i].ids);
 	}
 	free(list->items);
-	*list = (struct vmlist){0};
+	*list = (struct vmlist){ 0 };
 }
 
 char *vmlist_describe(const struct vmlist *list, size_t max)
 {
-	struct strings parts = {0};
+	struct strings parts = { 0 };
 	CLEANUP_FREE char *named = NULL;
 	size_t shown = list->n < max ? list->n : max;
 
 	for (size_t i = 0; i < shown; i++) {
 		const struct vm *vm = &list->items[i];
-		CLEANUP_FREE char *part =
-		    vm->name ? xasprintf("%s (%" PRIu32 ")", vm->name, vm->tgid) : xasprintf("%" PRIu32, vm->tgid);
+		CLEANUP_FREE char *part = vm->name ? xasprintf("%s (%" PRIu32 ")", vm->name, vm->tgid) : xasprintf("%" PRIu32, vm->tgid);
 
 		strings_add(&parts, part);
 	}
@@ -152,7 +151,7 @@ static bool has_tgid(const struct vm *vm, const char *number)
 static int resolve(const struct vmlist *list, const char *name, uint32_t *tgids, size_t max, size_t *n_tgids, char **ret_error)
 {
 	CLEANUP_FREE char *running = list->n ? vmlist_describe(list, NAMED_IN_MESSAGES) : NULL;
-	static bool (*const ways[])(const struct vm *vm, const char *name) = {has_name, has_id, has_tgid};
+	static bool (*const ways[])(const struct vm *vm, const char *name) = { has_name, has_id, has_tgid };
 	size_t found = 0, n = *n_tgids;
 
 	for (size_t way = 0; way < ARRAY_SIZE(ways) && !found; way++) {
@@ -165,9 +164,8 @@ static int resolve(const struct vmlist *list, const char *name, uint32_t *tgids,
 			if (have_tgid(tgids, n, tgid))
 				continue;
 			if (n == max) {
-				*ret_error = xasprintf(
-				    "more than %zu VMs: '%s' is one too many; leave --vm and -p out and filter the output by vm",
-				    max, name);
+				*ret_error = xasprintf("more than %zu VMs: '%s' is one too many; leave --vm and -p out and filter the output by vm",
+						       max, name);
 				return -ERANGE;
 			}
 			tgids[n++] = tgid;
@@ -182,14 +180,13 @@ static int resolve(const struct vmlist *list, const char *name, uint32_t *tgids,
 	else if (running)
 		*ret_error = xasprintf("no VM '%s' is running; there are: %s; -p takes a TGID", name, running);
 	else
-		*ret_error =
-		    xasprintf("no VM '%s' is running, and no other; start it first, or give -p the TGID of a process", name);
+		*ret_error = xasprintf("no VM '%s' is running, and no other; start it first, or give -p the TGID of a process", name);
 	return list->n_hidden ? -EACCES : -ENOENT;
 }
 
 int vmlist_resolve(const char *root, const char *name, uint32_t *tgids, size_t max, size_t *n_tgids, char **ret_error)
 {
-	struct vmlist list = {0};
+	struct vmlist list = { 0 };
 	int err = vmlist_read(root, &list);
 
 	if (err) {

@@ -11,9 +11,9 @@
 /* A process that holds a VM. */
 struct vm {
 	uint32_t tgid;
-	char *name;	    /* as in vmname.h, or NULL: the TGID stands for it */
+	char *name;	/* as in vmname.h, or NULL: the TGID stands for it */
 	struct strings ids; /* as vmname_ids_of_process() gives them */
-	size_t n_vcpus;	    /* files of vCPUs it has open */
+	size_t n_vcpus; /* files of vCPUs it has open */
 };
 
 struct vmlist {

@@ -24,11 +24,9 @@
 /* ---- a process ---- */
 
 /* A file of a process: of this system by the root helper, since most are not ours; of a captured root as it lies there. */
-static int read_of(const char *root, uint32_t tgid, enum root_helper_file file, size_t limit_bytes, char **ret_text,
-		   size_t *ret_size)
+static int read_of(const char *root, uint32_t tgid, enum root_helper_file file, size_t limit_bytes, char **ret_text, size_t *ret_size)
 {
-	static const char *const names[] = {
-	    [ROOT_HELPER_CMDLINE] = "cmdline", [ROOT_HELPER_CGROUP] = "cgroup", [ROOT_HELPER_STAT] = "stat"};
+	static const char *const names[] = { [ROOT_HELPER_CMDLINE] = "cmdline", [ROOT_HELPER_CGROUP] = "cgroup", [ROOT_HELPER_STAT] = "stat" };
 	CLEANUP_FREE char *path = NULL;
 
 	if (!*root)
@@ -55,9 +53,9 @@ char *vmname_of_process(const char *root, uint32_t tgid)
 	size_t n;
 
 	if (!read_of(root, tgid, ROOT_HELPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
-		name = vmm_name((struct span){exe, length > 0 ? (size_t)length : 0}, (struct span){cmdline, n});
+		name = vmm_name((struct span){ exe, length > 0 ? (size_t)length : 0 }, (struct span){ cmdline, n });
 	if (!name && !read_of(root, tgid, ROOT_HELPER_CGROUP, CGROUP_LIMIT_BYTES, &cgroup, &n))
-		name = vmm_name_of_cgroup((struct span){cgroup, n});
+		name = vmm_name_of_cgroup((struct span){ cgroup, n });
 	return name;
 }
 
@@ -69,7 +67,7 @@ void vmname_ids_of_process(const char *root, uint32_t tgid, struct strings *ids)
 	size_t n;
 
 	if (!read_of(root, tgid, ROOT_HELPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
-		vmm_ids((struct span){exe, length > 0 ? (size_t)length : 0}, (struct span){cmdline, n}, ids);
+		vmm_ids((struct span){ exe, length > 0 ? (size_t)length : 0 }, (struct span){ cmdline, n }, ids);
 }
 
 /* Field 22 of stat, in ticks. The name of the process, field 2, may hold anything, but ends with the last ')'. */
@@ -126,7 +124,7 @@ struct vmnames *vmnames_new(const char *root)
 {
 	struct vmnames *names = xcalloc(1, sizeof(*names));
 
-	names->entries = (struct table){.hash = hash_tgid, .same = same_tgid};
+	names->entries = (struct table){ .hash = hash_tgid, .same = same_tgid };
 	names->root = xstrdup(root);
 	return names;
 }
@@ -180,7 +178,7 @@ static void look(struct vmnames *names, struct vm_entry *e)
 
 static struct vm_entry *find_entry(struct vmnames *names, uint32_t tgid)
 {
-	struct vm_entry *entry = table_find(&names->entries, &(struct vm_entry){.tgid = tgid});
+	struct vm_entry *entry = table_find(&names->entries, &(struct vm_entry){ .tgid = tgid });
 
 	if (!entry) {
 		entry = xcalloc(1, sizeof(*entry));

@@ -55,7 +55,7 @@ static char *name_of_list(struct span text)
 	char *name = NULL;
 
 	for (size_t at = 0, taken; at < text.n; at += taken) {
-		struct span item = {raw, take_item(span_from(text, at), raw, sizeof(raw), &taken)};
+		struct span item = { raw, take_item(span_from(text, at), raw, sizeof(raw), &taken) };
 		bool keyed = span_cut_start(&item, key);
 
 		if (!item.n || (!keyed && (at || memchr(item.at, '=', item.n))))
@@ -72,10 +72,10 @@ static char *name_of_list(struct span text)
  */
 static char *name_of_socket(struct span text)
 {
-	static const char *const endings[] = {".sock", ".socket", "-socket"};
-	static const char *const common[] = {"",   "api",    "ch",	    "ch-api",	  "clh", "clh-api", "cloud-hypervisor",
-					     "fc", "fc-api", "firecracker", "hypervisor", "vmm"};
-	static const char *const places[] = {"", "tmp", "run", "root", "cloud-hypervisor", "firecracker"};
+	static const char *const endings[] = { ".sock", ".socket", "-socket" };
+	static const char *const common[] = { "", "api", "ch", "ch-api", "clh", "clh-api", "cloud-hypervisor", "fc", "fc-api", "firecracker",
+					      "hypervisor", "vmm" };
+	static const char *const places[] = { "", "tmp", "run", "root", "cloud-hypervisor", "firecracker" };
 	struct span path = text, rest = text, item, part;
 
 	while (span_next(&rest, ',', &item)) {
@@ -99,7 +99,7 @@ static char *name_of_socket(struct span text)
 /* The sandbox of gVisor, "runsc-sandbox ... boot ... ID": runsc appends the id as the last argument. */
 static char *name_of_sandbox(struct span cmdline)
 {
-	struct span arg, last = {"", 0};
+	struct span arg, last = { "", 0 };
 	bool boot = false;
 
 	while (span_next(&cmdline, '\0', &arg)) {
@@ -125,7 +125,7 @@ static char *name_of_first_word(struct span cmdline)
 }
 
 #define VIRTUALBOX_OPTIONS                                                                                                       \
-	.options = {{"-comment", clean_name}, {"-startvm", clean_name}}, .ids = {"-startvm"}, .joined = true, .one_dash = true
+	.options = { { "-comment", clean_name }, { "-startvm", clean_name } }, .ids = { "-startvm" }, .joined = true, .one_dash = true
 
 /*
  * The VMMs and the options of each that give a name. A row applies to a program whose file name is `program`, or
@@ -137,27 +137,27 @@ static const struct vmm {
 	struct vmm_option {
 		const char *text;
 		char *(*name)(struct span value);
-	} options[2];			     /* the first that gives a name counts */
-	const char *ids[2];		     /* options that give an id, as the VMM's management knows the VM */
-	bool joined;			     /* "--id=X" is as good as "--id X", and "--" ends the options */
-	bool one_dash;			     /* "--name" is as good as "-name" */
+	} options[2];  /* the first that gives a name counts */
+	const char *ids[2]; /* options that give an id, as the VMM's management knows the VM */
+	bool joined;   /* "--id=X" is as good as "--id X", and "--" ends the options */
+	bool one_dash; /* "--name" is as good as "-name" */
 	char *(*whole)(struct span cmdline); /* instead of options */
 } vmms[] = {
-    /* the jailer passes --id on */
-    {"firecracker", .options = {{"--id", clean_name}, {"--api-sock", name_of_socket}}, .joined = true},
-    {"cloud-hypervisor", .options = {{"--api-socket", name_of_socket}}, .joined = true}, /* it knows no names */
-    {"crosvm", .options = {{"--name", clean_name}}, .joined = true},
-    {"lkvm", .options = {{"--name", clean_name}}, .joined = true},
-    /* with the VMM in the shim's own process */
-    {"containerd-shim-kata", .options = {{"-id", clean_name}}, .joined = true, .one_dash = true},
-    {"VBoxHeadless", VIRTUALBOX_OPTIONS},
-    {"VBoxSDL", VIRTUALBOX_OPTIONS},
-    {"VirtualBoxVM", VIRTUALBOX_OPTIONS},
-    {"runsc", .whole = name_of_sandbox},
-    {"muvm", .whole = name_of_muvm},
-    {"microvm", .whole = name_of_first_word},
-    /* -avd is an option of Android's emulator, -id of Proxmox's QEMU */
-    {"", .options = {{"-name", name_of_list}, {"-avd", clean_name}}, .ids = {"-id", "-uuid"}, .one_dash = true},
+	/* the jailer passes --id on */
+	{ "firecracker", .options = { { "--id", clean_name }, { "--api-sock", name_of_socket } }, .joined = true },
+	{ "cloud-hypervisor", .options = { { "--api-socket", name_of_socket } }, .joined = true }, /* it knows no names */
+	{ "crosvm", .options = { { "--name", clean_name } }, .joined = true },
+	{ "lkvm", .options = { { "--name", clean_name } }, .joined = true },
+	/* with the VMM in the shim's own process */
+	{ "containerd-shim-kata", .options = { { "-id", clean_name } }, .joined = true, .one_dash = true },
+	{ "VBoxHeadless", VIRTUALBOX_OPTIONS },
+	{ "VBoxSDL", VIRTUALBOX_OPTIONS },
+	{ "VirtualBoxVM", VIRTUALBOX_OPTIONS },
+	{ "runsc", .whole = name_of_sandbox },
+	{ "muvm", .whole = name_of_muvm },
+	{ "microvm", .whole = name_of_first_word },
+	/* -avd is an option of Android's emulator, -id of Proxmox's QEMU */
+	{ "", .options = { { "-name", name_of_list }, { "-avd", clean_name } }, .ids = { "-id", "-uuid" }, .one_dash = true },
 };
 
 /* NULL for a program that none of the rows but the last serves. */
@@ -192,7 +192,7 @@ static bool is_option(const struct vmm *vmm, const char *text, struct span arg, 
 /* The last value of an option counts. */
 static struct span option_value(const struct vmm *vmm, const char *text, struct span cmdline)
 {
-	struct span value = {"", 0}, arg;
+	struct span value = { "", 0 }, arg;
 	bool joined;
 
 	while (span_next(&cmdline, '\0', &arg)) {
@@ -249,10 +249,10 @@ static const struct {
 	bool escaped; /* by systemd: \xNN */
 	bool driver;  /* libvirt's may stand before the name */
 } scopes[] = {
-    {"machine-", ".scope", true, true}, /* systemd-machined: of libvirt, systemd-vmspawn and others */
-    {"", ".libvirt-qemu", false, true}, /* libvirt without systemd */
-    {"", ".libvirt-ch", false, true},
-    {"microvm@", ".service", true, false}, /* microvm.nix */
+	{ "machine-", ".scope", true, true }, /* systemd-machined: of libvirt, systemd-vmspawn and others */
+	{ "", ".libvirt-qemu", false, true }, /* libvirt without systemd */
+	{ "", ".libvirt-ch", false, true },
+	{ "microvm@", ".service", true, false }, /* microvm.nix */
 };
 
 static int hex_value(char c)
@@ -282,7 +282,7 @@ static struct span without_driver(struct span s)
 	size_t digits = 0;
 
 	if (span_cut_start(&rest, "lxc-"))
-		return (struct span){s.at, 0};
+		return (struct span){ s.at, 0 };
 	if (!span_cut_start(&rest, "qemu-") && !span_cut_start(&rest, "ch-"))
 		return s;
 	while (digits < rest.n && isdigit((unsigned char)rest.at[digits]))
@@ -302,7 +302,7 @@ static char *name_of_scope(struct span part)
 		if (!span_cut_end(&s, scopes[i].behind) || !span_cut_start(&s, scopes[i].before))
 			continue;
 		if (scopes[i].escaped)
-			s = (struct span){raw, unescape(s, raw, sizeof(raw))};
+			s = (struct span){ raw, unescape(s, raw, sizeof(raw)) };
 		return clean_name(scopes[i].driver ? without_driver(s) : s);
 	}
 	return NULL;
