@@ -12,5 +12,7 @@
 uint64_t clock_ns(clockid_t clock);
 /* CLOCK_MONOTONIC. */
 uint64_t monotonic_ns(void);
+/* "12.345", in seconds; the caller frees. */
+char *clock_seconds_text(uint64_t ns);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "base/text.h"
 #include "plan/render.h"
+#include "record/balance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -537,6 +538,18 @@ json_t *account_audit(const struct account *a)
 const struct account_balance *account_balance(const struct account *a)
 {
 	return &a->balance;
+}
+
+char *account_balance_text(const struct account *a)
+{
+	const struct account_balance *b = account_balance(a);
+
+	return balance_text(&(struct balance){
+		.have_counted = b->have_counted,
+		.counted = (uint64_t)b->counted,
+		.received = (uint64_t)b->received,
+		.lost = (uint64_t)b->lost,
+	});
 }
 
 bool account_balances(const struct account *a)

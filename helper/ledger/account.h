@@ -52,6 +52,8 @@ uint64_t account_began_ns(const struct account *a);
 uint64_t account_until_ns(const struct account *a);
 uint64_t account_realtime_ns(const struct account *a, uint64_t boottime_ns);
 const struct account_balance *account_balance(const struct account *a);
+/* The balance of the end record as balance_text() words it; the caller frees. */
+char *account_balance_text(const struct account *a);
 /* Is every event that the kernel counted accounted for? */
 bool account_balances(const struct account *a);
 /* Waits that are in no row, as there are more vCPUs or sources than a host can have. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct vm {
+struct audit_vm {
 	char *name;
 	unsigned int n_vcpus;
 	unsigned int seen; /* bit N: in reading N */
@@ -22,18 +22,18 @@ struct ended {
 	size_t n_lines;
 };
 
-struct line {
+struct audit_line {
 	uint64_t ts_ns;
 	uint64_t values[AUDIT_COUNTERS];
 };
 
 struct audit {
 	size_t n_counters;
-	struct vm *vms;
+	struct audit_vm *vms;
 	size_t n_vms;
 	struct ended *ended;
 	size_t n_ended;
-	struct line *lines;
+	struct audit_line *lines;
 	size_t n_lines;
 	enum audit_reading reading; /* the one that goes on */
 	uint64_t from_ns[AUDIT_READINGS], until_ns[AUDIT_READINGS];
@@ -75,24 +75,24 @@ uint64_t audit_begun_ns(const struct audit *a)
 	return a->from_ns[AUDIT_BEGUN];
 }
 
-static struct vm *find_vm(struct audit *a, const char *name)
+static struct audit_vm *find_vm(struct audit *a, const char *name)
 {
 	for (size_t i = 0; i < a->n_vms; i++)
 		if (!strcmp(a->vms[i].name, name))
 			return &a->vms[i];
 	a->vms = xgrow(a->vms, a->n_vms, sizeof(*a->vms));
-	a->vms[a->n_vms] = (struct vm){ .name = xstrdup(name) };
+	a->vms[a->n_vms] = (struct audit_vm){ .name = xstrdup(name) };
 	return &a->vms[a->n_vms++];
 }
 
-static bool was_in(const struct vm *vm, enum audit_reading reading)
+static bool was_in(const struct audit_vm *vm, enum audit_reading reading)
 {
 	return vm->seen >> reading & 1;
 }
 
 void audit_vm(struct audit *a, const char *name, unsigned int n_vcpus, const uint64_t values[AUDIT_COUNTERS])
 {
-	struct vm *vm = find_vm(a, name);
+	struct audit_vm *vm = find_vm(a, name);
 	const size_t size = sizeof(vm->before);
 
 	vm->n_vcpus = n_vcpus;
@@ -155,7 +155,7 @@ static uint64_t count_least(const struct audit *a, size_t counter)
 	int64_t by_readings = 0, by_lines = 0;
 
 	for (size_t i = 0; i < a->n_vms; i++) {
-		const struct vm *vm = &a->vms[i];
+		const struct audit_vm *vm = &a->vms[i];
 		int64_t begun = (int64_t)vm->begun[counter];
 
 		if (!was_in(vm, AUDIT_BEGUN) && !was_in(vm, AUDIT_RUNNING) && !was_in(vm, AUDIT_ENDING))
@@ -178,7 +178,7 @@ static bool count_most(const struct audit *a, size_t counter, uint64_t *ret)
 	int64_t most = 0;
 
 	for (size_t i = 0; i < a->n_vms; i++) {
-		const struct vm *vm = &a->vms[i];
+		const struct audit_vm *vm = &a->vms[i];
 		bool is_gone = !was_in(vm, AUDIT_AFTER), ended_early = is_gone && vm->seen == 1u << AUDIT_BEFORE;
 
 		n_gone += is_gone && !ended_early;

@@ -25,25 +25,25 @@ struct pending {
 };
 
 /* The thread of a vCPU. */
-struct thread {
+struct vcpu_thread {
 	uint32_t tid; /* the key; first, so that a key alone can be looked up */
-	struct vm *vm;
+	struct vm_seats *vm;
 	int64_t vcpu;
 	enum thread_state state;
 	uint32_t cpu;
-	struct thread *next_ready; /* on this CPU */
+	struct vcpu_thread *next_ready; /* on this CPU */
 	bool spun;		   /* since it is ready there was a spin */
 	uint64_t charged_ns;	   /* up to here its time off the CPU is in rows or pending */
 	struct pending *pending;
 	size_t n_pending, room;
 };
 
-struct vm {
+struct vm_seats {
 	struct blame_vm v; /* first: the key is its TGID */
 	/* Each vCPU that was seen, with its thread or NULL where that has ended. */
 	struct seat {
 		int64_t vcpu;
-		struct thread *thread;
+		struct vcpu_thread *thread;
 	} *seats;
 	size_t n_seats;
 };
@@ -51,7 +51,7 @@ struct vm {
 struct cpu {
 	bool known;
 	uint32_t now;
-	struct thread *ready;
+	struct vcpu_thread *ready;
 };
 
 struct blame {
@@ -84,7 +84,7 @@ struct blame *blame_new(blame_look look, void *context)
 
 static void thread_free(void *p)
 {
-	struct thread *t = p;
+	struct vcpu_thread *t = p;
 
 	free(t->pending);
 	free(t);
@@ -92,7 +92,7 @@ static void thread_free(void *p)
 
 static void vm_free(void *p)
 {
-	struct vm *vm = p;
+	struct vm_seats *vm = p;
 
 	free(vm->v.name);
 	free(vm->seats);
@@ -125,9 +125,9 @@ static void *get(struct table *table, uint32_t id, size_t size)
 	return entry;
 }
 
-static struct vm *get_vm(struct blame *b, uint32_t tgid, const char *name)
+static struct vm_seats *get_vm(struct blame *b, uint32_t tgid, const char *name)
 {
-	struct vm *vm = get(&b->vms, tgid, sizeof(*vm));
+	struct vm_seats *vm = get(&b->vms, tgid, sizeof(*vm));
 
 	if (name && (!vm->v.name || strcmp(vm->v.name, name))) {
 		free(vm->v.name);
@@ -136,7 +136,7 @@ static struct vm *get_vm(struct blame *b, uint32_t tgid, const char *name)
 	return vm;
 }
 
-static struct seat *get_seat(struct vm *vm, int64_t vcpu)
+static struct seat *get_seat(struct vm_seats *vm, int64_t vcpu)
 {
 	for (size_t i = 0; i < vm->n_seats; i++)
 		if (vm->seats[i].vcpu == vcpu)
@@ -172,11 +172,11 @@ static void set_now(struct blame *b, uint32_t cpu, uint32_t tid)
 /* ---- culprits ---- */
 
 /* Who has the CPU of a thread that is ready, whoever spins. */
-static struct culprit culprit_of(struct blame *b, const struct thread *t)
+static struct culprit culprit_of(struct blame *b, const struct vcpu_thread *t)
 {
 	const struct cpu *c = get_cpu(b, t->cpu);
 	struct culprit culprit = { .kind = CULPRIT_UNKNOWN, .vcpu = -1 };
-	const struct thread *other;
+	const struct vcpu_thread *other;
 
 	if (!c || !c->known || c->now == t->tid)
 		return culprit;
@@ -206,7 +206,7 @@ static struct culprit seen_by(const struct culprit *culprit, uint32_t spinner)
 /* ---- the time off the CPU ---- */
 
 /* Time up to now goes to whoever has the CPU, if another spin follows. */
-static void put_off(struct blame *b, struct thread *t, uint64_t ts_ns)
+static void put_off(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns)
 {
 	struct culprit culprit;
 
@@ -226,7 +226,7 @@ static void put_off(struct blame *b, struct thread *t, uint64_t ts_ns)
 }
 
 /* A spin: what was put off counts. */
-static void charge(struct blame *b, struct thread *t, uint64_t ts_ns, uint32_t spinner)
+static void charge(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns, uint32_t spinner)
 {
 	put_off(b, t, ts_ns);
 	for (size_t i = 0; i < t->n_pending; i++) {
@@ -243,7 +243,7 @@ static void put_off_all(struct blame *b, uint32_t cpu, uint64_t ts_ns)
 {
 	struct cpu *c = get_cpu(b, cpu);
 
-	for (struct thread *t = c ? c->ready : NULL; t; t = t->next_ready)
+	for (struct vcpu_thread *t = c ? c->ready : NULL; t; t = t->next_ready)
 		put_off(b, t, ts_ns);
 }
 
@@ -260,10 +260,10 @@ static void had_cpu(struct blame *b, uint32_t cpu, uint32_t tid, uint64_t ts_ns)
 
 /* ---- what threads do ---- */
 
-static void leave_queue(struct blame *b, struct thread *t)
+static void leave_queue(struct blame *b, struct vcpu_thread *t)
 {
 	struct cpu *c = get_cpu(b, t->cpu);
-	struct thread **p = c ? &c->ready : NULL;
+	struct vcpu_thread **p = c ? &c->ready : NULL;
 
 	while (p && *p && *p != t)
 		p = &(*p)->next_ready;
@@ -272,7 +272,7 @@ static void leave_queue(struct blame *b, struct thread *t)
 	t->next_ready = NULL;
 }
 
-static void set_state(struct blame *b, struct thread *t, enum thread_state state, uint32_t cpu)
+static void set_state(struct blame *b, struct vcpu_thread *t, enum thread_state state, uint32_t cpu)
 {
 	struct cpu *c = get_cpu(b, cpu);
 
@@ -290,14 +290,14 @@ static void set_state(struct blame *b, struct thread *t, enum thread_state state
 	}
 }
 
-static void unseat(struct thread *t)
+static void unseat(struct vcpu_thread *t)
 {
 	for (size_t i = 0; t->vm && i < t->vm->n_seats; i++)
 		if (t->vm->seats[i].thread == t)
 			t->vm->seats[i].thread = NULL;
 }
 
-static void forget_thread(struct blame *b, struct thread *t)
+static void forget_thread(struct blame *b, struct vcpu_thread *t)
 {
 	set_state(b, t, THREAD_UNKNOWN, t->cpu);
 	unseat(t);
@@ -306,9 +306,9 @@ static void forget_thread(struct blame *b, struct thread *t)
 }
 
 /* The thread runs this vCPU, on this CPU. */
-static struct thread *seat(struct blame *b, uint32_t tid, struct vm *vm, int64_t vcpu, uint32_t cpu, uint64_t ts_ns)
+static struct vcpu_thread *seat(struct blame *b, uint32_t tid, struct vm_seats *vm, int64_t vcpu, uint32_t cpu, uint64_t ts_ns)
 {
-	struct thread *t;
+	struct vcpu_thread *t;
 	struct seat *s;
 
 	had_cpu(b, cpu, tid, ts_ns);
@@ -329,7 +329,7 @@ static struct thread *seat(struct blame *b, uint32_t tid, struct vm *vm, int64_t
 
 static void take_switch(struct blame *b, const struct sched_event *s)
 {
-	struct thread *prev = table_find(&b->threads, &s->tid), *next = table_find(&b->threads, &s->next);
+	struct vcpu_thread *prev = table_find(&b->threads, &s->tid), *next = table_find(&b->threads, &s->next);
 
 	had_cpu(b, s->cpu, s->tid, s->ts_ns);
 	blame_rows_note_task(&b->rows, s->tid, s->pid, s->comm);
@@ -344,7 +344,7 @@ static void take_switch(struct blame *b, const struct sched_event *s)
 
 static void take_ready(struct blame *b, const struct sched_event *s)
 {
-	struct thread *t = table_find(&b->threads, &s->tid);
+	struct vcpu_thread *t = table_find(&b->threads, &s->tid);
 	struct cpu *c = get_cpu(b, s->at);
 
 	if (!t || !c)
@@ -362,7 +362,7 @@ static void take_ready(struct blame *b, const struct sched_event *s)
 /* What is known of threads and CPUs no longer holds. */
 static void forget_states(struct blame *b)
 {
-	struct thread *t;
+	struct vcpu_thread *t;
 	size_t cursor = 0;
 
 	while ((t = table_next(&b->threads, &cursor)))
@@ -373,8 +373,8 @@ static void forget_states(struct blame *b)
 
 static void take_sched(struct blame *b, const struct sched_event *s)
 {
-	struct thread *t;
-	struct vm *vm;
+	struct vcpu_thread *t;
+	struct vm_seats *vm;
 
 	switch (s->kind) {
 	case SCHED_VCPU:
@@ -408,7 +408,7 @@ static void take_sched(struct blame *b, const struct sched_event *s)
 }
 
 /* One sibling at one spin. */
-static void blame_sibling(struct blame *b, struct thread *sibling, const struct wait_event *w)
+static void blame_sibling(struct blame *b, struct vcpu_thread *sibling, const struct wait_event *w)
 {
 	struct culprit culprit = culprit_of(b, sibling);
 	struct blame_row *row;
@@ -422,12 +422,12 @@ static void blame_sibling(struct blame *b, struct thread *sibling, const struct 
 
 static void take_spin(struct blame *b, const struct wait_event *w)
 {
-	struct vm *vm = get_vm(b, w->pid, w->vm);
-	struct thread *spinner = seat(b, w->tid, vm, w->vcpu, w->cpu, w->ts_ns);
+	struct vm_seats *vm = get_vm(b, w->pid, w->vm);
+	struct vcpu_thread *spinner = seat(b, w->tid, vm, w->vcpu, w->cpu, w->ts_ns);
 	bool blamed = false, unknown = vm->v.vcpus > vm->n_seats;
 
 	for (size_t i = 0; i < vm->n_seats; i++) {
-		struct thread *t = vm->seats[i].thread;
+		struct vcpu_thread *t = vm->seats[i].thread;
 
 		if (!t || t == spinner)
 			continue;
@@ -446,7 +446,7 @@ static void take_spin(struct blame *b, const struct wait_event *w)
 /* A spin of which nothing can be said but that it was. */
 static void take_late_spin(struct blame *b, const struct wait_event *w)
 {
-	struct vm *vm = get_vm(b, w->pid, w->vm);
+	struct vm_seats *vm = get_vm(b, w->pid, w->vm);
 
 	vm->v.spins++;
 	vm->v.unknown++;
@@ -486,7 +486,7 @@ size_t blame_vms(const struct blame *b, const struct blame_vm ***ret)
 {
 	const struct blame_vm **list = xcalloc(b->vms.n + 1, sizeof(struct blame_vm *));
 	size_t n = 0, cursor = 0;
-	struct vm *vm;
+	struct vm_seats *vm;
 
 	while ((vm = table_next(&b->vms, &cursor))) {
 		if (!vm->v.spins)

@@ -53,9 +53,9 @@ char *vmname_of_process(const char *root, uint32_t tgid)
 	size_t n;
 
 	if (!read_of(root, tgid, ROOT_HELPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
-		name = vmm_name((struct span){ exe, length > 0 ? (size_t)length : 0 }, (struct span){ cmdline, n });
+		name = vmm_name((struct view){ exe, length > 0 ? (size_t)length : 0 }, (struct view){ cmdline, n });
 	if (!name && !read_of(root, tgid, ROOT_HELPER_CGROUP, CGROUP_LIMIT_BYTES, &cgroup, &n))
-		name = vmm_name_of_cgroup((struct span){ cgroup, n });
+		name = vmm_name_of_cgroup((struct view){ cgroup, n });
 	return name;
 }
 
@@ -67,7 +67,7 @@ void vmname_ids_of_process(const char *root, uint32_t tgid, struct strings *ids)
 	size_t n;
 
 	if (!read_of(root, tgid, ROOT_HELPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
-		vmm_ids((struct span){ exe, length > 0 ? (size_t)length : 0 }, (struct span){ cmdline, n }, ids);
+		vmm_ids((struct view){ exe, length > 0 ? (size_t)length : 0 }, (struct view){ cmdline, n }, ids);
 }
 
 /* Field 22 of stat, in ticks. The name of the process, field 2, may hold anything, but ends with the last ')'. */

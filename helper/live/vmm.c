@@ -12,7 +12,7 @@
 #define NAME_LIMIT_BYTES 128u
 
 /* The caller frees; NULL where nothing is left. */
-static char *clean_name(struct span s)
+static char *clean_name(struct view s)
 {
 	size_t n = s.n > NAME_LIMIT_BYTES ? NAME_LIMIT_BYTES : s.n;
 	char *name;
@@ -30,7 +30,7 @@ static char *clean_name(struct span s)
  * One item of a QEMU option list: up to a comma, where a doubled comma is one of the item. Returns its length in
  * raw (cut at its size) and how much of the text it took.
  */
-static size_t take_item(struct span text, char *raw, size_t size, size_t *ret_taken)
+static size_t take_item(struct view text, char *raw, size_t size, size_t *ret_taken)
 {
 	size_t length = 0, i = 0;
 
@@ -48,15 +48,15 @@ static size_t take_item(struct span text, char *raw, size_t size, size_t *ret_ta
 }
 
 /* "web", "web,debug-threads=on" or "debug-threads=on,guest=web". */
-static char *name_of_list(struct span text)
+static char *name_of_list(struct view text)
 {
 	static const char key[] = "guest=";
 	char raw[sizeof(key) - 1 + NAME_LIMIT_BYTES];
 	char *name = NULL;
 
 	for (size_t at = 0, taken; at < text.n; at += taken) {
-		struct span item = { raw, take_item(span_from(text, at), raw, sizeof(raw), &taken) };
-		bool keyed = span_cut_start(&item, key);
+		struct view item = { raw, take_item(view_from(text, at), raw, sizeof(raw), &taken) };
+		bool keyed = view_cut_start(&item, key);
 
 		if (!item.n || (!keyed && (at || memchr(item.at, '=', item.n))))
 			continue;
@@ -70,58 +70,58 @@ static char *name_of_list(struct span text)
  * "path=/run/web01.sock" or the path alone: the file's name; where that says nothing, the name of the directory.
  * libvirt calls the file NAME-socket, Kata ID/clh-api.sock.
  */
-static char *name_of_socket(struct span text)
+static char *name_of_socket(struct view text)
 {
 	static const char *const endings[] = { ".sock", ".socket", "-socket" };
 	static const char *const common[] = { "", "api", "ch", "ch-api", "clh", "clh-api", "cloud-hypervisor", "fc", "fc-api", "firecracker",
 					      "hypervisor", "vmm" };
 	static const char *const places[] = { "", "tmp", "run", "root", "cloud-hypervisor", "firecracker" };
-	struct span path = text, rest = text, item, part;
+	struct view path = text, rest = text, item, part;
 
-	while (span_next(&rest, ',', &item)) {
-		if (span_cut_start(&item, "fd="))
+	while (view_next(&rest, ',', &item)) {
+		if (view_cut_start(&item, "fd="))
 			return NULL;
-		if (span_cut_start(&item, "path=")) {
+		if (view_cut_start(&item, "path=")) {
 			path = item;
 			break;
 		}
 	}
-	part = span_last_part(&path);
+	part = view_last_part(&path);
 	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
-		if (span_cut_end(&part, endings[i]))
+		if (view_cut_end(&part, endings[i]))
 			break;
-	if (!span_is_any(part, common, ARRAY_SIZE(common)))
+	if (!view_is_any(part, common, ARRAY_SIZE(common)))
 		return clean_name(part);
-	part = span_last_part(&path);
-	return span_is_any(part, places, ARRAY_SIZE(places)) ? NULL : clean_name(part);
+	part = view_last_part(&path);
+	return view_is_any(part, places, ARRAY_SIZE(places)) ? NULL : clean_name(part);
 }
 
 /* The sandbox of gVisor, "runsc-sandbox ... boot ... ID": runsc appends the id as the last argument. */
-static char *name_of_sandbox(struct span cmdline)
+static char *name_of_sandbox(struct view cmdline)
 {
-	struct span arg, last = { "", 0 };
+	struct view arg, last = { "", 0 };
 	bool boot = false;
 
-	while (span_next(&cmdline, '\0', &arg)) {
+	while (view_next(&cmdline, '\0', &arg)) {
 		last = boot ? arg : last;
-		boot = boot || span_is(arg, "boot");
+		boot = boot || view_is(arg, "boot");
 	}
 	return clean_name(last);
 }
 
 /* muvm runs one VM for each user and knows no names. */
-static char *name_of_muvm(struct span cmdline)
+static char *name_of_muvm(struct view cmdline)
 {
 	(void)cmdline;
 	return xstrdup("muvm");
 }
 
 /* microvm.nix starts a VMM with "microvm@NAME" as its first word. */
-static char *name_of_first_word(struct span cmdline)
+static char *name_of_first_word(struct view cmdline)
 {
-	struct span word;
+	struct view word;
 
-	return span_next(&cmdline, '\0', &word) && span_cut_start(&word, "microvm@") ? clean_name(word) : NULL;
+	return view_next(&cmdline, '\0', &word) && view_cut_start(&word, "microvm@") ? clean_name(word) : NULL;
 }
 
 #define VIRTUALBOX_OPTIONS                                                                                                       \
@@ -136,12 +136,12 @@ static const struct vmm {
 	const char *program;
 	struct vmm_option {
 		const char *text;
-		char *(*name)(struct span value);
+		char *(*name)(struct view value);
 	} options[2];  /* the first that gives a name counts */
 	const char *ids[2]; /* options that give an id, as the VMM's management knows the VM */
 	bool joined;   /* "--id=X" is as good as "--id X", and "--" ends the options */
 	bool one_dash; /* "--name" is as good as "-name" */
-	char *(*whole)(struct span cmdline); /* instead of options */
+	char *(*whole)(struct view cmdline); /* instead of options */
 } vmms[] = {
 	/* the jailer passes --id on */
 	{ "firecracker", .options = { { "--id", clean_name }, { "--api-sock", name_of_socket } }, .joined = true },
@@ -161,50 +161,50 @@ static const struct vmm {
 };
 
 /* NULL for a program that none of the rows but the last serves. */
-static const struct vmm *vmm_of(struct span program)
+static const struct vmm *vmm_of(struct view program)
 {
-	struct span file = span_last_part(&program);
+	struct view file = view_last_part(&program);
 
 	for (size_t i = 0; i + 1 < ARRAY_SIZE(vmms); i++) {
-		struct span rest = file;
+		struct view rest = file;
 
-		if (span_cut_start(&rest, vmms[i].program) && (!rest.n || !isalnum((unsigned char)*rest.at)))
+		if (view_cut_start(&rest, vmms[i].program) && (!rest.n || !isalnum((unsigned char)*rest.at)))
 			return &vmms[i];
 	}
 	return NULL;
 }
 
 /* Is `arg` the option `text`? Also gives its value where that is part of the argument. */
-static bool is_option(const struct vmm *vmm, const char *text, struct span arg, struct span *ret_value, bool *ret_joined)
+static bool is_option(const struct vmm *vmm, const char *text, struct view arg, struct view *ret_value, bool *ret_joined)
 {
-	struct span value = arg, rest = arg;
+	struct view value = arg, rest = arg;
 
-	if (vmm->one_dash && span_cut_start(&rest, "--"))
-		value = span_from(arg, 1);
-	if (!span_cut_start(&value, text))
+	if (vmm->one_dash && view_cut_start(&rest, "--"))
+		value = view_from(arg, 1);
+	if (!view_cut_start(&value, text))
 		return false;
-	*ret_joined = vmm->joined && span_cut_start(&value, "=");
+	*ret_joined = vmm->joined && view_cut_start(&value, "=");
 	if (*ret_joined)
 		*ret_value = value;
 	return *ret_joined || !value.n;
 }
 
 /* The last value of an option counts. */
-static struct span option_value(const struct vmm *vmm, const char *text, struct span cmdline)
+static struct view option_value(const struct vmm *vmm, const char *text, struct view cmdline)
 {
-	struct span value = { "", 0 }, arg;
+	struct view value = { "", 0 }, arg;
 	bool joined;
 
-	while (span_next(&cmdline, '\0', &arg)) {
-		if (vmm->joined && span_is(arg, "--"))
+	while (view_next(&cmdline, '\0', &arg)) {
+		if (vmm->joined && view_is(arg, "--"))
 			break;
 		if (is_option(vmm, text, arg, &value, &joined) && !joined)
-			span_next(&cmdline, '\0', &value);
+			view_next(&cmdline, '\0', &value);
 	}
 	return value;
 }
 
-static char *name_of_command(const struct vmm *vmm, struct span cmdline)
+static char *name_of_command(const struct vmm *vmm, struct view cmdline)
 {
 	char *name = vmm->whole ? vmm->whole(cmdline) : NULL;
 
@@ -214,22 +214,22 @@ static char *name_of_command(const struct vmm *vmm, struct span cmdline)
 }
 
 /* What the file of the program is called decides, then what it was called when it was started. */
-static const struct vmm *vmm_from(struct span exe, struct span cmdline)
+static const struct vmm *vmm_from(struct view exe, struct view cmdline)
 {
 	const struct vmm *vmm = vmm_of(exe);
-	struct span first;
+	struct view first;
 
-	if (!vmm && span_next(&cmdline, '\0', &first))
+	if (!vmm && view_next(&cmdline, '\0', &first))
 		vmm = vmm_of(first);
 	return vmm ? vmm : &vmms[ARRAY_SIZE(vmms) - 1];
 }
 
-char *vmm_name(struct span exe, struct span cmdline)
+char *vmm_name(struct view exe, struct view cmdline)
 {
 	return name_of_command(vmm_from(exe, cmdline), cmdline);
 }
 
-void vmm_ids(struct span exe, struct span cmdline, struct strings *ids)
+void vmm_ids(struct view exe, struct view cmdline, struct strings *ids)
 {
 	const struct vmm *vmm = vmm_from(exe, cmdline);
 
@@ -261,7 +261,7 @@ static int hex_value(char c)
 }
 
 /* Undoes \xNN; returns the length in out. */
-static size_t unescape(struct span s, char *out, size_t size)
+static size_t unescape(struct view s, char *out, size_t size)
 {
 	size_t n = 0;
 
@@ -276,44 +276,44 @@ static size_t unescape(struct span s, char *out, size_t size)
 }
 
 /* libvirt makes "DRIVER-ID-NAME" of a name, in older versions "DRIVER-NAME". A container is no VM. */
-static struct span without_driver(struct span s)
+static struct view without_driver(struct view s)
 {
-	struct span rest = s;
+	struct view rest = s;
 	size_t digits = 0;
 
-	if (span_cut_start(&rest, "lxc-"))
-		return (struct span){ s.at, 0 };
-	if (!span_cut_start(&rest, "qemu-") && !span_cut_start(&rest, "ch-"))
+	if (view_cut_start(&rest, "lxc-"))
+		return (struct view){ s.at, 0 };
+	if (!view_cut_start(&rest, "qemu-") && !view_cut_start(&rest, "ch-"))
 		return s;
 	while (digits < rest.n && isdigit((unsigned char)rest.at[digits]))
 		digits++;
 	if (digits && digits < rest.n && rest.at[digits] == '-')
-		rest = span_from(rest, digits + 1);
+		rest = view_from(rest, digits + 1);
 	return rest;
 }
 
-static char *name_of_scope(struct span part)
+static char *name_of_scope(struct view part)
 {
 	char raw[2 * NAME_LIMIT_BYTES]; /* with what libvirt puts before it */
 
 	for (size_t i = 0; i < ARRAY_SIZE(scopes); i++) {
-		struct span s = part;
+		struct view s = part;
 
-		if (!span_cut_end(&s, scopes[i].behind) || !span_cut_start(&s, scopes[i].before))
+		if (!view_cut_end(&s, scopes[i].behind) || !view_cut_start(&s, scopes[i].before))
 			continue;
 		if (scopes[i].escaped)
-			s = (struct span){ raw, unescape(s, raw, sizeof(raw)) };
+			s = (struct view){ raw, unescape(s, raw, sizeof(raw)) };
 		return clean_name(scopes[i].driver ? without_driver(s) : s);
 	}
 	return NULL;
 }
 
 /* Firecracker's jailer makes PROGRAM/ID; the id has only letters, digits and '-', so it is no unit of systemd. */
-static char *name_of_jail(struct span parent, struct span part)
+static char *name_of_jail(struct view parent, struct view part)
 {
-	struct span program = span_last_part(&parent);
+	struct view program = view_last_part(&parent);
 
-	if (!span_cut_start(&program, "firecracker") || (program.n && !span_cut_start(&program, "-v")))
+	if (!view_cut_start(&program, "firecracker") || (program.n && !view_cut_start(&program, "-v")))
 		return NULL;
 	for (size_t i = 0; i < part.n; i++)
 		if (!isalnum((unsigned char)part.at[i]) && part.at[i] != '-')
@@ -322,16 +322,16 @@ static char *name_of_jail(struct span parent, struct span part)
 }
 
 /* Lines are "ID:CONTROLLERS:PATH"; the innermost cgroup that is a VM's counts, and the first line that has one. */
-char *vmm_name_of_cgroup(struct span cgroup)
+char *vmm_name_of_cgroup(struct view cgroup)
 {
-	struct span line, part;
+	struct view line, part;
 	char *name = NULL;
 
-	while (!name && span_next(&cgroup, '\n', &line)) {
-		if (!span_next(&line, ':', &part) || !span_next(&line, ':', &part))
+	while (!name && view_next(&cgroup, '\n', &line)) {
+		if (!view_next(&line, ':', &part) || !view_next(&line, ':', &part))
 			continue;
 		while (!name && line.n) {
-			part = span_last_part(&line);
+			part = view_last_part(&line);
 			name = name_of_scope(part);
 			if (!name)
 				name = name_of_jail(line, part);

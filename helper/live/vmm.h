@@ -3,7 +3,7 @@
 #ifndef KVMWAIT_LIVE_VMM_H
 #define KVMWAIT_LIVE_VMM_H
 
-#include "base/span.h"
+#include "base/view.h"
 #include "base/text.h"
 
 /*
@@ -13,10 +13,10 @@
 
 /* `exe` is the path of the program, or empty; then the first word of `cmdline` decides which VMM it is. `cmdline` is
  * the content of /proc/TGID/cmdline. */
-char *vmm_name(struct span exe, struct span cmdline);
+char *vmm_name(struct view exe, struct view cmdline);
 /* Adds the ids by which the VM's management knows it, such as Proxmox's number or a UUID. */
-void vmm_ids(struct span exe, struct span cmdline, struct strings *ids);
+void vmm_ids(struct view exe, struct view cmdline, struct strings *ids);
 /* From the content of /proc/TGID/cgroup. */
-char *vmm_name_of_cgroup(struct span cgroup);
+char *vmm_name_of_cgroup(struct view cgroup);
 
 #endif

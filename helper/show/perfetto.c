@@ -32,7 +32,7 @@ struct track {
 };
 
 /* The last wait of a thread. */
-struct thread {
+struct last_wait {
 	uint32_t tid; /* the key */
 	bool waits;   /* it is still to be written */
 	struct wait_event wait; /* nothing borrowed */
@@ -171,7 +171,7 @@ static void note_outcome(struct event *e, const struct outcome_event *o)
 /* Which vCPU of the same VM was boosted; false where that is not known. */
 static bool boosted_vcpu(struct perfetto *p, const struct outcome_event *o, int64_t *ret)
 {
-	const struct thread *t = o->boosted < 0 && o->boosted_tid ? table_find(&p->threads, &o->boosted_tid) : NULL;
+	const struct last_wait *t = o->boosted < 0 && o->boosted_tid ? table_find(&p->threads, &o->boosted_tid) : NULL;
 
 	if (o->end == OUTCOME_UNSEEN || (o->boosted < 0 && (!t || t->wait.pid != o->pid)))
 		return false;
@@ -236,7 +236,7 @@ static void put_wait(struct perfetto *p, const struct wait_event *w, const char 
 		packets_put_event(&p->packets, w->ts_ns, vcpu_track(p, w->pid, w->vcpu)->uuid, &e.event);
 }
 
-static void let_go(struct perfetto *p, struct thread *t, const struct outcome_event *o)
+static void let_go(struct perfetto *p, struct last_wait *t, const struct outcome_event *o)
 {
 	if (t->waits)
 		put_wait(p, &t->wait, t->callers, o);
@@ -247,7 +247,7 @@ static void let_go(struct perfetto *p, struct thread *t, const struct outcome_ev
 
 static void hold_wait(struct perfetto *p, const struct wait_event *w)
 {
-	struct thread *t = table_find(&p->threads, &w->tid);
+	struct last_wait *t = table_find(&p->threads, &w->tid);
 
 	vm_track(p, w->pid, w->vm);
 	if (!t) {
@@ -269,7 +269,7 @@ static void hold_wait(struct perfetto *p, const struct wait_event *w)
 /* What followed a wait that was lost tells where the vCPU was all the same. */
 static void join_outcome(struct perfetto *p, const struct outcome_event *o)
 {
-	struct thread *t = table_find(&p->threads, &o->tid);
+	struct last_wait *t = table_find(&p->threads, &o->tid);
 	struct event e;
 
 	vm_track(p, o->pid, o->vm);
@@ -322,13 +322,13 @@ static void take_lost(struct perfetto *p, json_t *lost)
 
 static void free_thread(void *thread)
 {
-	free(((struct thread *)thread)->callers);
+	free(((struct last_wait *)thread)->callers);
 	free(thread);
 }
 
 static int compare_tids(const void *a, const void *b)
 {
-	const struct thread *x = *(struct thread *const *)a, *y = *(struct thread *const *)b;
+	const struct last_wait *x = *(struct last_wait *const *)a, *y = *(struct last_wait *const *)b;
 
 	return (x->tid > y->tid) - (x->tid < y->tid);
 }
@@ -336,12 +336,12 @@ static int compare_tids(const void *a, const void *b)
 /* Writes the waits that are held, in the order of thread ids. */
 static void let_all_go(struct perfetto *p)
 {
-	CLEANUP_FREE struct thread **list = xcalloc(p->threads.n + 1, sizeof(struct thread *));
+	CLEANUP_FREE struct last_wait **list = xcalloc(p->threads.n + 1, sizeof(struct last_wait *));
 	size_t n = 0, cursor = 0;
 
 	while ((list[n] = table_next(&p->threads, &cursor)))
 		n++;
-	qsort(list, n, sizeof(struct thread *), compare_tids);
+	qsort(list, n, sizeof(struct last_wait *), compare_tids);
 	for (size_t i = 0; i < n; i++)
 		let_go(p, list[i], NULL);
 }

@@ -12,7 +12,7 @@
 
 static const unsigned int scopes[] = { 0, COUNTS_BY_VM, COUNTS_BY_VM | COUNTS_BY_VCPU };
 
-struct line {
+struct summary_line {
 	unsigned int scope;
 	const struct counts_row *row;
 	const char *vm;
@@ -27,7 +27,7 @@ static int compare_numbers(uint64_t a, uint64_t b)
 /* All, then each VM and its vCPUs. */
 static int compare_lines(const void *a, const void *b)
 {
-	const struct line *x = *(const struct line *const *)a, *y = *(const struct line *const *)b;
+	const struct summary_line *x = *(const struct summary_line *const *)a, *y = *(const struct summary_line *const *)b;
 	int order = compare_numbers(x->scope != 0, y->scope != 0);
 
 	if (!order)
@@ -43,7 +43,7 @@ static int compare_lines(const void *a, const void *b)
 	return order ? order : strcmp(x->row->source, y->row->source);
 }
 
-static void init_line(struct line *line, unsigned int scope, const struct counts_row *row)
+static void init_line(struct summary_line *line, unsigned int scope, const struct counts_row *row)
 {
 	line->scope = scope;
 	line->row = row;
@@ -59,7 +59,7 @@ static void put_time(FILE *f, uint64_t ts_ns, uint64_t start_ns)
 	fprintf(f, " %6" PRIu64 ".%06" PRIu64, since_ns / NS_PER_S, since_ns / 1000 % 1000000);
 }
 
-static void put_line(FILE *f, const struct line *line, const char *vm, uint64_t ns, uint64_t start_ns)
+static void put_line(FILE *f, const struct summary_line *line, const char *vm, uint64_t ns, uint64_t start_ns)
 {
 	const struct counts_row *row = line->row;
 	char vcpu[24] = "all", rate[32] = "-";
@@ -77,8 +77,8 @@ static void put_line(FILE *f, const struct line *line, const char *vm, uint64_t 
 static void put_lines(FILE *f, const struct counts_rows *rows, uint64_t ns, uint64_t start_ns)
 {
 	size_t room = rows[0].n + rows[1].n + rows[2].n, n = 0;
-	CLEANUP_FREE struct line *lines = xcalloc(room + 1, sizeof(*lines));
-	CLEANUP_FREE struct line **sorted = xcalloc(room + 1, sizeof(struct line *));
+	CLEANUP_FREE struct summary_line *lines = xcalloc(room + 1, sizeof(*lines));
+	CLEANUP_FREE struct summary_line **sorted = xcalloc(room + 1, sizeof(struct summary_line *));
 	struct vm_labels *labels = vm_labels_new();
 
 	for (size_t scope = 0; scope < ARRAY_SIZE(scopes); scope++) {
@@ -92,7 +92,7 @@ static void put_lines(FILE *f, const struct counts_rows *rows, uint64_t ns, uint
 			n++;
 		}
 	}
-	qsort(sorted, n, sizeof(struct line *), compare_lines);
+	qsort(sorted, n, sizeof(struct summary_line *), compare_lines);
 	for (size_t i = 0; i < n; i++)
 		put_line(f, sorted[i], sorted[i]->scope ? vm_label(labels, sorted[i]->vm, sorted[i]->row->pid) : "all", ns, start_ns);
 	vm_labels_free(labels);

@@ -9,12 +9,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t kind = 0;
 	char *name, raw[129], clean[4 * 128 + 1];
-	struct span text;
+	struct view text;
 	int n;
 
 	fuzz_take(&data, &size, &kind, 1);
-	text = (struct span){ (const char *)data, size };
-	name = kind & 1 ? vmm_name_of_cgroup(text) : vmm_name((struct span){ "", 0 }, text);
+	text = (struct view){ (const char *)data, size };
+	name = kind & 1 ? vmm_name_of_cgroup(text) : vmm_name((struct view){ "", 0 }, text);
 	if (!name)
 		return 0;
 	fuzz_must_be_printable(name);

@@ -134,7 +134,7 @@ static void vm_names(void)
 	}
 	memcpy(cmdline, "qemu\0-name\0guest=", 17);
 	memset(cmdline + 17, '\n', 4096); /* each byte becomes four */
-	longest = vmm_name((struct span){ "", 0 }, (struct span){ cmdline, sizeof(cmdline) });
+	longest = vmm_name((struct view){ "", 0 }, (struct view){ cmdline, sizeof(cmdline) });
 	w.vm = longest;
 	check_round(&w, longest);
 }

@@ -14,7 +14,7 @@ static char *name_of(const void *cmdline, size_t n)
 {
 	CLEANUP_FREE char *exact = unit_exact(cmdline, n);
 
-	return vmm_name((struct span){ "", 0 }, (struct span){ exact, n });
+	return vmm_name((struct view){ "", 0 }, (struct view){ exact, n });
 }
 
 /* A literal with its inner NULs and the last. */
@@ -128,7 +128,7 @@ static void sockets(void)
 #define CHECK_CGROUP(text, expected)                                                                                             \
 	do {                                                                                                                     \
 		CLEANUP_FREE char *exact_ = unit_exact(text, sizeof(text) - 1);                                                  \
-		CLEANUP_FREE char *name_ = vmm_name_of_cgroup((struct span){ exact_, sizeof(text) - 1 });                                         \
+		CLEANUP_FREE char *name_ = vmm_name_of_cgroup((struct view){ exact_, sizeof(text) - 1 });                                         \
 		CHECK_STR(name_, expected);                                                                                      \
 	} while (0)
 
@@ -324,7 +324,7 @@ static void long_names_elsewhere(void)
 
 	memset(line + n, 'x', 4096);
 	memcpy(line + n + 4096, ".scope", 6);
-	name = vmm_name_of_cgroup((struct span){ line, n + 4096 + 6 });
+	name = vmm_name_of_cgroup((struct view){ line, n + 4096 + 6 });
 	CHECK(strlen(name) >= 100 && strlen(name) <= 128);
 	CHECK_INT(strspn(name, "x"), strlen(name));
 	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
@@ -365,7 +365,7 @@ static void random_bytes(void)
 		name = name_of(line, n);
 		CHECK(!name || (*name && strlen(name) <= 4 * n));
 		exact = unit_exact(line, n);
-		scope = vmm_name_of_cgroup((struct span){ exact, n });
+		scope = vmm_name_of_cgroup((struct view){ exact, n });
 		CHECK(!scope || (*scope && strlen(scope) <= 4 * n));
 	}
 }

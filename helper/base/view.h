@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pieces of text with a length, for input without a NUL at its end.
-#ifndef KVMWAIT_BASE_SPAN_H
-#define KVMWAIT_BASE_SPAN_H
+#ifndef KVMWAIT_BASE_VIEW_H
+#define KVMWAIT_BASE_VIEW_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /* Borrows the bytes; n can be 0, and then `at` is not read. */
-struct span {
+struct view {
 	const char *at;
 	size_t n;
 };
 
-bool span_is(struct span s, const char *text);
-bool span_is_any(struct span s, const char *const *texts, size_t n);
+bool view_is(struct view s, const char *text);
+bool view_is_any(struct view s, const char *const *texts, size_t n);
 /* Without the first `skip` bytes; there must be as many. */
-struct span span_from(struct span s, size_t skip);
+struct view view_from(struct view s, size_t skip);
 /* Removes `prefix` or `suffix` if it is there. Returns whether it was. */
-bool span_cut_start(struct span *s, const char *prefix);
-bool span_cut_end(struct span *s, const char *suffix);
+bool view_cut_start(struct view *s, const char *prefix);
+bool view_cut_end(struct view *s, const char *suffix);
 /* Moves the text before the first `separator`, or all of it, from `rest` to ret; drops the separator. False at the end. */
-bool span_next(struct span *rest, char separator, struct span *ret);
+bool view_next(struct view *rest, char separator, struct view *ret);
 /* Removes the last component of a path, without slashes at its end, and returns it. */
-struct span span_last_part(struct span *path);
+struct view view_last_part(struct view *path);
 
 #endif
