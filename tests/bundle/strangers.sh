@@ -93,7 +93,7 @@ stranger fine; stranger gnu
 test_that 'a bundle that a stranger made well is read' exits 0 "$kvmwait" bundle --list made/fine.tar.zst
 test_that 'what it says is printable' bash -c '! LC_ALL=C grep -qaP "[\x00-\x08\x0b-\x1f\x7f]" out && grep -qF "x: \x1b[2J" out'
 test_that 'and written' bash -c '"$kvmwait" bundle --extract fine made/fine.tar.zst && [ "$(cd fine && find . -type f | sort | tr "\n" " ")" = "./a.txt ./d/b.txt ./kvmwait-bundle ./manifest.json " ] && [ "$(cat fine/d/b.txt)" = world ] && [ "$(stat -c %a fine/d/b.txt fine/d fine | tr "\n" " ")" = "600 700 700 " ]'
-test_that 'into a directory that holds something: not' says 'not an empty directory' 1 "$kvmwait" bundle --extract fine made/fine.tar.zst
+test_that 'into a directory that is not empty: refused' says 'not an empty directory' 1 "$kvmwait" bundle --extract fine made/fine.tar.zst
 test_that 'without a capture in it: no plan' says 'no capture of a kernel in it' 1 "$kvmwait" plan --root made/fine.tar.zst
 test_that 'onto a link: its directory must be empty as well' bash -c 'mkdir -p full && touch full/x && ln -sfn full to-full; "$kvmwait" bundle --extract to-full made/fine.tar.zst 2>/dev/null; [ $? = 1 ] && [ "$(ls full)" = x ]'
 while read -r kind pattern; do
