@@ -7,6 +7,7 @@
 #include "cmd/live_run.h"
 #include "ledger/counts.h"
 #include "live/root_helper.h"
+#include "live/vm_list.h"
 #include "show/counts_show.h"
 
 #include <errno.h>
@@ -17,12 +18,15 @@
 #include <unistd.h>
 
 /*
- * For 1,024 vCPUs: one has 28 keys at most in the map of its HLTs' durations and as many as the script has event lines
- * in that of its waits. Memory for all keys is taken at once, some 2 to 3 MB a map.
+ * Keys for each vCPU: one has 28 at most in the map of its HLTs' durations and as many as the script has event lines in
+ * that of its waits. Memory for all keys is taken at once, some 2 to 3 MB a map for 1,024 vCPUs.
  */
-#define MAP_KEYS 32768u
-/* The same for eight event lines, where each CPU has a copy: 64 kB of values each. */
-#define COUNTS_MAP_KEYS 8192u
+#define VCPU_KEYS 32u
+/* The same for eight event lines, where each CPU has a copy: 64 kB of values each for 1,024 vCPUs. */
+#define COUNTS_VCPU_KEYS 8u
+/* There is room for so many vCPUs, or for twice as many as run already. */
+#define VCPUS_LEAST 1024u
+#define VCPUS_MOST 16384u
 #define MAX_INTERVAL_NS (INT32_MAX * NS_PER_MS)
 #define DEFAULT_INTERVAL_NS NS_PER_S
 
@@ -32,6 +36,7 @@ struct settings {
 	const struct counts_column *top;
 	const char *output;
 	uint64_t interval_ns;
+	uint64_t max_vcpus; /* there is room for in the maps; 0: it follows from what runs */
 	unsigned int by;
 	bool hist;
 	bool counts;
@@ -47,6 +52,8 @@ static const struct option_row options[] = {
 	OPTION_TOP,
 	OPTION_HIST,
 	{ 0, "counts", NULL, "counts alone, at a third of the cost: nothing of what followed", TO_FLAG(counts) },
+	{ 0, "max-vcpus", "N", "room for so many vCPUs (default: 1024, or twice as many as run)", TO_NUMBER(max_vcpus),
+	  .min = 1, .max = VCPUS_MOST },
 	OPTION_PID,
 	OPTION_VM,
 	OPTION_VCPU,
@@ -82,7 +89,21 @@ static bool is_on_terminal(const struct settings *s)
 
 static unsigned int map_keys(const struct settings *s)
 {
-	return s->counts ? COUNTS_MAP_KEYS : MAP_KEYS;
+	return (unsigned int)s->max_vcpus * (s->counts ? COUNTS_VCPU_KEYS : VCPU_KEYS);
+}
+
+/* VMs can start while it counts: as many as run already. */
+static uint64_t default_max_vcpus(void)
+{
+	struct vmlist list;
+	uint64_t n = 0;
+
+	if (vmlist_read("", &list))
+		return VCPUS_LEAST;
+	for (size_t i = 0; i < list.n; i++)
+		n += 2 * list.items[i].n_vcpus;
+	vmlist_done(&list);
+	return n < VCPUS_LEAST ? VCPUS_LEAST : n > VCPUS_MOST ? VCPUS_MOST : n;
 }
 
 /* ---- reports ---- */
@@ -332,7 +353,8 @@ static int end_code(const struct run *r, struct live_run *l)
 		return fail(EXIT_UNBALANCED, "the maps hold %" PRIu64 " waits, and %" PRIu64 " were counted", attributed,
 			    result.balance.counted);
 	if (attributed < result.balance.counted)
-		note("%" PRIu64 " waits are in no row: more vCPUs than the maps have room for", result.balance.counted - attributed);
+		note("%" PRIu64 " waits are in no row: there are more vCPUs than the %" PRIu64 " that the maps have room for; --max-vcpus gives "
+		     "room for more", result.balance.counted - attributed, r->s->max_vcpus);
 	return EXIT_OK;
 }
 
@@ -391,6 +413,8 @@ static int run(int argc, char **argv)
 		code = live_plan(&l, &s.live, argc, argv);
 	if (!code)
 		code = live_prepare(&l, &part, 1);
+	if (!code && !s.max_vcpus)
+		s.max_vcpus = default_max_vcpus();
 	if (!code)
 		code = live_open(&l, s.output, s.format->counters ? &r.replaced : NULL);
 	if (code)
