@@ -192,6 +192,18 @@ deb:
 	@share/deb
 .PHONY: deb
 
+## RPM packages, in build/rpm/
+rpm:
+	@share/setup rpm
+	@share/rpm/build
+.PHONY: rpm
+
+## archives of static programs for x86-64 and arm64 hosts without packages, in build/portable/
+portable:
+	@share/setup portable
+	@share/portable x86_64 arm64
+.PHONY: portable
+
 ## remove build/
 clean:
 	rm -rf $(BUILD)

@@ -11,7 +11,11 @@
  * else can put something else there. -EPERM: others can, and ret_why (the caller frees) says where and who;
  * another -errno: it cannot be opened. With O_PATH it is looked at only.
  */
+#ifdef KVMWAIT_PORTABLE
+#define TRUSTED_NEXT "'sudo tar -C /opt -xzf ARCHIVE' makes a copy that is root's alone"
+#else
 #define TRUSTED_NEXT "'sudo make install' makes a copy that is root's alone"
+#endif
 int trusted_open(const char *path, int flags, char **ret_why);
 
 /*

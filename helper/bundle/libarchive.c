@@ -2,6 +2,7 @@
 // libarchive, loaded when a bundle is written or read: it drags in a dozen libraries that no other command needs.
 #include "bundle/libarchive.h"
 
+#include "base/library.h"
 #include "base/memory.h"
 
 #include <dlfcn.h>
@@ -13,12 +14,13 @@ const struct libarchive *libarchive_load(char **ret_error)
 {
 	static struct libarchive library;
 	static bool loaded;
-	void *handle = loaded ? NULL : dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	CLEANUP_FREE char *why = NULL;
+	void *handle = loaded ? NULL : library_load(LIBRARY, "libarchive13", &why);
 
 	if (loaded)
 		return &library;
 	if (!handle) {
-		*ret_error = xasprintf("bundles need libarchive (Debian's package libarchive13): %s", dlerror());
+		*ret_error = xasprintf("bundles need libarchive: %s", why);
 		return NULL;
 	}
 #define LIBARCHIVE_FIND(name)                                                              \

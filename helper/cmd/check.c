@@ -233,19 +233,23 @@ static void check_bpftrace(struct report *r, const struct tracer_list *tracers, 
 	struct tracer tracer;
 	CLEANUP_FREE char *path = bpftrace_find(given);
 	CLEANUP_FREE char *why = NULL;
+	CLEANUP_FREE char *cat = bpftrace_command();
 	bool refused = path && bpftrace_check(path, &why);
 	CLEANUP_FREE char *version = path && !refused ? bpftrace_version(path, &why) : NULL;
 
 	if (refused)
 		find(r, LEVEL_BAD, "bpftrace", "give the file and what is above it to root alone", "not root's alone: %s", why);
 	else if (!path)
-		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s' is missing", given ? given : "/usr/bin/bpftrace");
+		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace, or say where it is with --bpftrace", "'%s' is missing%s",
+		     given ? given : "bpftrace", given ? "" : NOT_FOUND);
 	else if (!version)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s': %s", path, why);
 	else if (tracer_of(tracers, version, &tracer))
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s': no version: '%s'", path, version);
 	else if (tracer.why_not)
 		find(r, LEVEL_BAD, "bpftrace", NULL, "'%s', version %s, %s", path, version, tracer.why_not);
+	else if (!cat)
+		find(r, LEVEL_BAD, "bpftrace", "put the directory of cat into PATH", CAT_IS_MISSING);
 	else
 		find(r, LEVEL_OK, "bpftrace", NULL, "'%s', version %s", path, version);
 }

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *const exit_code_help[EXIT_CODES] = {
@@ -69,40 +70,51 @@ int drop_root(uint64_t keep)
 	return err ? fail(EXIT_FAILED, "privileges cannot be dropped: %s", strerror(-err)) : EXIT_OK;
 }
 
-/* The tree that the program was built in, TREE/build/kvmwait; NULL: it was installed. The caller frees. */
-static char *built_in(void)
+/*
+ * A file of the program: in the tree that it was built in (TREE/build/kvmwait), beside it (PREFIX/bin/kvmwait, wherever it was
+ * unpacked), or where it was to be installed. The caller frees.
+ */
+static char *data_path(const char *in_tree, const char *installed)
 {
 	char exe[4096], *slash;
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	const char *directory;
+	char *path = NULL;
+	struct stat st;
 
-	if (n <= 0)
-		return NULL;
-	exe[n] = '\0';
-	slash = strstr(exe, "/build/");
-	return slash && !strchr(slash + 7, '/') ? xstrndup(exe, (size_t)(slash - exe)) : NULL;
+	exe[n > 0 ? n : 0] = '\0';
+	slash = strrchr(exe, '/');
+	if (slash)
+		*slash = '\0';
+	slash = strrchr(exe, '/');
+	directory = slash ? slash + 1 : "";
+	if (slash && !strcmp(directory, "build"))
+		path = xasprintf("%.*s/%s", (int)(slash - exe), exe, in_tree);
+	else if (slash && !strcmp(directory, "bin"))
+		path = xasprintf("%.*s/share/kvmwait/%s", (int)(slash - exe), exe, installed);
+	if (path && !stat(path, &st)) /* not access(), for which a process that has given root up has no capabilities */
+		return path;
+	free(path);
+	return xasprintf("%s/%s", KVMWAIT_DATADIR, installed);
 }
 
 const char *scripts_directory(void)
 {
-	static char *beside;
+	static char *found;
 	const char *given = getenv("KVMWAIT_SCRIPTS");
 
 	if (given && *given)
 		return given;
-	if (!beside) {
-		CLEANUP_FREE char *tree = built_in();
-
-		beside = tree ? xasprintf("%s/scripts", tree) : NULL;
-	}
-	return beside && !access(beside, F_OK) ? beside : KVMWAIT_DATADIR "/scripts";
+	if (!found)
+		found = data_path("scripts", "scripts");
+	return found;
 }
 
 char *share_path(const char *name)
 {
-	CLEANUP_FREE char *tree = built_in();
-	CLEANUP_FREE char *beside = tree ? xasprintf("%s/share/%s", tree, name) : NULL;
+	CLEANUP_FREE char *in_tree = xasprintf("share/%s", name);
 
-	return beside && !access(beside, F_OK) ? xstrdup(beside) : xasprintf("%s/%s", KVMWAIT_DATADIR, name);
+	return data_path(in_tree, name);
 }
 
 int take_no_argument(int argc, char **argv, const char *command)

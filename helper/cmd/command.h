@@ -53,9 +53,9 @@ int choose_stream_format(const struct stream_format **format, const char *output
 /* Prints an object to standard output, and drops the reference. */
 void print_json(json_t *object);
 
-/* The directory of the scripts: $KVMWAIT_SCRIPTS, beside a build tree, or where they were installed. Borrowed. */
+/* The directory of the scripts: $KVMWAIT_SCRIPTS, that of the build tree or the prefix that the program is in, or where they were to be installed. Borrowed. */
 const char *scripts_directory(void);
-/* A file of share/ that the program reads: beside a build tree, or where it was installed. The caller frees. */
+/* A file of share/ that the program reads, from the same places. The caller frees. */
 char *share_path(const char *name);
 
 /* Says that no script fits and why, and returns EXIT_NO_SCRIPT. */

@@ -233,8 +233,8 @@ int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 		return code;
 	o->bpftrace = bpftrace_find(s->bpftrace);
 	if (!o->bpftrace)
-		return fail(EXIT_LACKING, "bpftrace is missing: '%s': install the package bpftrace, or say where it is with --bpftrace",
-			    s->bpftrace ? s->bpftrace : "/usr/bin/bpftrace");
+		return fail(EXIT_LACKING, "bpftrace is missing%s%s%s: install the package bpftrace, or say where it is with --bpftrace",
+			    s->bpftrace ? ": '" : NOT_FOUND, s->bpftrace ? s->bpftrace : "", s->bpftrace ? "'" : "");
 	if (geteuid() && !privilege_suffices())
 		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo; or, with bpftrace %s and later, "
 			    "give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE",

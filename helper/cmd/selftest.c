@@ -318,7 +318,7 @@ static int start(const struct settings *s, const struct plan *plan)
 		return fail_no_script(plan);
 	}
 	if (!bpftrace)
-		return fail(EXIT_LACKING, "bpftrace is missing: install the package bpftrace");
+		return fail(EXIT_LACKING, "bpftrace is missing%s: install the package bpftrace, or say where it is with --bpftrace", s->bpftrace ? "" : NOT_FOUND);
 	if (!guest)
 		return fail(EXIT_LACKING, "kvmwait-guest is missing: 'make' builds it beside kvmwait, or say where it is with --guest");
 	if (geteuid())

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/privilege.h"
 #include "base/process.h"
+#include "base/program_find.h"
 #include "base/safe_open.h"
 #include "base/text.h"
 #include "record/event.h"
@@ -31,17 +32,20 @@
 
 char *bpftrace_find(const char *given)
 {
-	static const char *const places[] = {
-		"/usr/local/sbin/bpftrace", "/usr/local/bin/bpftrace", "/usr/sbin/bpftrace",
-		"/usr/bin/bpftrace",	    "/sbin/bpftrace",	       "/bin/bpftrace",
-	};
-
 	if (given)
 		return access(given, X_OK) ? NULL : xstrdup(given);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (!access(places[i], X_OK))
-			return xstrdup(places[i]);
-	return NULL;
+	return program_find("bpftrace");
+}
+
+char *bpftrace_command(void)
+{
+	char *path = program_find("cat");
+
+	if (path && path[strcspn(path, " \t")]) { /* bpftrace splits its command at blanks */
+		free(path);
+		return NULL;
+	}
+	return path;
 }
 
 int bpftrace_check(const char *path, char **ret_why)
@@ -138,7 +142,7 @@ static bool is_told_to_go(int fd)
 	return n == 1;
 }
 
-static void exec_bpftrace(const char *path, const struct strings *params, const struct bpftrace_settings *settings,
+static void exec_bpftrace(const char *path, const char *cat, const struct strings *params, const struct bpftrace_settings *settings,
 			  const int in[2], const int out[2], const int err[2], int program_fd, int traceable_fd)
 {
 	char *environment[] = {
@@ -172,7 +176,7 @@ static void exec_bpftrace(const char *path, const struct strings *params, const 
 		argv[n++] = traceable;
 	}
 	argv[n++] = "-c";
-	argv[n++] = "/bin/cat";
+	argv[n++] = (char *)cat;
 	argv[n++] = "/proc/self/fd/3";
 	for (size_t i = 0; i < params->n; i++)
 		argv[n++] = params->items[i];
@@ -200,10 +204,15 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	CLEANUP_FREE char *cat = bpftrace_command();
 	CLEANUP_FD int program_fd = text_file("kvmwait.bt", program);
 	CLEANUP_FD int traceable_fd = settings->traceable ? text_file("traceable", settings->traceable) : -1;
 	pid_t pid = -1, parent = getpid();
 
+	if (!cat) {
+		*ret_error = xstrdup(CAT_IS_MISSING);
+		return -ENOENT;
+	}
 	if (program_fd >= 0 && !process_pipe(in) && !process_pipe(out) && !process_pipe(err))
 		pid = fork();
 	if (pid < 0) {
@@ -217,7 +226,7 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 	}
 	if (!pid) {
 		process_begin(parent, SIGKILL);
-		exec_bpftrace(path, params, settings, in, out, err, program_fd, traceable_fd);
+		exec_bpftrace(path, cat, params, settings, in, out, err, program_fd, traceable_fd);
 	}
 	setpgid(pid, pid);
 	close(in[0]);

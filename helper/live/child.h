@@ -16,10 +16,14 @@ struct child {
 };
 
 /*
- * Where bpftrace is: the given path, else the first of the system's directories that has one (no look at
- * PATH: this may run as root). NULL where there is none; the caller frees.
+ * Where bpftrace is: the given path, else as program_find() has it. NULL where there is none; the caller frees.
  */
 char *bpftrace_find(const char *given);
+
+/* The program that bpftrace runs as its command: cat, as program_find() has it. NULL where there is none; the caller frees. */
+#define NOT_FOUND ": it is neither in /usr/bin nor in a directory of PATH that root alone can change"
+#define CAT_IS_MISSING "'cat' is missing, which bpftrace runs as its command" NOT_FOUND
+char *bpftrace_command(void);
 
 /* Where this process is root: may only root change it? 0, or -errno with ret_why (the caller frees). */
 int bpftrace_check(const char *path, char **ret_why);
@@ -40,7 +44,7 @@ struct bpftrace_settings {
 
 /*
  * Starts bpftrace on a program, as root with the capabilities that the settings name, nothing of our environment and none of
- * our files. It runs /bin/cat as its command, which copies our end of a pipe: what is written
+ * our files. It runs cat as its command, which copies our end of a pipe: what is written
  * to in_fd comes out on out_fd once everything is attached, and closing in_fd ends the trace in good order,
  * also when this process is killed. On failure -errno with ret_error (the caller frees).
  */

@@ -2,6 +2,7 @@
 // Names for addresses in the running kernel, by libbpfcc, which is loaded when the first is asked for.
 #include "live/symbolize.h"
 
+#include "base/library.h"
 #include "base/table.h"
 #include "base/text.h"
 
@@ -44,12 +45,13 @@ static bool same_chain(const void *a, const void *b)
 
 struct symbolizer *symbolize_new(char **ret_error)
 {
-	struct symbolizer c = { .handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), .chains = { .hash = hash_chain, .same = same_chain } };
+	CLEANUP_FREE char *why = NULL;
+	struct symbolizer c = { .handle = library_load(LIBRARY, "libbpfcc", &why), .chains = { .hash = hash_chain, .same = same_chain } };
 	__typeof__(bcc_symcache_new) *make;
 	struct symbolizer *ret;
 
 	if (!c.handle) {
-		*ret_error = xasprintf("names of callers need libbpfcc (Debian's package libbpfcc): %s", dlerror());
+		*ret_error = xasprintf("names of callers need libbpfcc: %s", why);
 		return NULL;
 	}
 	make = (__typeof__(make))dlsym(c.handle, "bcc_symcache_new");
