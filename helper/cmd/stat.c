@@ -73,6 +73,7 @@ struct run {
 	struct vmnames *names;
 	struct vm_labels *labels;
 	struct counts *counts;
+	struct kept_counters *kept; /* of the audit; NULL: there are none */
 	FILE *file;	/* NULL: the output is replaced each time */
 	struct replaced_file replaced; /* of that */
 	bool live;	/* what was drawn is drawn over */
@@ -210,10 +211,26 @@ static void draw(struct run *r, struct counts_report *report)
 	r->n_drawn = count_lines(text);
 }
 
+static uint64_t waits_of(void *context, const char *event, const char *source)
+{
+	const struct run *r = context;
+
+	return counts_waits(r->counts, event, source);
+}
+
+static void take_audit(void *context, struct kept_counters *kept)
+{
+	((struct run *)context)->kept = kept;
+}
+
 static void account_interval(struct run *r)
 {
 	struct counts_report report = { 0 };
+	json_t *audit = r->s->format->counters
+				? kept_counters_judge_running(r->kept, counts_until_ns(r->counts), waits_of, r)
+				: NULL;
 
+	report.audit = audit;
 	if (!r->file)
 		r->error = replace_file(r, &report, false);
 	else if (r->live)
@@ -222,6 +239,7 @@ static void account_interval(struct run *r)
 		write_report(r, r->file, &report, false);
 	if (r->file && !r->error)
 		r->error = output_flush(r->file);
+	json_decref(audit);
 }
 
 /* ---- what comes from the trace ---- */
@@ -236,13 +254,6 @@ static bool take_line(void *context, const char *line, size_t n)
 	if (taken == COUNTS_VCPU) /* the process may be gone when its name is to be shown */
 		vmnames_get(r->names, counts_newest_pid(r->counts));
 	return taken != COUNTS_OTHER && taken != COUNTS_MALFORMED;
-}
-
-static uint64_t waits_of(void *context, const char *event, const char *source)
-{
-	const struct run *r = context;
-
-	return counts_waits(r->counts, event, source);
 }
 
 static uint64_t boottime_of(const struct record *r)
@@ -269,7 +280,7 @@ static bool lost_of(const struct run *r, json_t *end, uint64_t *ret)
 
 static void account_total(struct run *r, const struct record *end)
 {
-	struct counts_report report = { 0 };
+	struct counts_report report = { .audit = json_object_get(end->object, "audit") };
 
 	counts_finish(r->counts, boottime_of(end));
 	report.lost_known = lost_of(r, end->object, &report.lost);
@@ -366,6 +377,7 @@ static int count(struct run *r, struct live_run *l)
 	l->options.take_line = take_line;
 	l->options.flush = flush_output;
 	l->options.waits_of = waits_of;
+	l->options.audited = take_audit;
 	l->options.context = r;
 	l->options.map_keys = map_keys(r->s);
 	l->options.reads_maps = true;

@@ -327,6 +327,11 @@ uint64_t counts_waits(const struct counts *s, const char *event, const char *sou
 	return sum;
 }
 
+uint64_t counts_until_ns(const struct counts *s)
+{
+	return s->last_ns;
+}
+
 uint32_t counts_newest_pid(const struct counts *s)
 {
 	return s->newest_pid;

@@ -36,6 +36,8 @@ uint32_t counts_newest_pid(const struct counts *s);
 uint64_t counts_attributed(const struct counts *s);
 /* Of these, the waits of one event and source. */
 uint64_t counts_waits(const struct counts *s, const char *event, const char *source);
+/* The time (CLOCK_BOOTTIME) of the last print of the maps. */
+uint64_t counts_until_ns(const struct counts *s);
 uint64_t counts_malformed(const struct counts *s);
 
 /*

@@ -32,6 +32,7 @@ struct kept {
 	char *why;     /* why it cannot be read; NULL: it can */
 	bool was_read; /* of at least one VM */
 	char *missing; /* why, where a VM had no file for it; it counts only if no VM ever has one: files come after the directory */
+	uint64_t running_least; /* what KVM had counted at least, at running_ns */
 };
 
 struct kept_counters {
@@ -42,6 +43,7 @@ struct kept_counters {
 	uint64_t n_lines;
 	char *why; /* nothing can be read; NULL: it can */
 	struct audit *audit;
+	uint64_t running_ns; /* of the last judgement while the trace goes on; 0: none */
 };
 
 /* ---- one VM ---- */
@@ -299,27 +301,81 @@ static void judge_one(const struct kept_counters *k, size_t i, uint64_t lost, ke
 			 result.difference < 0 ? result.kernel_least : result.kernel_most, c->event, c->name, seen.all);
 }
 
+/* The reason why a counter cannot be compared, or NULL. */
+static const char *why_not(const struct kept_counters *k, const struct kept *kept)
+{
+	if (k->why)
+		return k->why;
+	if (!kept->is_wanted)
+		return "the event is not traced";
+	if (!kept->is_exact)
+		return "the event is not exact on this kernel";
+	if (kept->why)
+		return kept->why;
+	return kept->was_read ? NULL : kept->missing;
+}
+
+static json_t *begin_object(const struct counter *c, const char *why)
+{
+	json_t *object = json_pack("{s:s, s:s, s:s}", "counter", c->name, "event", c->event, "source", c->source);
+
+	if (why)
+		json_object_set_new(object, "why", json_string(why));
+	return object;
+}
+
 json_t *kept_counters_judge(const struct kept_counters *k, uint64_t lost, kept_counters_waits_fn *waits_of, void *context,
 			    char ret_differs[AUDIT_WORDS_BYTES])
 {
 	json_t *list = k ? json_array() : NULL;
 
 	for (size_t i = 0; k && i < k->n; i++) {
-		const struct kept *kept = &k->kept[i];
-		json_t *object = json_pack("{s:s, s:s, s:s}", "counter", kept->counter->name, "event", kept->counter->event, "source",
-					   kept->counter->source);
-		const char *why = k->why	     ? k->why
-				  : !kept->is_wanted ? "the event is not traced"
-				  : !kept->is_exact  ? "the event is not exact on this kernel"
-				  : kept->why	     ? kept->why
-				  : kept->was_read   ? NULL
-						     : kept->missing;
+		const char *why = why_not(k, &k->kept[i]);
+		json_t *object = begin_object(k->kept[i].counter, why);
 
-		if (why)
-			json_object_set_new(object, "why", json_string(why));
-		else
+		if (!why)
 			judge_one(k, i, lost, waits_of, context, object, ret_differs);
 		json_array_append_new(list, object);
 	}
+	return list;
+}
+
+/*
+ * What was read last may be later than what the kernel had counted up to counted_ns, so the reading of the call before is taken,
+ * if it is earlier.
+ */
+static void judge_running(const struct kept_counters *k, struct kept *kept, uint64_t counted_ns, uint64_t seen, json_t *object)
+{
+	struct audit_result result;
+
+	audit_judge(k->audit, (size_t)(kept - k->kept), &(struct audit_seen){ .all = seen, .since = seen }, &result);
+	if (k->running_ns && k->running_ns <= counted_ns) {
+		int64_t difference = seen + result.in_flight < kept->running_least ? (int64_t)(seen - kept->running_least) : 0;
+
+		json_object_set_new(object, "seen", json_integer((json_int_t)seen));
+		json_object_set_new(object, "kernel", json_integer((json_int_t)kept->running_least));
+		json_object_set_new(object, "difference", json_integer(difference));
+	} else {
+		json_object_set_new(object, "why", json_string("not compared yet"));
+	}
+	kept->running_least = result.kernel_least;
+}
+
+json_t *kept_counters_judge_running(struct kept_counters *k, uint64_t counted_ns, kept_counters_waits_fn *waits_of, void *context)
+{
+	json_t *list = k ? json_array() : NULL;
+
+	for (size_t i = 0; k && i < k->n; i++) {
+		struct kept *kept = &k->kept[i];
+		const struct counter *c = kept->counter;
+		const char *why = why_not(k, kept);
+		json_t *object = begin_object(c, !why && c->map ? "compared at the end" : why);
+
+		if (!why && !c->map)
+			judge_running(k, kept, counted_ns, waits_of(context, c->event, c->source), object);
+		json_array_append_new(list, object);
+	}
+	if (k)
+		k->running_ns = clock_ns(CLOCK_BOOTTIME);
 	return list;
 }

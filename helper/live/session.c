@@ -135,6 +135,8 @@ static void begin_running(struct session *t)
 		return;
 	t->state = STATE_RUNNING;
 	kept_counters_read(t->intake.kept, AUDIT_BEGUN);
+	if (t->options->audited)
+		t->options->audited(t->options->context, t->intake.kept);
 	t->audit_due_ns = t->running_ns + AUDIT_NS;
 	if (t->options->command) {
 		int err = command_start(&t->launcher);

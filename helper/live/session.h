@@ -47,6 +47,8 @@ struct session_options {
 	const char *(*enough)(void *context);
 	/* Counts of waits by event and source, where they are counted in the kernel and no record is made of each. May be NULL. */
 	uint64_t (*waits_of)(void *context, const char *event, const char *source);
+	/* Takes the counters of the audit when the trace begins; they are there until its end. NULL: there are none. May be NULL itself. */
+	void (*audited)(void *context, struct kept_counters *kept);
 	void *context;
 };
 

@@ -8,6 +8,7 @@
 #include "live/vm_name.h"
 #include "show/vm_label.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 /* One report: an interval, or all of it. */
@@ -25,6 +26,7 @@ struct counts_report {
 	bool full;	 /* a map has no room left */
 	bool lost_known; /* only at the end */
 	uint64_t lost;	 /* counted, and in no row */
+	const json_t *audit; /* the comparison with KVM's own counters so far, as the end record has it, for the forms that want counters; NULL: none */
 	size_t max_lines, max_columns; /* of a terminal; 0: no limit */
 };
 

@@ -131,6 +131,36 @@ static void put_histogram(const struct writer *w)
 	}
 }
 
+/* A gauge of each counter that has the number, or of each counter: whether it could be compared. */
+static void put_audit_gauge(const struct writer *w, const char *name, const char *key, const char *help)
+{
+	bool described = false;
+	const json_t *item;
+	size_t index;
+
+	json_array_foreach(w->r->audit, index, item) {
+		const json_t *value = json_object_get(item, key);
+
+		if (key && !value)
+			continue;
+		if (!described)
+			put_family(w, name, "gauge", NULL, help);
+		described = true;
+		fprintf(w->f, "kvmwait_%s{counter=\"%s\",event=\"%s\",source=\"%s\"} %" JSON_INTEGER_FORMAT "\n", name,
+			json_string_value(json_object_get(item, "counter")), json_string_value(json_object_get(item, "event")),
+			json_string_value(json_object_get(item, "source")),
+			key ? json_integer_value(value) : (json_int_t)!json_object_get(item, "why"));
+	}
+}
+
+static void put_audit(const struct writer *w)
+{
+	put_audit_gauge(w, "audit_available", NULL, "Whether waits can be compared with the counter that KVM keeps by itself.");
+	put_audit_gauge(w, "audit_seen", "seen", "Waits that the probes counted, for this comparison.");
+	put_audit_gauge(w, "audit_kernel", "kernel", "What KVM's own counter moved by at least, up to an interval before.");
+	put_audit_gauge(w, "audit_difference", "difference", "How far the two differ. Other than 0: the probes do not see all.");
+}
+
 static void write_metrics(const struct writer *w)
 {
 	if (counts_report_of_events(w->r)) {
@@ -150,6 +180,8 @@ static void write_metrics(const struct writer *w)
 		put_histogram(w);
 	put_family(w, "maps_full", "gauge", NULL, "Whether a map has no room left, so that some is not counted.");
 	fprintf(w->f, "kvmwait_maps_full %d\n", w->r->full);
+	if (w->r->audit)
+		put_audit(w);
 	put_family(w, "counted_until_seconds", "gauge", "seconds", "When this was counted, in seconds of CLOCK_BOOTTIME.");
 	fputs("kvmwait_counted_until_seconds ", w->f);
 	put_seconds(w->f, w->r->rows->until_ns);

@@ -123,7 +123,7 @@ def rules(url):
     for r in found:
         query(url, r["query"])
         # of an alert that does not fire the part before the threshold has data
-        problems += try_expression(url, re.sub(r" (>|<) [0-9.]+$", "", r["query"]))
+        problems += try_expression(url, re.sub(r" (>|<|!=) [0-9.]+$", "", r["query"]))
     recorded = [r["name"] for r in found if r["type"] == "recording"]
     problems += [x for name in recorded for x in try_expression(url, f'{{__name__="{name}"}}')]
     print(f"{len(found)} rules")

@@ -15,6 +15,10 @@ TYPES = {
     "kvmwait_ready_seconds": "counter",
     "kvmwait_halt_seconds": "histogram",
     "kvmwait_maps_full": "gauge",
+    "kvmwait_audit_available": "gauge",
+    "kvmwait_audit_seen": "gauge",
+    "kvmwait_audit_kernel": "gauge",
+    "kvmwait_audit_difference": "gauge",
     "kvmwait_counted_until_seconds": "gauge",
 }
 

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # tests/live/run and suite set and read these
 # The AMD machine: QEMU without hardware virtualization, a CPU with SVM and the pause filter.
 
-takes='image modules cpus modargs icount'
+takes='image modules cpus modargs icount parallel'
 module_names='irqbypass kvm kvm-amd'
 
 machine_prepare() {
@@ -36,14 +36,17 @@ rows='
 6.12:0.23:1:faults killed guests threads modules disk dead pod paranoid:1+stat hidden
 6.12:0.23:1:linux linux
 6.12:0.23:1:portable portable
+6.12:0.23:1:settings settings:mounts+cgroups
 5.10:0.17 exact hand:x86-5.3 hand:x86-tracepoint selftest counts rates outcome recorded
-6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened
+6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened settings:levels
 6.1:0.27 exact hand:x86-5.17
-6.12:0.17 exact hand:x86-5.17 loss paranoid:2+trace+stat
+6.12:0.17 exact hand:x86-5.17 loss paranoid:2+trace+stat settings:levels
 7:0.27 exact hand:x86-5.17 selftest counts rates outcome paranoid:2
 6.1:0.17 exact
 6.12-o3:0.23 exact hand:x86-5.17
-6.12:0.27:2 exact migrate
+6.12:0.27:2 exact migrate loss:0 loss:1
+6.12:0.27:4:parallel parallel
+6.1:0.17:4:parallel parallel
 6.12:0.23:2 blame:hog blame:vcpu blame:self blame:nobody
 5.10:0.17:2 blame:hog blame:vcpu blame:self blame:nobody
 7:0.27:2 blame:hog blame:vcpu blame:self blame:nobody'

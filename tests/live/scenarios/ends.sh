@@ -31,11 +31,12 @@ stop() {
 }
 
 # bpftrace does not read while a storm goes on: its buffers overrun. It tells of a loss with the next event that it
-# reads, so there is one more, once what was buffered has come out.
+# reads, so there is one more, once what was buffered has come out. loss:CPU has the events on that CPU.
 loss() {
+	case $1 in loss) cpu=0 ;; *) cpu=$1 ;; esac
 	cat >storm.sh <<-'SH'
 		kill -STOP $(pidof bpftrace)
-		kvmwait-guest -c 1 yield:1=60013 >guest.json
+		taskset $((1 << cpu)) kvmwait-guest -c 1 yield:1=60013 >guest.json
 		before=$(wc -c <trace.ndjson)
 		kill -CONT $(pidof bpftrace)
 		same=0
@@ -45,10 +46,10 @@ loss() {
 			same=$((now > before && now == last ? same + 1 : 0))
 			last=$now
 		done
-		kvmwait-guest -c 1 yield:1=17 >more.json
+		taskset $((1 << cpu)) kvmwait-guest -c 1 yield:1=17 >more.json
 		sleep 2
 	SH
-	kvmwait trace -o trace.ndjson -- sh storm.sh 2>err
+	cpu=$cpu kvmwait trace -o trace.ndjson -- sh storm.sh 2>err
 	echo $? >status
 }
 
@@ -81,15 +82,22 @@ judge_stop() {
 	test_that "$2 -d: received + lost = counted" balanced "$d/term.ndjson"
 }
 
+# From 0.24 on bpftrace adds up what each CPU lost with a loop that ends before the highest one.
+forgets_the_highest_cpu() { [ "$(printf '%s\n' 0.24 "$1" | sort -V | head -n 1)" = 0.24 ]; }
+
 judge_loss() {
-	local d=$1
+	local d=$1 version cpu=${3#loss} cpus=${third:-1}
+	IFS=: read -r _ version _ <<<"$row"
 	test_that "$2 events were lost, and said so" jq -e -s '.[-1].lost > 0 and (map(select(.type == "lost") | .lost) | add) == .[-1].lost' "$d/trace.ndjson"
 	# The last line of the VM's only vCPU, which the audit asks for, can be lost as well: then it is counted, the audit has no
 	# upper bound, and the events are one less.
 	test_that "$2 received + lost = counted = what the guest did" jq -e -s '.[-1] | .received + .lost == .counted and
 		(.counted == 60030 or (.counted == 60031 and all(.audit[]; has("kernel_most") | not)))' "$d/trace.ndjson"
-	# 0.27 ends without having said so
-	case $row in *:0.27*) ;; *) test_that "$2 bpftrace reported every loss" jq -e -s '.[-1].unreported == 0' "$d/trace.ndjson" ;; esac
+	if forgets_the_highest_cpu "$version" && [ "${cpu:-0}" = $((cpus - 1)) ]; then
+		test_that "$2 bpftrace reported no loss: they are of the highest CPU" jq -e -s '.[-1] | .unreported == .lost' "$d/trace.ndjson"
+	else
+		test_that "$2 bpftrace reported every loss" jq -e -s '.[-1].unreported == 0' "$d/trace.ndjson"
+	fi
 	test_that "$2 received is what came out" balanced "$d/trace.ndjson"
 	test_that "$2 ends well" test "$(cat "$d/status")" = 0
 }

@@ -80,6 +80,73 @@ pod() {
 	echo $? >host.status
 }
 
+# Settings as a matrix of their own, one after the other on one machine. settings:PART[+PART]...
+settings() {
+	for part in $(echo "$1" | tr + ' '); do "settings_$part"; done
+}
+
+# Who may use perf events, and who sees the kernel's addresses.
+settings_levels() {
+	paranoid=$(cat /proc/sys/kernel/perf_event_paranoid)
+	kptr=$(cat /proc/sys/kernel/kptr_restrict)
+	for pair in -1:0 1:1 2:2 3:0; do
+		echo ${pair%:*} >/proc/sys/kernel/perf_event_paranoid
+		echo ${pair#*:} >/proc/sys/kernel/kptr_restrict
+		cat /proc/sys/kernel/perf_event_paranoid /proc/sys/kernel/kptr_restrict | tr '\n' ' ' >level$pair.set
+		settled level$pair kvmwait trace --outcome -o level$pair.ndjson -- sh -c "kvmwait-guest -c 1 --stay 1 hlt-user=13 yield:1=17 >level$pair.guest"
+	done
+	echo $paranoid >/proc/sys/kernel/perf_event_paranoid
+	echo $kptr >/proc/sys/kernel/kptr_restrict
+}
+
+# tracefs below debugfs alone, where it is mounted as soon as somebody looks; not at all. Without debugfs: the scenario dead.
+settings_mounts() {
+	umount $T
+	settled below kvmwait trace -o below.ndjson -- sh -c 'kvmwait-guest -c 1 --stay 1 hlt-user=13 yield:1=17 >below.guest'
+	umount /sys/kernel/debug/tracing 2>/dev/null
+	mkdir -p nothing
+	mount --bind nothing /sys/kernel/debug/tracing
+	ls /sys/kernel/debug/tracing $T >none.files
+	settled none kvmwait trace -d 1
+	settled none-check kvmwait check
+	umount /sys/kernel/debug/tracing
+	mount -t tracefs tracefs $T
+}
+
+# A VM whose name is that of its cgroup alone, for a kvmwait in COMMAND...: vm_in CGROUP NAME COMMAND...
+vm_in() {
+	cgroup=$1 name=$2
+	shift 2
+	rm -f go
+	kvmwait-guest -n hidden -c 1 --gate go --stay 3 hlt-user=13 yield:1=17 >$name.guest &
+	guest=$!
+	both_there() { [ -n "$(pid_of hidden-kvm)" ] && [ -n "$(pid_of hidden-noirqchip)" ]; }
+	await both_there
+	printf 'qemu-system-x86_64\0' >cmdline
+	for pid in $(pid_of hidden-kvm) $(pid_of hidden-noirqchip); do
+		echo $pid >"$cgroup/cgroup.procs"
+		mount --bind cmdline /proc/$pid/cmdline
+		cat /proc/$pid/cgroup
+	done >$name.cgroups
+	echo "touch go; until grep -q could_not $name.guest; do sleep 0.1; done" >go.sh
+	settled $name "$@" -o $name.ndjson -- sh go.sh
+	wait $guest
+}
+
+# cgroup v1 and v2, as libvirt and systemd use them; and from a cgroup namespace that has another root than the VM's cgroup.
+settings_cgroups() {
+	mkdir -p /tmp/v1 /tmp/v2
+	mount -t cgroup -o cpu cgroup /tmp/v1
+	mount -t cgroup2 cgroup2 /tmp/v2
+	v1=/tmp/v1/machine/qemu-2-old.libvirt-qemu
+	v2='/tmp/v2/machine.slice/machine-qemu\x2d1\x2dnew.scope'
+	mkdir -p $v1 "$v2" /tmp/v2/pod/container '/tmp/v2/machine.slice/machine-qemu\x2d1\x2dnested.scope'
+	vm_in $v1 old kvmwait trace
+	vm_in "$v2" new kvmwait trace
+	echo 'echo $$ >/tmp/v2/pod/container/cgroup.procs; exec nested kvmwait trace --vm nested "$@"' >nested.sh
+	vm_in '/tmp/v2/machine.slice/machine-qemu\x2d1\x2dnested.scope' nested sh nested.sh
+}
+
 # ---- judge ----
 
 # ends_as NAME CODE, says NAME PATTERN: of one that was settled.
@@ -140,6 +207,51 @@ judge_pod() {
 	test_that "$2 the host's PIDs: every count is the guest's" is_equal "$d/guest.json" "$d/host.ndjson"
 	test_that "$2 the host's PIDs: the VM has its name" jq -e -s 'map(select(.type == "wait") | .vm) | unique == ["outside-kvm", "outside-noirqchip"]' "$d/host.ndjson"
 	test_that "$2 the host's PIDs: received + lost = counted" balanced "$d/host.ndjson"
+}
+
+prepare_settings() { put_tool nested; }
+
+judge_settings() {
+	local part
+	for part in ${3//+/ }; do "judge_settings_$part" "$1" "$2"; done
+}
+
+# exact_as TRACE: what holds of a trace of 13 HLTs and 17 yields by the guest of the same name.
+exact_as() {
+	test_that "$2: exit 0" ends_as "$1" 0
+	test_that "$2: says nothing" silent "$1"
+	test_that "$2: every count is the guest's" is_equal "$1.guest" "$1.ndjson"
+	test_that "$2: 30 waits" jq -e -s 'map(select(.type == "wait")) | length == 30' "$1.ndjson"
+	judge_trace "$1.ndjson" "$2:"
+}
+
+judge_settings_levels() {
+	local d=$1 pair
+	for pair in -1:0 1:1 2:2 3:0; do
+		test_that "$2 perf_event_paranoid and kptr_restrict are $pair" test "$(cat "$d/level$pair.set")" = "${pair/:/ } "
+		exact_as "$d/level$pair" "$2 $pair"
+		test_that "$2 $pair: each wait has its outcome" jq -e -s 'map(select(.type == "outcome" and .end != "unseen")) | length == 30' "$d/level$pair.ndjson"
+	done
+}
+
+judge_settings_mounts() {
+	local d=$1
+	exact_as "$d/below" "$2 tracefs below debugfs alone"
+	test_that "$2 no tracefs: none is there" test "$(grep -vc ':$' "$d/none.files")" = 1
+	test_that "$2 no tracefs: exit 3" ends_as "$d/none" 3
+	test_that "$2 no tracefs: the reason" says_so "$d/none" 'tracefs is not mounted'
+	test_that "$2 no tracefs: check finds it" ends_as "$d/none-check" 3
+	test_that "$2 no tracefs: the next step" says_so "$d/none-check" '-> mount -t tracefs tracefs /sys/kernel/tracing'
+}
+
+judge_settings_cgroups() {
+	local d=$1 name
+	for name in old new nested; do
+		exact_as "$d/$name" "$2 $name"
+		test_that "$2 $name: the VM has its name from its cgroup" jq -e -s --arg name $name 'map(select(.type == "wait") | .vm) | unique == [$name]' "$d/$name.ndjson"
+	done
+	test_that "$2 old: it is in a cgroup of v1" grep -qE '^[0-9]+:cpu[^:]*:/machine/qemu-2-old\.libvirt-qemu$' "$d/old.cgroups"
+	test_that "$2 new: it is in one of v2" grep -qxF '0::/machine.slice/machine-qemu\x2d1\x2dnew.scope' "$d/new.cgroups"
 }
 
 judge_dead() {
