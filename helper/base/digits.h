@@ -55,6 +55,9 @@ static inline const char *digits_take(const char *p, const char *end, uint64_t *
 	return p;
 }
 
+/* The same of hexadecimal digits, in upper or lower case, 16 at most. */
+const char *digits_take_hex(const char *p, const char *end, uint64_t *ret);
+
 /* Writes a number; returns its end. There must be room for DIGITS_MOST. */
 char *digits_put(char *p, uint64_t value);
 char *digits_put_signed(char *p, int64_t value);

@@ -10,12 +10,11 @@
 
 #include <errno.h>
 
-/* A HLT is no spin. */
 static bool is_spin(const void *row)
 {
 	const struct event_kind *kind = row;
 
-	return kind->bit != event_bit("hlt");
+	return event_is_spin(kind->bit);
 }
 
 const struct choices event_choices = CHOICES(event_kinds), spin_choices = CHOICES(event_kinds, .allows = is_spin);
@@ -43,6 +42,25 @@ int live_add_vm(void *filter, const char *word)
 	if (err)
 		return fail(err == -EACCES ? EXIT_LACKING : err == -ERANGE ? EXIT_USAGE : EXIT_FAILED, "%s", why);
 	return EXIT_OK;
+}
+
+int live_add_guest_symbols(void *symbols, const char *word)
+{
+	struct guest_symbols **g = symbols;
+	CLEANUP_FREE char *why = NULL;
+	int err;
+
+	if (!*g)
+		*g = guest_symbols_new();
+	err = guest_symbols_open(*g, word, &why);
+	if (err == -EINVAL)
+		return fail(EXIT_USAGE, "invalid value '%s' for --guest-symbols: %s", word, why);
+	return err ? fail(EXIT_FAILED, "cannot open the symbols of a guest: %s", why) : EXIT_OK;
+}
+
+int live_check_guest_symbols(const struct guest_symbols *symbols, bool guest_ip)
+{
+	return symbols && !guest_ip ? fail(EXIT_USAGE, "--guest-symbols names the addresses of --guest-ip: give both") : EXIT_OK;
 }
 
 int live_add_vcpu(void *filter, const char *word)

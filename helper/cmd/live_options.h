@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cmd/options.h"
+#include "live/guest_symbols.h"
 #include "plan/render.h"
 
 struct live_options {
@@ -20,6 +21,10 @@ extern const struct choices event_choices, spin_choices, by_choices, column_choi
 int live_add_pid(void *filter, const char *word);
 int live_add_vm(void *filter, const char *word);
 int live_add_vcpu(void *filter, const char *word);
+/* `symbols` is a struct guest_symbols *. */
+int live_add_guest_symbols(void *symbols, const char *word);
+/* There have to be addresses for the names. 0, or an exit code after the message. */
+int live_check_guest_symbols(const struct guest_symbols *symbols, bool guest_ip);
 
 /* Rows for a command whose settings have a member `live`. */
 #define OPTION_DURATION { 'd', "duration", "SEC", "end after so many seconds (fractions too)", TO_SECONDS(live.duration_ns), .min = 1 }
@@ -39,6 +44,13 @@ int live_add_vcpu(void *filter, const char *word);
 	{ 0, "attach-timeout", "SEC", "give up when attaching takes longer (default: 300)", TO_SECONDS(live.attach_ns), .min = 1 }
 #define OPTION_BPFTRACE { 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(live.bpftrace) }
 #define OPTION_VERBOSE { 'v', "verbose", NULL, "pass bpftrace's own messages on to standard error", TO_FLAG(live.verbose) }
+
+/* Rows for a command whose settings have these members. */
+#define OPTION_GUEST_IP \
+	{ 0, "guest-ip", NULL, "where guests spin: address, and kernel or user mode; costs a tracepoint a VM exit", TO_FLAG(guest_ip) }
+#define OPTION_GUEST_SYMBOLS \
+	{ 0, "guest-symbols", "VM=FILE", "name these addresses by the System.map or kallsyms of this guest (repeatable)", \
+	  TO_EACH(guest_symbols, struct guest_symbols *, live_add_guest_symbols) }
 
 /* Rows for a command that shows counts. Its settings have members for them. */
 #define MIN_INTERVAL_NS (NS_PER_S / 10)

@@ -266,7 +266,7 @@ int live_trace(struct live_run *l)
 		return fail(EXIT_LACKING, "%s", why);
 	if (err == -ENOEXEC || err == -ENOENT || err == -EACCES)
 		return fail(EXIT_LACKING, "cannot use bpftrace: %s; 'kvmwait check' says more", why);
-	if (err == -EINTR)
+	if (err == -EINTR || err == -EBADMSG)
 		return fail(EXIT_FAILED, "%s", why);
 	if (err)
 		return fail(EXIT_FAILED, "%s\n'kvmwait check' says what this host lacks", why);

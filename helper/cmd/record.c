@@ -23,7 +23,7 @@
 struct settings {
 	struct live_options live;
 	struct recorder_settings file;
-	bool no_outcome, blame;
+	bool no_outcome, blame, guest_ip;
 };
 
 static const struct option_row options[] = {
@@ -36,6 +36,7 @@ static const struct option_row options[] = {
 	OPTION_VCPU,
 	OPTION_EVENT,
 	{ 0, "no-outcome", NULL, "only the events, not what followed them: costs less", TO_FLAG(no_outcome) },
+	OPTION_GUEST_IP,
 	{ 0, "blame", NULL, "say at the end who had the CPU of vCPUs that spins waited for", TO_FLAG(blame) },
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
@@ -247,7 +248,7 @@ static int say_end(const struct run *r, const struct live_run *l)
 	return code;
 }
 
-static size_t choose_parts(const struct settings *s, const struct plan *plan, const char *parts[2])
+static size_t choose_parts(const struct settings *s, const struct plan *plan, const char *parts[3])
 {
 	size_t n = 0;
 
@@ -258,6 +259,8 @@ static size_t choose_parts(const struct settings *s, const struct plan *plan, co
 		parts[n++] = "outcome";
 	if (s->blame)
 		parts[n++] = "blame";
+	if (s->guest_ip)
+		parts[n++] = "guest_ip";
 	return n;
 }
 
@@ -303,7 +306,7 @@ static int run(int argc, char **argv)
 	struct settings s = { 0 };
 	CLEANUP_LIVE struct live_run l = { 0 };
 	struct run r = { .s = &s, .plan = &l.loaded.plan };
-	const char *parts[2];
+	const char *parts[3];
 	int code;
 
 	if (!options_take(argc, argv, &command_record, &s, &code))

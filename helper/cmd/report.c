@@ -24,6 +24,7 @@ struct settings {
 	const struct counts_column *top;
 	const char *output;
 	unsigned int by;
+	struct guest_symbols *guest_symbols; /* NULL: none were given */
 	bool hist, html, json;
 };
 
@@ -47,6 +48,7 @@ static const struct option_row options[] = {
 	{ 0, "to", "SEC", "leave out what came after", TO_SECONDS(window.to_ns) },
 	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, struct counts_format, &formats) },
 	{ 0, "json", NULL, "the same as -f json", TO_FLAG(json) },
+	OPTION_GUEST_SYMBOLS,
 	{ 0, "html", NULL, "one page with pictures and tables, for a browser; needs nothing but itself", TO_FLAG(html) },
 	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
 	{ 0 },
@@ -193,7 +195,8 @@ static int report_all(const struct settings *s, FILE *out, char **paths, int n)
 	int code = EXIT_OK, err;
 
 	r.show = report_show_new(&(struct report_show_settings){
-		.out = out, .format = s->format, .top = s->top, .by = s->by, .hist = s->hist, .html = s->html });
+		.out = out, .format = s->format, .top = s->top, .by = s->by, .hist = s->hist, .html = s->html,
+		.guest_symbols = s->guest_symbols });
 	for (int i = 0; i < n && !report_show_error(r.show); i++) {
 		r.path = paths[i];
 		code = graver(code, report_file(&r));
@@ -211,6 +214,8 @@ static int check_options(struct settings *s)
 {
 	if (s->window.to_ns && s->window.to_ns <= s->window.from_ns)
 		return fail(EXIT_USAGE, "--to is not after --from");
+	if (s->html && s->guest_symbols)
+		return fail(EXIT_USAGE, "--html shows no addresses of guests: it cannot be combined with --guest-symbols");
 	if (s->html && (s->format || s->json || s->by || s->top || s->hist || s->window.interval_ns || s->window.from_ns || s->window.to_ns))
 		return fail(EXIT_USAGE, "--html shows all of a recording: it cannot be combined with "
 			    "-f, --json, -i, --by, --top, --hist, --from or --to");
@@ -223,25 +228,36 @@ static int check_options(struct settings *s)
 	return EXIT_OK;
 }
 
+static int report(struct settings *s, int argc, char **argv)
+{
+	CLEANUP_FILE FILE *opened = NULL;
+	CLEANUP_FREE char *why = NULL;
+	int code;
+
+	if (optind == argc)
+		return fail(EXIT_USAGE, "report needs a recording: a file, or - for standard input");
+	code = check_options(s);
+	for (int i = optind; i < argc && s->output && !code; i++)
+		if (file_is_same(argv[i], s->output))
+			code = fail(EXIT_USAGE, "the output is the input: '%s'", s->output);
+	if (!code)
+		code = open_output(s->output, &opened);
+	if (!code) /* a recording may come from anybody, and so may the symbols of a guest */
+		code = drop_root(PRIVILEGE_TO_READ);
+	if (!code && guest_symbols_read(s->guest_symbols, false, &why))
+		code = fail(EXIT_FAILED, "%s", why);
+	return code ? code : report_all(s, opened ? opened : stdout, &argv[optind], argc - optind);
+}
+
 static int run(int argc, char **argv)
 {
 	struct settings s = { 0 };
-	CLEANUP_FILE FILE *opened = NULL;
 	int code;
 
-	if (!options_take(argc, argv, &command_report, &s, &code))
-		return code;
-	if (optind == argc)
-		return fail(EXIT_USAGE, "report needs a recording: a file, or - for standard input");
-	code = check_options(&s);
-	for (int i = optind; i < argc && s.output && !code; i++)
-		if (file_is_same(argv[i], s.output))
-			code = fail(EXIT_USAGE, "the output is the input: '%s'", s.output);
-	if (!code)
-		code = open_output(s.output, &opened);
-	if (!code) /* a recording may come from anybody */
-		code = drop_root(PRIVILEGE_TO_READ);
-	return code ? code : report_all(&s, opened ? opened : stdout, &argv[optind], argc - optind);
+	if (options_take(argc, argv, &command_report, &s, &code))
+		code = report(&s, argc, argv);
+	guest_symbols_free(s.guest_symbols);
+	return code;
 }
 
 const struct command command_report = {

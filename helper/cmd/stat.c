@@ -9,6 +9,7 @@
 #include "live/root_helper.h"
 #include "live/vm_list.h"
 #include "show/counts_show.h"
+#include "show/guest_ips_show.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -38,8 +39,10 @@ struct settings {
 	uint64_t interval_ns;
 	uint64_t max_vcpus; /* there is room for in the maps; 0: it follows from what runs */
 	unsigned int by;
+	struct guest_symbols *guest_symbols; /* NULL: none were given */
 	bool hist;
 	bool counts;
+	bool guest_ip;
 };
 
 static const struct choices formats = CHOICES(counts_formats);
@@ -52,6 +55,8 @@ static const struct option_row options[] = {
 	OPTION_TOP,
 	OPTION_HIST,
 	{ 0, "counts", NULL, "counts alone, at a third of the cost: nothing of what followed", TO_FLAG(counts) },
+	OPTION_GUEST_IP,
+	OPTION_GUEST_SYMBOLS,
 	{ 0, "max-vcpus", "N", "room for so many vCPUs (default: 1024, or twice as many as run)", TO_NUMBER(max_vcpus),
 	  .min = 1, .max = VCPUS_MOST },
 	OPTION_PID,
@@ -74,6 +79,7 @@ struct run {
 	struct vm_labels *labels;
 	struct counts *counts;
 	struct kept_counters *kept; /* of the audit; NULL: there are none */
+	struct guest_ips *guest_ips; /* NULL: not asked for */
 	FILE *file;	/* NULL: the output is replaced each time */
 	struct replaced_file replaced; /* of that */
 	bool live;	/* what was drawn is drawn over */
@@ -247,12 +253,18 @@ static void account_interval(struct run *r)
 static bool take_line(void *context, const char *line, size_t n)
 {
 	struct run *r = context;
-	enum counts_line taken = counts_take_line(r->counts, line, n);
+	enum guest_ips_line place = r->guest_ips ? guest_ips_take_line(r->guest_ips, line, n) : GUEST_IPS_OTHER;
+	enum counts_line taken;
+
+	if (place != GUEST_IPS_OTHER)
+		return place == GUEST_IPS_TAKEN;
+	taken = counts_take_line(r->counts, line, n);
 
 	if (taken == COUNTS_SNAPSHOT && r->s->interval_ns && !r->error && (counts_has_interval(r->counts) || r->s->format->counters))
 		account_interval(r);
 	if (taken == COUNTS_VCPU) /* the process may be gone when its name is to be shown */
-		vmnames_get(r->names, counts_newest_pid(r->counts));
+		guest_symbols_meet(r->s->guest_symbols, counts_newest_pid(r->counts),
+				   vmnames_get(r->names, counts_newest_pid(r->counts)));
 	return taken != COUNTS_OTHER && taken != COUNTS_MALFORMED;
 }
 
@@ -278,11 +290,28 @@ static bool lost_of(const struct run *r, json_t *end, uint64_t *ret)
 	return true;
 }
 
+/* Where guests spun, in all the time. */
+static void add_guests(struct run *r, struct counts_report *report)
+{
+	struct guest_ip_vm *guests;
+	struct counts_rows rows;
+
+	counts_cumulative(r->counts, COUNTS_BY_VM, &rows);
+	for (size_t i = 0; i < rows.n; i++)
+		guest_ips_set_spins(r->guest_ips, rows.items[i].pid, rows.items[i].ple + rows.items[i].yields);
+	counts_rows_done(&rows);
+	report->n_guests = guest_ips_vms(r->guest_ips, &guests);
+	report->guests = guests;
+	guest_ips_name(guests, report->n_guests, r->names, r->s->guest_symbols);
+}
+
 static void account_total(struct run *r, const struct record *end)
 {
 	struct counts_report report = { .audit = json_object_get(end->object, "audit") };
 
 	counts_finish(r->counts, boottime_of(end));
+	if (r->guest_ips)
+		add_guests(r, &report);
 	report.lost_known = lost_of(r, end->object, &report.lost);
 	if (!r->file) {
 		r->error = replace_file(r, &report, true);
@@ -369,6 +398,13 @@ static int end_code(const struct run *r, struct live_run *l)
 	return EXIT_OK;
 }
 
+static int read_symbols(void *context, char **ret_error)
+{
+	struct run *r = context;
+
+	return guest_symbols_read(r->s->guest_symbols, true, ret_error);
+}
+
 static int count(struct run *r, struct live_run *l)
 {
 	int code;
@@ -376,6 +412,7 @@ static int count(struct run *r, struct live_run *l)
 	l->options.take = take_record;
 	l->options.take_line = take_line;
 	l->options.flush = flush_output;
+	l->options.unprivileged = read_symbols;
 	l->options.waits_of = waits_of;
 	l->options.audited = take_audit;
 	l->options.context = r;
@@ -387,9 +424,13 @@ static int count(struct run *r, struct live_run *l)
 	return code ? code : end_code(r, l);
 }
 
-/* What --counts leaves out cannot be shown. */
-static int check_counts(const struct settings *s)
+/* What --counts leaves out cannot be shown, nor can addresses as counters or as rows of vCPUs. */
+static int check_shown(const struct settings *s)
 {
+	const char *format = s->format ? s->format->name : "table";
+
+	if (s->guest_ip && strcmp(format, "table") != 0 && strcmp(format, "json") != 0)
+		return fail(EXIT_USAGE, "--guest-ip cannot be shown as %s: use -f table or -f json", format);
 	if (s->counts && (s->hist || (s->top && s->top->of_outcome)))
 		return fail(EXIT_USAGE, "--counts and %s%s cannot be combined: --counts measures no durations", s->hist ? "--hist" : "--top ",
 			    s->hist ? "" : s->top->name);
@@ -406,44 +447,54 @@ static void set_defaults(struct settings *s)
 		s->interval_ns = DEFAULT_INTERVAL_NS;
 }
 
-static int run(int argc, char **argv)
+static int stat_run(struct settings *s, int argc, char **argv)
 {
-	struct settings s = { 0 };
 	CLEANUP_LIVE struct live_run l = { 0 };
 	CLEANUP_FREE struct wait_name *waits = NULL;
-	struct run r = { .s = &s, .replaced.directory_fd = -1 };
-	const char *part;
+	struct run r = { .s = s, .replaced.directory_fd = -1 };
+	const char *const parts[] = { s->counts ? "count" : "stat", "guest_ip", "guest_ip_counts" };
 	size_t n_waits;
-	int code;
+	int code = check_shown(s);
 
-	if (!options_take(argc, argv, &command_stat, &s, &code))
-		return code;
-	code = check_counts(&s);
-	set_defaults(&s);
-	part = s.counts ? "count" : "stat";
+	set_defaults(s);
 	if (!code)
-		code = live_plan(&l, &s.live, argc, argv);
+		code = live_check_guest_symbols(s->guest_symbols, s->guest_ip);
 	if (!code)
-		code = live_prepare(&l, &part, 1);
-	if (!code && !s.max_vcpus)
-		s.max_vcpus = default_max_vcpus();
+		code = live_plan(&l, &s->live, argc, argv);
 	if (!code)
-		code = live_open(&l, s.output, s.format->counters ? &r.replaced : NULL);
+		code = live_prepare(&l, parts, s->guest_ip ? ARRAY_SIZE(parts) : 1);
+	if (!code && !s->max_vcpus)
+		s->max_vcpus = default_max_vcpus();
+	if (!code)
+		code = live_open(&l, s->output, s->format->counters ? &r.replaced : NULL);
 	if (code)
 		return code;
 	r.file = l.file;
-	r.live = is_on_terminal(&s);
+	r.live = is_on_terminal(s);
 	origin_of_plan(&l.loaded.plan, &r.origin);
 	r.names = vmnames_new("");
 	r.labels = vm_labels_new();
 	n_waits = program_waits(l.loaded.plan.chosen->script, &waits);
 	r.counts = counts_new(waits, n_waits);
+	r.guest_ips = s->guest_ip ? guest_ips_new() : NULL;
 	code = count(&r, &l);
+	guest_ips_free(r.guest_ips);
 	counts_free(r.counts);
 	vmnames_free(r.names);
 	vm_labels_free(r.labels);
 	replaced_file_done(&r.replaced);
 	origin_done(&r.origin);
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	struct settings s = { 0 };
+	int code;
+
+	if (options_take(argc, argv, &command_stat, &s, &code))
+		code = stat_run(&s, argc, argv);
+	guest_symbols_free(s.guest_symbols);
 	return code;
 }
 

@@ -17,7 +17,8 @@ struct settings {
 	struct live_options live;
 	const struct stream_format *format;
 	const char *output;
-	bool outcome, callers, schema;
+	struct guest_symbols *guest_symbols; /* NULL: none were given */
+	bool outcome, callers, guest_ip, schema;
 };
 
 static const struct choices formats = CHOICES(stream_formats);
@@ -30,6 +31,8 @@ static const struct option_row options[] = {
 	OPTION_EVENT,
 	{ 0, "outcome", NULL, "say what followed each wait: how long, off the CPU, runnable, who was boosted", TO_FLAG(outcome) },
 	{ 0, "callers", NULL, "add the chain of callers in the kernel to each event", TO_FLAG(callers) },
+	OPTION_GUEST_IP,
+	OPTION_GUEST_SYMBOLS,
 	{ 'f', "format", "FORMAT", "output format (default: table on a terminal, else json)", TO_CHOICE(format, struct stream_format, &formats) },
 	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
 	OPTION_WAIT,
@@ -40,60 +43,95 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-static int take_record(void *context, const struct record *r)
+struct run {
+	struct stream stream;
+	struct guest_symbols *symbols;
+};
+
+static int take_record(void *context, const struct record *record)
 {
-	stream_write(context, r);
+	struct run *r = context;
+	struct record named;
+
+	if (record->type == RECORD_WAIT && record->wait.guest.known && r->symbols) {
+		named = *record;
+		guest_symbols_name(r->symbols, named.wait.pid, named.wait.vm, &named.wait.guest);
+		record = &named;
+	}
+	stream_write(&r->stream, record);
 	return 0;
 }
 
 static int flush_output(void *context)
 {
-	return stream_flush(context);
+	struct run *r = context;
+
+	return stream_flush(&r->stream);
+}
+
+static int read_symbols(void *context, char **ret_error)
+{
+	struct run *r = context;
+
+	return guest_symbols_read(r->symbols, true, ret_error);
 }
 
 static int stream(const struct settings *s, struct live_run *l)
 {
-	struct stream stream;
+	struct run r = { .symbols = s->guest_symbols };
 	int code;
 
 	l->options.take = take_record;
 	l->options.flush = flush_output;
-	l->options.context = &stream;
+	l->options.unprivileged = read_symbols;
+	l->options.context = &r;
 	stream_buffer(l->file);
-	stream_init(&stream, s->format, l->file);
+	stream_init(&r.stream, s->format, l->file);
+	r.stream.guest = s->guest_ip;
 	if (!strcmp(s->format->name, "table") && isatty(output_fd(l->file)))
 		plan_print_lines(l->file, l->options.plan, NULL);
 	code = live_trace(l);
-	stream_end(&stream);
+	stream_end(&r.stream);
 	return code ? code : live_end_code(l);
+}
+
+static int trace(struct settings *s, int argc, char **argv)
+{
+	CLEANUP_LIVE struct live_run l = { 0 };
+	const char *parts[3];
+	size_t n_parts = 0;
+	int code = live_check_guest_symbols(s->guest_symbols, s->guest_ip);
+
+	if (!code)
+		code = choose_stream_format(&s->format, s->output);
+	if (s->outcome)
+		parts[n_parts++] = "outcome";
+	if (s->callers)
+		parts[n_parts++] = "callers";
+	if (s->guest_ip)
+		parts[n_parts++] = "guest_ip";
+	if (!code)
+		code = live_plan(&l, &s->live, argc, argv);
+	if (!code)
+		code = live_prepare(&l, parts, n_parts);
+	if (!code)
+		code = live_open(&l, s->output, NULL);
+	return code ? code : stream(s, &l);
 }
 
 static int run(int argc, char **argv)
 {
 	struct settings s = { 0 };
-	CLEANUP_LIVE struct live_run l = { 0 };
-	const char *parts[2];
-	size_t n_parts = 0;
 	int code;
 
-	if (!options_take(argc, argv, &command_trace, &s, &code))
-		return code;
-	if (s.schema) {
-		print_json(schema_json());
-		return EXIT_OK;
+	if (options_take(argc, argv, &command_trace, &s, &code)) {
+		if (s.schema)
+			print_json(schema_json());
+		else
+			code = trace(&s, argc, argv);
 	}
-	code = choose_stream_format(&s.format, s.output);
-	if (s.outcome)
-		parts[n_parts++] = "outcome";
-	if (s.callers)
-		parts[n_parts++] = "callers";
-	if (!code)
-		code = live_plan(&l, &s.live, argc, argv);
-	if (!code)
-		code = live_prepare(&l, parts, n_parts);
-	if (!code)
-		code = live_open(&l, s.output, NULL);
-	return code ? code : stream(&s, &l);
+	guest_symbols_free(s.guest_symbols);
+	return code;
 }
 
 const struct command command_trace = {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "machine.h"
+#include "vm.h"
 
 /* Everything but plain ASCII is escaped byte by byte: a name need not be UTF-8. */
 static void put_string(FILE *f, const char *text)
@@ -78,6 +79,7 @@ static void put_did(FILE *f, const struct plan *plan, const struct host *host, c
 		const struct task *task = &plan->tasks[i];
 		const struct result *result = &task->result;
 		const struct op *op = &ops[task->op];
+		uint64_t ip;
 
 		if (!has_events(result))
 			continue;
@@ -86,6 +88,8 @@ static void put_did(FILE *f, const struct plan *plan, const struct host *host, c
 		fprintf(f, ",\"event\":\"%s\",\"source\":\"%s\",\"target\":%" PRId64, op->event,
 			op->source ? op->source : host_vendor(host), op->target ? (int64_t)task->target : -1);
 		fprintf(f, ",\"ns\":%" PRIu64, result->elapsed_ns);
+		if (vm_spins_at(host, op, &ip))
+			fprintf(f, ",\"ip\":%" PRIu64 ",\"mode\":\"%s\"", ip, op->cpl3 ? "user" : "kernel");
 		if (result->known) {
 			fprintf(f, ",\"count\":%" PRIu64 "%s}", result->events, result->assumed ? ",\"assumed\":true" : "");
 		} else {

@@ -4,6 +4,7 @@
 #define KVMWAIT_GUEST_VM_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,8 @@ int vm_vcpu_open(struct vm *vm, unsigned int id, size_t control_at, struct vm_vc
 /* 0 or -errno with vm->failed_at set. Nothing frees a VM: its process ends. */
 int vm_init(struct vm *vm, const struct host *host, enum flavour flavour, unsigned int vcpus);
 int vm_vcpu_init(struct vm *vm, unsigned int id, struct vm_vcpu *vcpu);
+/* The address in the guest of the one instruction of an operation at which KVM sees a spin; false where there is none. */
+bool vm_spins_at(const struct host *host, const struct op *op, uint64_t *ret_ip);
 /* When all vCPUs are made, and before any of them runs. 0 or -errno. */
 int vm_complete(struct vm *vm, const struct vm_vcpu *const vcpus[]);
 /* Lets the vCPU begin with count rounds of an operation, or with one of nothing (op NULL). 0 or -errno. */

@@ -51,6 +51,7 @@ struct account {
 	struct wait_name kinds[MAX_KINDS];
 	size_t n_kinds;
 	json_t *meta, *blame, *audit;
+	struct guest_ips *guest_ips;
 	char *why;
 	struct origin origin;
 	bool has_outcomes;
@@ -82,6 +83,7 @@ struct account *account_new(const struct account_settings *settings)
 
 	a->settings = *settings;
 	a->seats_by_key = (struct table){ .hash = hash_seat, .same = same_seat };
+	a->guest_ips = guest_ips_new();
 	origin_of_meta(NULL, &a->origin);
 	return a;
 }
@@ -107,6 +109,7 @@ void account_free(struct account *a)
 	json_decref(a->meta);
 	json_decref(a->blame);
 	json_decref(a->audit);
+	guest_ips_free(a->guest_ips);
 	origin_done(&a->origin);
 	free(a->why);
 	free(a);
@@ -338,6 +341,7 @@ static void count_wait(struct account *a, const struct wait_event *w)
 	seat->open_ns = a->has_outcomes && is_halt(w->event) ? w->ts_ns : 0;
 	if (!is_within(&a->all, w->ts_ns))
 		return;
+	guest_ips_take_wait(a->guest_ips, w);
 	add_wait(a, &seat->total, kind, w->ts_ns);
 	if (seat->interval)
 		add_wait(a, seat->interval, kind, w->ts_ns);
@@ -494,6 +498,11 @@ const struct origin *account_origin(const struct account *a)
 json_t *account_meta(const struct account *a)
 {
 	return a->meta;
+}
+
+struct guest_ips *account_guest_ips(const struct account *a)
+{
+	return a->guest_ips;
 }
 
 json_t *account_blame(const struct account *a)

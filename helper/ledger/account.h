@@ -5,6 +5,7 @@
 #define KVMWAIT_LEDGER_ACCOUNT_H
 
 #include "ledger/counts_rows.h"
+#include "ledger/guest_ips.h"
 #include "ledger/origin.h"
 #include "record/event.h"
 
@@ -44,6 +45,7 @@ void account_total(struct account *a, unsigned int by, struct counts_rows *ret);
 const struct origin *account_origin(const struct account *a);
 json_t *account_meta(const struct account *a); /* or NULL; as these, borrowed */
 json_t *account_blame(const struct account *a);
+struct guest_ips *account_guest_ips(const struct account *a);
 json_t *account_audit(const struct account *a); /* of the end record */
 const char *account_why(const struct account *a); /* it ended; or NULL */
 bool account_has_outcomes(const struct account *a);

@@ -440,8 +440,11 @@ static int start(struct session *t, char **ret_error)
 	if (err)
 		return err;
 	err = t->options->stays_root ? 0 : root_helper_start((const pid_t[]){ t->bpftrace.pid, t->spare.pid }, t->options->replaced);
-	if (err) {
+	if (err)
 		*ret_error = xasprintf("privileges cannot be dropped: %s", strerror(-err));
+	else if (t->options->unprivileged)
+		err = t->options->unprivileged(t->options->context, ret_error);
+	if (err) {
 		kill(t->bpftrace.pid, SIGKILL);
 		collect_bpftrace(t);
 		return err;

@@ -35,6 +35,8 @@ struct session_options {
 	int (*take)(void *context, const struct record *r);
 	/* Takes a line of a part that is not of the wire format, without its newline; false: the line is unknown. May be NULL. */
 	bool (*take_line)(void *context, const char *line, size_t n);
+	/* Root has been given up, and bpftrace attaches its probes: -errno with ret_error (the caller frees) ends it. May be NULL. */
+	int (*unprivileged)(void *context, char **ret_error);
 	/* Takes the program that bpftrace runs, once its probes are attached and before the first record. May be NULL. */
 	void (*attached)(void *context, const char *program);
 	/* Takes a remark for the user. May be NULL. */

@@ -6,9 +6,9 @@
 // line, and ends with a brace in the first column. "//@ only: NEED" above a clause names the one need it is
 // there for; its other attach points then only keep the clause attachable when the script is run by hand.
 // An event is a line printf("w ...") and the line "@counted = count();" below it. A part has clauses of its own;
-// what its BEGIN and END hold goes to the end of the script's, and what its WAIT holds below each event. The event
-// line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append one. In WAIT the word WAIT
-// stands for the number of the event line and EVENT for the bit of its event; the attach point interval:ms:INTERVAL
+// what its BEGIN and END hold goes to the end of the script's, what its WAIT holds below each event, and what its SPIN
+// holds above each spin. The event line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append
+// some. In WAIT and SPIN the word WAIT stands for the number of the event line and EVENT for the bit of its event; the attach point interval:ms:INTERVAL
 // for a clause that runs as often as the user wants, or not at all.
 // "//@ quick EXPRESSION: BASE NEED" in the header: where %rh is for EXPRESSION, two numbers of 64 bits take its place, from
 // where the member lies. bpftrace before 0.24 takes twenty times as long to print bytes as all the rest of a line.
@@ -183,11 +183,12 @@ static void write_wait_line(const struct renderer *r, const char *line, size_t n
 	}
 }
 
-static void write_wait(const struct renderer *r, int indent)
+/* What the parts do at an event: "WAIT" below it, "SPIN" above it. */
+static void write_wait(const struct renderer *r, const char *name, int indent)
 {
 	for (size_t i = 0; i < r->n_parts; i++) {
 		const char *body;
-		size_t size = find_body(r->parts[i]->script->text, "WAIT", &body);
+		size_t size = find_body(r->parts[i]->script->text, name, &body);
 
 		for (const char *p = body; size && p < body + size; p += line_length(p))
 			write_wait_line(r, p, line_length(p), indent);
@@ -213,24 +214,33 @@ static bool prints_events(const struct renderer *r)
 	return true;
 }
 
+/* Is the event line that was seen last that of a spin? */
+static bool spins(const struct renderer *r)
+{
+	return event_is_spin(r->event_bit);
+}
+
 /* The line of an event, with what parts append to it. */
 static void write_event_line(const struct renderer *r, const char *p, size_t n)
 {
 	const char *tail = memmem(p, n, EVENT_TAIL, strlen(EVENT_TAIL)), *end = p + n;
 	const char *close = end - strlen(ARGUMENTS_TAIL "\n");
-	bool appends = false;
 
-	for (size_t i = 0; i < r->n_parts; i++)
-		appends |= r->parts[i]->script->append != NULL;
-	if (!appends || !tail || tail > close) {
+	if (!tail || tail > close) {
 		fwrite(p, 1, n, r->out);
 		return;
 	}
 	fwrite(p, 1, (size_t)(tail - p), r->out);
+	for (size_t i = 0; i < r->n_parts && spins(r); i++)
+		if (r->parts[i]->script->spin_format)
+			fputs(r->parts[i]->script->spin_format, r->out);
 	for (size_t i = 0; i < r->n_parts; i++)
 		if (r->parts[i]->script->append)
 			fputs("%s", r->out);
 	fwrite(tail, 1, (size_t)(close - tail), r->out);
+	for (size_t i = 0; i < r->n_parts && spins(r); i++)
+		if (r->parts[i]->script->spin_format)
+			fprintf(r->out, ", %s", r->parts[i]->script->spin_values);
 	for (size_t i = 0; i < r->n_parts; i++)
 		if (r->parts[i]->script->append)
 			fprintf(r->out, ", %s", r->parts[i]->script->append);
@@ -325,13 +335,15 @@ static void write_clause_line(struct renderer *r, const char *p, size_t n)
 		read_event_line(p + indent, &name);
 		r->event_bit = event_bit(name.event);
 		r->n_waits++;
+		if (spins(r) && !r->v->script->part)
+			write_wait(r, "SPIN", indent - 1);
 		if (prints_events(r))
 			write_event_line(r, p, n);
 		return;
 	}
 	fwrite(p, 1, n, r->out);
 	if (starts_with(p + indent, COUNTED_MARK) && !r->v->script->part)
-		write_wait(r, indent - 1);
+		write_wait(r, "WAIT", indent - 1);
 }
 
 static size_t count_event_lines(const char *p, size_t n)
@@ -383,10 +395,15 @@ static bool begins_clause(const char *p)
 	return starts_with(p, "kprobe:") || starts_with(p, "kretprobe:") || starts_with(p, "tracepoint:") || starts_with(p, "interval:");
 }
 
-/* "BEGIN" or "END" where that clause begins at p, else NULL. */
+/* "BEGIN", "END", "WAIT" or "SPIN" where that clause begins at p, else NULL. */
 static const char *named_clause(const char *p)
 {
-	return starts_with(p, "BEGIN\n") ? "BEGIN" : starts_with(p, "END\n") ? "END" : starts_with(p, "WAIT\n") ? "WAIT" : NULL;
+	static const char *const names[] = { "BEGIN", "END", "WAIT", "SPIN" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (starts_with(p, names[i]) && p[strlen(names[i])] == '\n')
+			return names[i];
+	return NULL;
 }
 
 /* BEGIN and END of the script pass with what the parts add to them; those of a part have gone there. */

@@ -21,7 +21,7 @@ struct filter {
 	uint64_t vcpu_mask;
 };
 
-#define PROGRAM_MAX_PARTS 4
+#define PROGRAM_MAX_PARTS 6
 
 struct program {
 	const struct verdict *script;

@@ -324,6 +324,18 @@ static int parse_quick(struct script *s, const char *expression, const char *val
 	return 0;
 }
 
+/* "append spin: FORMAT | EXPRESSION, EXPRESSION" */
+static int parse_spin_append(struct script *s, const char *what, const char *value)
+{
+	const char *bar = strstr(value, " | ");
+
+	if (!s->part || strcmp(what, "spin") || s->spin_format || !bar || bar == value || strpbrk(value, "\"\\") || !bar[3])
+		return -EINVAL;
+	s->spin_format = xstrndup(value, (size_t)(bar - value));
+	s->spin_values = xstrdup(bar + 3);
+	return 0;
+}
+
 /* One line of the header: "key: value" or "key what: value". */
 static int parse_line(struct script *s, char *line)
 {
@@ -346,6 +358,8 @@ static int parse_line(struct script *s, char *line)
 			return parse_quick(s, what, value);
 		if (!strcmp(line, "counter"))
 			return parse_counter(s, what, value);
+		if (!strcmp(line, "append"))
+			return parse_spin_append(s, what, value);
 		if (!strcmp(line, "exact"))
 			return parse_claim(s, FIDELITY_EXACT, what, value);
 		if (!strcmp(line, "inferred"))
@@ -362,6 +376,8 @@ static int parse_line(struct script *s, char *line)
 		return is_identifier(value) && !s->n_claims ? parse_text(&s->part, value) : -EINVAL;
 	if (!strcmp(line, "append"))
 		return s->part ? parse_text(&s->append, value) : -EINVAL;
+	if (!strcmp(line, "without"))
+		return s->part ? -EINVAL : (strings_split(&s->without, value, " "), 0);
 	if (!strcmp(line, "lines"))
 		return s->part && !strcmp(value, "none") ? (s->lines_none = true, 0) : -EINVAL;
 	if (!strcmp(line, "range"))
@@ -497,6 +513,9 @@ void script_done(struct script *s)
 	free(s->untrusted);
 	free(s->part);
 	free(s->append);
+	free(s->spin_format);
+	free(s->spin_values);
+	strings_done(&s->without);
 	strings_done(&s->archs);
 	free(s->range);
 	free(s->module);

@@ -82,6 +82,8 @@ struct script {
 	char *part;	/* what it adds to another script that is run, "outcome"; NULL: it is run by itself */
 	bool lines_none; /* of a part: with it, events are counted and no line is printed for them */
 	char *append;	 /* of a part: an expression whose text follows the line of each event; or NULL */
+	char *spin_format, *spin_values; /* of a part: what the line of each spin ends in, as printf() has it; or NULL */
+	struct strings without;		 /* of other scripts: parts that do not go with them */
 	struct strings archs;
 	char *range; /* as it stands in the header */
 	struct version from, until;

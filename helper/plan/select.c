@@ -369,6 +369,15 @@ static const struct verdict *choose(const struct kernel *kernel, struct verdict 
 	return best;
 }
 
+/* Some parts do not go with every script. */
+static void leave_out_part(struct verdict *v, const struct script *chosen)
+{
+	if (!v->fits || !v->script->part || !strings_have(&chosen->without, v->script->part))
+		return;
+	v->fits = false;
+	v->reason = xasprintf("does not go with %s", chosen->name);
+}
+
 void plan_make(const struct kernel *kernel, const struct script *scripts, size_t n_scripts, struct plan *ret)
 {
 	struct plan plan = { .kernel = kernel, .n_verdicts = n_scripts };
@@ -380,6 +389,8 @@ void plan_make(const struct kernel *kernel, const struct script *scripts, size_t
 			plan.vendor = loaded_vendor(kernel, &scripts[i]);
 	}
 	plan.chosen = choose(kernel, plan.verdicts, n_scripts, NULL);
+	for (size_t i = 0; i < n_scripts && plan.chosen; i++)
+		leave_out_part(&plan.verdicts[i], plan.chosen->script);
 	for (size_t i = 0; i < n_scripts; i++)
 		if (scripts[i].part && plan.verdicts[i].fits && !plan.verdicts[i].reason)
 			choose(kernel, plan.verdicts, n_scripts, scripts[i].part);

@@ -26,6 +26,11 @@ unsigned int event_bit(const char *name)
 	return 0;
 }
 
+bool event_is_spin(unsigned int bit)
+{
+	return bit && bit != event_bit("hlt");
+}
+
 uint64_t json_count(json_t *object, const char *field)
 {
 	json_int_t n = json_integer_value(json_object_get(object, field));
@@ -40,6 +45,11 @@ json_t *strings_json(const struct strings *list)
 	for (size_t i = 0; i < list->n; i++)
 		json_array_append_new(array, json_string(list->items[i]));
 	return array;
+}
+
+const char *guest_mode_name(const struct guest_place *g)
+{
+	return g->known & GUEST_KERNEL ? "kernel" : g->known & GUEST_MODE ? "user" : NULL;
 }
 
 const char *wait_comm(const struct wait_event *w, char clean[CLEAN_COMM_BYTES], size_t *ret_n)

@@ -11,6 +11,20 @@
 #define NAME_BYTES 16
 #define CLEAN_COMM_BYTES (4 * COMM_BYTES + 1)
 #define CALLERS_MAX 32 /* names in the chain of a wait */
+#define SYMBOL_BYTES 512 /* as long as the kernel makes a symbol */
+
+/* Where the guest was at a spin. */
+enum guest_known {
+	GUEST_IP = 1,	  /* ip is known */
+	GUEST_MODE = 2,	  /* the mode is known */
+	GUEST_KERNEL = 4, /* and is that of the kernel: CPL 0, or not EL0 */
+};
+struct guest_place {
+	uint64_t ip;
+	uint64_t offset;    /* of ip in the function */
+	const char *symbol; /* the function, borrowed; NULL: not known */
+	unsigned int known; /* mask of enum guest_known; 0: nothing */
+};
 
 /* One event. All fields as the kernel gave them; comm may hold any bytes up to its first NUL. */
 struct wait_event {
@@ -23,6 +37,7 @@ struct wait_event {
 	char source[NAME_BYTES];
 	const char *vm; /* name of the VM, borrowed; NULL: the TGID stands for it */
 	const struct strings *callers; /* the probed function, its caller, and so on; borrowed; NULL: not asked for */
+	struct guest_place guest;      /* of a spin, where it was asked for */
 };
 
 /* What KVM's own wake-up tracepoint told of a HLT. */
@@ -121,11 +136,16 @@ extern const size_t n_event_kinds;
 
 /* The bit of an event, or 0. */
 unsigned int event_bit(const char *name);
+/* A vCPU spins or gives way; a HLT is no spin. */
+bool event_is_spin(unsigned int bit);
 
 /* A count in an object of a stranger's: 0 where it is missing, negative or no number. */
 uint64_t json_count(json_t *object, const char *field);
 /* A list of strings as a JSON array; the caller owns it. */
 json_t *strings_json(const struct strings *list);
+
+/* "kernel" or "user"; NULL where the mode is not known. */
+const char *guest_mode_name(const struct guest_place *g);
 
 /* The name of a wait's thread as text_clean() has it: that of the event itself where nothing has to be cleaned. */
 const char *wait_comm(const struct wait_event *w, char clean[CLEAN_COMM_BYTES], size_t *ret_n);

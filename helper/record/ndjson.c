@@ -3,14 +3,13 @@
 #include "record/ndjson.h"
 
 #include "base/clean_text.h"
+#include "base/digits.h"
 #include "base/text.h"
 #include "record/ndjson_fast.h"
 #include "record/schema.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define CALLER_BYTES 512 /* as long as the kernel makes a symbol */
 
 static int complain(char **ret_error, const char *what, const char *field)
 {
@@ -79,7 +78,65 @@ static int get_vm(struct ndjson *n, json_t *object, char **ret_error)
 	return 0;
 }
 
-/* Names of functions, or addresses; others would break the table. */
+/* What compilers make names of functions of; other bytes would break the table. */
+static bool is_symbol(const char *s, size_t n)
+{
+	return n && n <= SYMBOL_BYTES &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$") >= n;
+}
+
+/* "kernel" or "user". */
+static int get_guest_mode(json_t *object, struct guest_place *g, char **ret_error)
+{
+	char mode[NAME_BYTES];
+	int err = get_string(object, "guest_mode", mode, sizeof(mode), ret_error);
+
+	if (err)
+		return err;
+	if (strcmp(mode, "kernel") != 0 && strcmp(mode, "user") != 0)
+		return complain(ret_error, "unknown value", "guest_mode");
+	g->known |= *mode == 'k' ? GUEST_MODE | GUEST_KERNEL : GUEST_MODE;
+	return 0;
+}
+
+/* "FUNCTION+0xOFFSET" */
+static int get_guest_symbol(struct ndjson *n, json_t *object, struct guest_place *g, char **ret_error)
+{
+	char text[SYMBOL_BYTES + 24];
+	int err = get_string(object, "guest_symbol", text, sizeof(text), ret_error);
+	const char *plus = err ? NULL : strstr(text, "+0x"), *end;
+
+	if (err)
+		return err;
+	end = plus ? digits_take_hex(plus + 3, text + strlen(text), &g->offset) : NULL;
+	if (!end || *end || !is_symbol(text, (size_t)(plus - text)))
+		return complain(ret_error, "no function and offset", "guest_symbol");
+	memcpy(n->symbol, text, (size_t)(plus - text));
+	n->symbol[plus - text] = '\0';
+	g->symbol = n->symbol;
+	return 0;
+}
+
+/* Where the guest was; each field is there as far as it is known. */
+static int get_guest(struct ndjson *n, json_t *object, struct guest_place *g, char **ret_error)
+{
+	json_int_t ip;
+	int err = 0;
+
+	*g = (struct guest_place){ 0 };
+	if (json_object_get(object, "guest_ip")) {
+		err = get_integer(object, "guest_ip", INT64_MIN, INT64_MAX, &ip, ret_error);
+		g->ip = err ? 0 : (uint64_t)ip;
+		g->known |= err ? 0 : GUEST_IP;
+	}
+	if (!err && json_object_get(object, "guest_mode"))
+		err = get_guest_mode(object, g, ret_error);
+	if (!err && (g->known & GUEST_IP) && json_object_get(object, "guest_symbol"))
+		err = get_guest_symbol(n, object, g, ret_error);
+	return err;
+}
+
+/* Names of functions, or addresses. */
 static int get_callers(struct ndjson *n, json_t *list, char **ret_error)
 {
 	json_t *name;
@@ -91,8 +148,7 @@ static int get_callers(struct ndjson *n, json_t *list, char **ret_error)
 	json_array_foreach(list, i, name) {
 		const char *s = json_string_value(name);
 
-		if (!s || !*s || strlen(s) != json_string_length(name) || strlen(s) > CALLER_BYTES ||
-		    s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$")])
+		if (!s || !*s || strlen(s) != json_string_length(name) || !is_symbol(s, strlen(s)))
 			return complain(ret_error, "no function", "callers");
 		strings_add(&n->callers, s);
 	}
@@ -123,6 +179,8 @@ static int convert_wait(struct ndjson *n, json_t *object, struct wait_event *w, 
 		err = get_string(object, "comm", comm, sizeof(comm), ret_error);
 	if (!err)
 		err = get_vm(n, object, ret_error);
+	if (!err)
+		err = get_guest(n, object, &w->guest, ret_error);
 	if (err)
 		return err;
 	if (text_restore(comm, w->comm, COMM_BYTES + 1) < 0)

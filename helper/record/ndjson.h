@@ -8,10 +8,11 @@
 
 #define NDJSON_VM_BYTES 128 /* of a name before it is cleaned, as vmname takes it */
 
-/* What the last record borrows: the text of its VM's name, and its callers. */
+/* What the last record borrows: the text of its VM's name, its callers, and the name of the guest's function. */
 struct ndjson {
 	char vm[640];
 	struct strings callers;
+	char symbol[SYMBOL_BYTES + 1]; /* the guest's function */
 };
 void ndjson_done(struct ndjson *n);
 

@@ -113,6 +113,24 @@ static bool take_vm(struct cursor *c, struct ndjson *n)
 	return TAKE(c, ",\"vm\":\"") && take_text(c, n->vm, NDJSON_VM_BYTES);
 }
 
+/* Where the guest was, as far as that is known; without the name of a function, which is left to jansson. */
+static bool take_guest(struct cursor *c, struct guest_place *g)
+{
+	int64_t ip = 0;
+	bool known = TAKE(c, ",\"guest_ip\":");
+
+	*g = (struct guest_place){ 0 };
+	if (known && !take_i64(c, &ip))
+		return false;
+	g->ip = (uint64_t)ip;
+	g->known = known ? GUEST_IP : 0;
+	if (TAKE(c, ",\"guest_mode\":\"kernel\""))
+		g->known |= GUEST_MODE | GUEST_KERNEL;
+	else if (TAKE(c, ",\"guest_mode\":\"user\""))
+		g->known |= GUEST_MODE;
+	return true;
+}
+
 static bool scan_wait(struct cursor *c, struct ndjson *n, struct wait_event *w)
 {
 	w->vm = n->vm;
@@ -122,7 +140,7 @@ static bool scan_wait(struct cursor *c, struct ndjson *n, struct wait_event *w)
 	       take_u32(c, &w->pid) && TAKE(c, ",\"tid\":") && take_u32(c, &w->tid) && TAKE(c, ",\"comm\":\"") &&
 	       take_text(c, w->comm, COMM_BYTES) && take_vm(c, n) && TAKE(c, ",\"vcpu\":") && take_positive(c, &w->vcpu) &&
 	       TAKE(c, ",\"event\":\"") && take_name(c, w->event) && TAKE(c, ",\"source\":\"") && take_name(c, w->source) &&
-	       TAKE(c, ",\"target\":") && take_i64(c, &w->target) && TAKE(c, "}") && c->p == c->end;
+	       TAKE(c, ",\"target\":") && take_i64(c, &w->target) && take_guest(c, &w->guest) && TAKE(c, "}") && c->p == c->end;
 }
 
 /* What only a HLT has, or only the others. */

@@ -5,6 +5,8 @@
 #include "base/line_writer.h"
 #include "base/text.h"
 
+#include <inttypes.h>
+
 /* Cleaned text holds no control character: only quote and backslash need an escape. */
 static void put_json_text(struct line_writer *l, const char *s, size_t n)
 {
@@ -34,6 +36,28 @@ static void put_json_callers(struct line_writer *l, const struct strings *caller
 		put_json_text(l, callers->items[i], strlen(callers->items[i]));
 	}
 	line_char(l, ']');
+}
+
+static void put_json_guest(struct line_writer *l, const struct guest_place *g)
+{
+	if (g->known & GUEST_IP) {
+		LINE_PUT(l, ",\"guest_ip\":");
+		line_i64(l, (int64_t)g->ip);
+	}
+	if (guest_mode_name(g)) {
+		LINE_PUT(l, ",\"guest_mode\":\"");
+		line_text(l, guest_mode_name(g));
+		line_char(l, '"');
+	}
+	if (g->symbol) {
+		char offset[24];
+
+		snprintf(offset, sizeof(offset), "+0x%" PRIx64, g->offset);
+		LINE_PUT(l, ",\"guest_symbol\":\"");
+		line_text(l, g->symbol);
+		line_text(l, offset);
+		line_char(l, '"');
+	}
 }
 
 /* All between CPU and target. */
@@ -71,6 +95,8 @@ static void write_json_wait(FILE *f, const struct wait_event *w)
 	line_u64(&l, w->cpu);
 	put_json_who(&l, w);
 	line_i64(&l, w->target);
+	if (w->guest.known)
+		put_json_guest(&l, &w->guest);
 	if (w->callers)
 		put_json_callers(&l, w->callers);
 	LINE_PUT(&l, "}\n");

@@ -62,6 +62,10 @@ static const struct field wait_fields[] = {
 	{ "event", FIELD_STRING, NULL, "ple, hlt or pv_yield", false, NULL },
 	{ "source", FIELD_STRING, NULL, "the path in KVM", false, NULL },
 	{ "target", FIELD_INTEGER, NULL, "the guest's value, unchecked; -1 also where it gives none", false, NULL },
+	{ "guest_ip", FIELD_INTEGER, NULL, "of a spin, where asked for and known: the guest's instruction pointer, as a signed number", true,
+	  NULL },
+	{ "guest_mode", FIELD_STRING, NULL, "the same: kernel (CPL 0, or not EL0) or user", true, NULL },
+	{ "guest_symbol", FIELD_STRING, NULL, "the same, where names were given: function+0xoffset", true, NULL },
 	{ "callers", FIELD_STRINGS, NULL, "the probed function, its caller and so on, where asked for; empty: not had", true, NULL },
 	{ 0 },
 };
@@ -163,6 +167,25 @@ static const struct field stat_row_fields[] = {
 	{ 0 },
 };
 
+static const struct field guest_row_fields[] = {
+	{ "spins", FIELD_INTEGER, NULL, "spins there", false, NULL },
+	{ "share", FIELD_INTEGER, "1/100 %", "of the spins of its VM", false, NULL },
+	{ "guest_ip", FIELD_INTEGER, NULL, "as in a wait; missing where it is not known", true, NULL },
+	{ "guest_mode", FIELD_STRING, NULL, "as in a wait", true, NULL },
+	{ "guest_symbol", FIELD_STRING, NULL, "as in a wait", true, NULL },
+	{ 0 },
+};
+
+static const struct field guest_fields[] = {
+	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of the VM's process", false, NULL },
+	{ "spins", FIELD_INTEGER, NULL, "pause-loop exits and paravirtual yields", false, NULL },
+	{ "unplaced", FIELD_INTEGER, NULL, "of them: at addresses that there was no room for", false, NULL },
+	{ "more", FIELD_INTEGER, NULL, "addresses that are left out, as there are too many", true, NULL },
+	{ "rows", FIELD_OBJECTS, NULL, "the addresses, those with most spins first", false, guest_row_fields },
+	{ 0 },
+};
+
 static const struct field stat_fields[] = {
 	{ "ts", FIELD_INTEGER, "ns", "the end of the interval, CLOCK_BOOTTIME", false, NULL },
 	{ "ns", FIELD_INTEGER, "ns", "its length", false, NULL },
@@ -171,6 +194,7 @@ static const struct field stat_fields[] = {
 	{ "recorded", FIELD_BOOLEAN, NULL, "true where it comes from a recording: ready_ns then is of waits alone", true, NULL },
 	{ "by", FIELD_STRINGS, NULL, "what rows go by: vm, vcpu, event, source", false, NULL },
 	{ "rows", FIELD_OBJECTS, NULL, "the rows with anything in them", false, stat_row_fields },
+	{ "guests", FIELD_OBJECTS, NULL, "of the totals: where the guests of these VMs spun, where asked for", true, guest_fields },
 	{ 0 },
 };
 

@@ -156,11 +156,29 @@ static bool take_who(struct cursor *c, struct wait_event *w)
 	       take_name(c, w->source) && event_bit(w->event) && w->vcpu >= 0;
 }
 
+/* "@IP:WHAT@" at the end of the line of a spin, where the part guest_ip is there: IP in hex, WHAT as enum guest_known. */
+static bool take_guest(struct cursor *c, struct guest_place *g)
+{
+	const char *at;
+
+	*g = (struct guest_place){ 0 };
+	if (c->p == c->end || c->end[-1] != '@')
+		return true;
+	at = memrchr(c->p, '@', (size_t)(c->end - 1 - c->p));
+	if (!at || c->end - at < 5 || c->end - at > 20 || c->end[-3] != ':' || c->end[-2] < '0' || c->end[-2] > '7')
+		return false;
+	g->known = (unsigned int)(c->end[-2] - '0');
+	if (digits_take_hex(at + 1, c->end - 3, &g->ip) != c->end - 3)
+		return false;
+	c->end = at;
+	return !(g->known & GUEST_KERNEL) || (g->known & GUEST_MODE);
+}
+
 static bool parse_wait(struct cursor *c, struct wait_event *w)
 {
 	w->vm = NULL;
 	w->callers = NULL;
-	return take_when(c, w) && take_who(c, w) && take_i64(c, &w->target) && take_comm(c, w->comm);
+	return take_when(c, w) && take_who(c, w) && take_i64(c, &w->target) && take_guest(c, &w->guest) && take_comm(c, w->comm);
 }
 
 /* How a wait ended; only the ends that a script can see. */

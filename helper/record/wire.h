@@ -4,6 +4,7 @@
 //   kvmwait-wire 1 SCRIPT                                   first
 //   kvmwait-part PART                                       next, for each part that goes with it
 //   w TS CPU PID TID VCPU EVENT SOURCE TARGET COMM          an event; COMM is 16 bytes in hex
+//   w ... COMM@IP:WHAT@                                     a spin, and where the guest was; see struct guest_place
 //   <TAB>ADDRESS ...                                        a caller; follows the event it belongs to
 //   o TS WAIT_TS CPU PID TID VCPU END HALT HALT_NS BOOSTED BOOSTED_TID OFF_NS READY_NS CPU_BEFORE
 //                                                           what followed; END by name, HALT by number

@@ -2,6 +2,7 @@
 // Counts as json and as csv.
 #include "base/memory.h"
 #include "show/counts_show.h"
+#include "show/guest_ips_show.h"
 #include "show/stream.h"
 
 #include <inttypes.h>
@@ -77,7 +78,12 @@ void counts_write_json(FILE *f, const struct counts_report *r)
 			putc(',', f);
 		put_json_row(f, r, &r->rows->items[i]);
 	}
-	fputs("]}\n", f);
+	putc(']', f);
+	if (r->guests) {
+		fputs(",\"guests\":", f);
+		guest_ips_write_json(f, r->guests, r->n_guests);
+	}
+	fputs("}\n", f);
 }
 
 /* ---- csv ---- */

@@ -4,6 +4,7 @@
 #define KVMWAIT_SHOW_COUNTS_SHOW_H
 
 #include "ledger/counts_rows.h"
+#include "ledger/guest_ips.h"
 #include "ledger/origin.h"
 #include "live/vm_name.h"
 #include "show/vm_label.h"
@@ -28,6 +29,8 @@ struct counts_report {
 	uint64_t lost;	 /* counted, and in no row */
 	const json_t *audit; /* the comparison with KVM's own counters so far, as the end record has it, for the forms that want counters; NULL: none */
 	size_t max_lines, max_columns; /* of a terminal; 0: no limit */
+	const struct guest_ip_vm *guests; /* where they spin; NULL: not asked for, or not known */
+	size_t n_guests;
 };
 
 /* What rows can be sorted by. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "show/counts_show.h"
+#include "show/guest_ips_show.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -241,4 +242,5 @@ void counts_write_table(FILE *f, const struct counts_report *r)
 		if (r->hist && !counts_report_of_events(r) && !r->max_lines && !r->no_outcomes)
 			put_table_hist(f, r, &r->rows->items[i]);
 	}
+	guest_ips_print(f, r->guests, r->n_guests, r->labels);
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "record/balance.h"
 #include "show/blame_show.h"
+#include "show/guest_ips_show.h"
 #include "show/html_page.h"
 #include "show/stream.h"
 
@@ -155,7 +156,13 @@ static void write_rows(struct report_show *r, struct counts_rows *rows, bool tot
 		.lost_known = total && account_balance(r->account)->have_end,
 		.lost = (uint64_t)account_balance(r->account)->lost,
 	};
+	struct guest_ip_vm *guests;
 
+	if (total) {
+		report.n_guests = guest_ips_vms(account_guest_ips(r->account), &guests);
+		report.guests = report.n_guests ? guests : NULL;
+		guest_ips_name(guests, report.n_guests, NULL, r->settings.guest_symbols);
+	}
 	if (r->settings.top)
 		counts_rows_sort(rows, r->settings.top);
 	if (r->settings.format->begin && !r->begun)

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "ledger/account.h"
+#include "live/guest_symbols.h"
 #include "show/counts_show.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct report_show_settings {
 	unsigned int by;		    /* mask of enum counts_by */
 	bool hist;			    /* halts by powers of two as well */
 	bool html;			    /* the page, in place of the tables */
+	struct guest_symbols *guest_symbols; /* or NULL */
 };
 
 struct report_show;

@@ -45,7 +45,8 @@ static void write_json(struct stream *o, const struct record *r)
 
 static void begin_table(struct stream *o)
 {
-	fprintf(o->file, "%-11s %4s  %-16s %4s  %-9s %-7s %s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET");
+	fprintf(o->file, "%-11s %4s  %-16s %4s  %-9s %-7s %s%s\n", "TIME(s)", "CPU", "VM", "VCPU", "EVENT", "SOURCE", "TARGET",
+		o->guest ? "  MODE   ADDRESS" : "");
 }
 
 void stream_balance(FILE *f, json_t *end)
@@ -118,6 +119,18 @@ static void write_table_outcome(struct stream *o, const struct outcome_event *e)
 	putc('\n', f);
 }
 
+/* "  kernel ffffffff8100123a queued_spin_lock_slowpath+0x1a" */
+static void write_table_guest(FILE *f, const struct guest_place *g)
+{
+	fprintf(f, "  %-6s ", guest_mode_name(g) ? guest_mode_name(g) : "-");
+	if (g->known & GUEST_IP)
+		fprintf(f, "%016" PRIx64, g->ip);
+	else
+		putc('-', f);
+	if (g->symbol)
+		fprintf(f, " %s+0x%" PRIx64, g->symbol, g->offset);
+}
+
 static void write_table(struct stream *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
@@ -133,9 +146,12 @@ static void write_table(struct stream *o, const struct record *r)
 		write_table_head(o, w->ts_ns, w->cpu, w->vm, w->pid, w->vcpu);
 		fprintf(o->file, "%-9s %-7s ", w->event, w->source);
 		if (w->target == -1)
-			fputs("     -\n", o->file);
+			fputs("     -", o->file);
 		else
-			fprintf(o->file, "%6" PRId64 "\n", w->target);
+			fprintf(o->file, "%6" PRId64, w->target);
+		if (w->guest.known)
+			write_table_guest(o->file, &w->guest);
+		putc('\n', o->file);
 		if (w->callers && w->callers->n) {
 			CLEANUP_FREE char *chain = strings_join(w->callers, " <- ");
 
@@ -223,7 +239,7 @@ static void begin_csv(struct stream *o)
 {
 	for (const struct field *f = record_schemas[RECORD_WAIT].fields; f->name && !f->optional; f++)
 		fprintf(o->file, "%s%s", f == record_schemas[RECORD_WAIT].fields ? "" : ",", f->name);
-	fputs("\n", o->file);
+	fputs(o->guest ? ",guest_ip,guest_mode,guest_symbol\n" : "\n", o->file);
 }
 
 /* Text goes in quotes; a leading sign that a spreadsheet takes for a formula gets an apostrophe. */
@@ -278,6 +294,25 @@ static void put_csv_who(struct line_writer *l, const struct wait_event *w)
 	line_char(l, ',');
 }
 
+/* What is not known is left empty. */
+static void put_csv_guest(struct line_writer *l, const struct guest_place *g)
+{
+	char offset[24];
+
+	line_char(l, ',');
+	if (g->known & GUEST_IP)
+		line_i64(l, (int64_t)g->ip);
+	line_char(l, ',');
+	if (guest_mode_name(g))
+		line_text(l, guest_mode_name(g));
+	line_char(l, ',');
+	if (!g->symbol)
+		return;
+	snprintf(offset, sizeof(offset), "+0x%" PRIx64, g->offset);
+	line_text(l, g->symbol);
+	line_text(l, offset);
+}
+
 static void write_csv(struct stream *o, const struct record *r)
 {
 	const struct wait_event *w = &r->wait;
@@ -291,6 +326,8 @@ static void write_csv(struct stream *o, const struct record *r)
 	line_u64(&l, w->cpu);
 	put_csv_who(&l, w);
 	line_i64(&l, w->target);
+	if (o->guest)
+		put_csv_guest(&l, &w->guest);
 	line_char(&l, '\n');
 	line_end(&l);
 }

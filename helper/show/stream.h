@@ -21,6 +21,7 @@ struct stream {
 	const struct stream_format *format;
 	FILE *file;
 	bool begun;
+	bool guest;	   /* table and csv have columns for where guests spin */
 	uint64_t start_ns; /* of the trace; the table counts from there */
 	void *state;	   /* the format's own */
 };

@@ -23,7 +23,7 @@ function __kvmwait_operations
 end
 
 function __kvmwait_parts
-    command kvmwait list 2>/dev/null | string replace -rf '^([a-z]+)[-0-9a-z.]*\.part .*' '$1' | sort -u
+    command kvmwait list 2>/dev/null | string replace -rf '^([a-z_]+)[-0-9a-z.]*\.part .*' '$1' | sort -u
 end
 
 function __kvmwait_tgids

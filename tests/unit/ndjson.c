@@ -74,6 +74,63 @@ static const struct wait_event some_wait = {
 	.source = "kvm",
 };
 
+/* Where the guest was comes back as it was, the short way and by jansson. */
+static void guest(void)
+{
+	static const struct guest_place places[] = {
+		{ .ip = UINT64_C(0xffffffff8100123a), .known = GUEST_IP | GUEST_MODE | GUEST_KERNEL },
+		{ .ip = UINT64_C(0xffffffff8100123a), .known = GUEST_IP | GUEST_MODE | GUEST_KERNEL, .symbol = "f.part.0", .offset = 0x1a },
+		{ .ip = 4097, .known = GUEST_IP | GUEST_MODE, .symbol = "g", .offset = UINT64_MAX },
+		{ .ip = INT64_MAX, .known = GUEST_IP },
+		{ .known = GUEST_MODE | GUEST_KERNEL },
+		{ .known = GUEST_MODE },
+		{ .known = 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct wait_event w = some_wait;
+		CLEANUP_FREE char *line = NULL;
+		CLEANUP_FREE char *why = NULL;
+
+		w.guest = places[i];
+		check_round(&w, "3");
+		line = written(&w);
+		for (int way = 0; way < 2; way++) {
+			struct ndjson n = { 0 };
+			struct record r = { 0 };
+
+			CHECK_INT((way ? ndjson_parse_any : ndjson_parse)(&n, line, strlen(line), &r, &why), 0);
+			CHECK_U64(r.wait.guest.ip, places[i].ip);
+			CHECK_U64(r.wait.guest.known, places[i].known);
+			CHECK_STR(r.wait.guest.symbol, places[i].symbol);
+			CHECK_U64(r.wait.guest.offset, places[i].symbol ? places[i].offset : 0);
+			ndjson_done(&n);
+		}
+	}
+}
+
+static void bad_guest(void)
+{
+	static const char *const bad[] = {
+		"\"guest_ip\":\"1\"", "\"guest_ip\":1.5", "\"guest_ip\":9223372036854775808", "\"guest_mode\":\"\"", "\"guest_mode\":\"KERNEL\"",
+		"\"guest_mode\":1", "\"guest_ip\":1,\"guest_symbol\":\"f\"", "\"guest_ip\":1,\"guest_symbol\":\"f+1\"",
+		"\"guest_ip\":1,\"guest_symbol\":\"+0x1\"", "\"guest_ip\":1,\"guest_symbol\":\"f+0x\"", "\"guest_ip\":1,\"guest_symbol\":\"f+0x1 \"",
+		"\"guest_ip\":1,\"guest_symbol\":\"a b+0x1\"", "\"guest_ip\":1,\"guest_symbol\":\"\\u001b+0x1\"",
+		"\"guest_ip\":1,\"guest_symbol\":\"f+0x11111111111111111\"",
+	};
+	CLEANUP_FREE char *line = written(&some_wait);
+
+	line[strlen(line) - 1] = '\0'; /* the brace */
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CLEANUP_FREE char *text = xasprintf("%s,%s}", line, bad[i]);
+		struct ndjson n = { 0 };
+		struct record r = { 0 };
+
+		CHECK_INT(parse(&n, text, strlen(text), &r), -EINVAL);
+		ndjson_done(&n);
+	}
+}
+
 static void numbers(void)
 {
 	static const int64_t targets[] = { -1, 0, 255, INT64_MIN, INT64_MAX, INT64_C(9007199254740993), INT64_C(-9007199254740993) };
@@ -467,6 +524,8 @@ static void callers(void)
 }
 
 static const struct unit_test tests[] = {
+	{ "guest", guest },
+	{ "bad_guest", bad_guest },
 	{ "outcomes", outcomes },
 	{ "malformed_outcomes", malformed_outcomes },
 	{ "callers", callers },

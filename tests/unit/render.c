@@ -406,6 +406,53 @@ static void raw_tracepoints(void)
 	verdict_of_done(&base, &vb);
 }
 
+static const char spin_text[] =
+	"//@ format: 1\n//@ wire: 1\n//@ part: place\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
+	"//@ need load: func load\n//@ exact ip kvm: load\n//@ append spin: @%llx:%llu@ | $ip, $what\n"
+	"\nSPIN\n{\n\t$ip = WAIT;\n\t$what = EVENT;\n}\n";
+
+/* What a part does at spins alone stands above their lines, which end in what it appends. */
+static void spins(void)
+{
+	struct script base, part, chain;
+	struct verdict vb, vp, vc;
+	struct program program = { .script = &vb, .parts = { &vc, &vp }, .n_parts = 2 };
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FREE char *silent = NULL;
+
+	verdict_of("base.bt", base_text, &base, &vb);
+	verdict_of("place.part", spin_text, &part, &vp);
+	verdict_of("more.part", part_text, &chain, &vc);
+	chain.append = xstrdup("kstack");
+	text = program_render(&program);
+	CHECK_HAS(text, "\nkprobe:halt\n{\n\tprintf(\"w %llu %u %u %u %lld hlt kvm -1 %rh%s\\n\", $ts, kstack);\n");
+	CHECK_HAS(text, "\tif (1) {\n\t\t$ip = 1;\n\t\t$what = 1;\n"
+			"\t\tprintf(\"w %llu %u %u %u %lld ple svm -1 %rh@%llx:%llu@%s\\n\", $ts, $ip, $what, kstack);\n\t\t@counted = count();\n");
+	CHECK(!strstr(text, "SPIN\n"));
+	chain.lines_none = true;
+	silent = program_render(&program);
+	CHECK_HAS(silent, "\tif (1) {\n\t\t$ip = 1;\n\t\t$what = 1;\n\t\t@counted = count();\n");
+	verdict_of_done(&chain, &vc);
+	verdict_of_done(&part, &vp);
+	verdict_of_done(&base, &vb);
+}
+
+static void malformed_spins(void)
+{
+	static const char *const bad[] = { "append spin: ", "append spin: %u", "append spin: %u |", "append spin:  | $x", "append spin: \"%u | $x",
+					   "append spin: %u\\n | $x", "append halt: %u | $x", "append spin: %u | $x\n//@ append spin: %u | $y",
+					   "without: more" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CLEANUP_FREE char *text = xasprintf("//@ part: more\n//@ %s\n", bad[i]);
+		CLEANUP_FREE char *error = NULL;
+		struct script s;
+
+		CHECK_INT(script_parse("more.part", text, strlen(text), &s, &error), -EINVAL);
+		CHECK_HAS(error, "malformed header line");
+	}
+}
+
 static void parts(void)
 {
 	struct script base, part;
@@ -649,6 +696,8 @@ static const struct unit_test tests[] = {
 	{ "raw_tracepoints", raw_tracepoints },
 	{ "only_names", only_names },
 	{ "parts", parts },
+	{ "spins", spins },
+	{ "malformed_spins", malformed_spins },
 	{ "cut_short", cut_short },
 	{ "waits_of_scripts", waits_of_scripts },
 	{ "params", params },

@@ -234,6 +234,7 @@ static void malformed_lines(void)
 /* What is costly to print as bytes, and where it lies. */
 static void quick(void)
 {
+	CHECK_ERROR(NULL, "//@ append spin: %llx | $ip", "malformed"); /* of parts alone */
 	CHECK_ERROR(NULL, "//@ quick buf(x, 16): ", "malformed");
 	CHECK_ERROR(NULL, "//@ quick : here lies", "malformed");
 	CHECK_ERROR(NULL, "//@ quick: here lies", "unknown header key");

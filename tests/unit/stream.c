@@ -163,6 +163,75 @@ static void json_any_comm(void)
 	}
 }
 
+#define IN_KERNEL \
+	{ .ip = UINT64_C(0xffffffff8100123a), .symbol = "spin.part.0", .offset = 0x1a, .known = GUEST_IP | GUEST_MODE | GUEST_KERNEL }
+
+/* Where guests spin: in the forms that have it, where it was asked for; ftrace stays as it is. */
+static void guests(void)
+{
+	static const struct {
+		struct guest_place place;
+		const char *table, *csv, *json;
+	} places[] = {
+		{ { 0 }, "", ",,,", "" },
+		{ IN_KERNEL, "  kernel ffffffff8100123a spin.part.0+0x1a", ",-2130701766,kernel,spin.part.0+0x1a",
+		  ",\"guest_ip\":-2130701766,\"guest_mode\":\"kernel\",\"guest_symbol\":\"spin.part.0+0x1a\"" },
+		{ { .ip = 0x8044, .known = GUEST_IP | GUEST_MODE }, "  user   0000000000008044", ",32836,user,",
+		  ",\"guest_ip\":32836,\"guest_mode\":\"user\"" },
+		{ { .ip = 0x8044, .known = GUEST_IP }, "  -      0000000000008044", ",32836,,", ",\"guest_ip\":32836" },
+		{ { .known = GUEST_MODE | GUEST_KERNEL }, "  kernel -", ",,kernel,", ",\"guest_mode\":\"kernel\"" },
+	};
+	static const char *const formats[] = { "table", "csv", "json", "ftrace" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		const char *const ends[] = { places[i].table, places[i].csv, places[i].json, "" };
+		struct wait_event w = yield;
+
+		w.guest = places[i].place;
+		for (size_t j = 0; j < ARRAY_SIZE(formats); j++) {
+			struct sink without, with;
+			CLEANUP_FREE char *plain = NULL;
+			CLEANUP_FREE char *wanted = NULL;
+			bool json = !strcmp(formats[j], "json");
+
+			open_sink(&without, formats[j]);
+			put_wait(&without, &yield);
+			news(&without);
+			put_wait(&without, &yield);
+			plain = xstrdup(news(&without));
+			plain[strlen(plain) - (json ? 2 : 1)] = '\0'; /* the newline, and the brace */
+			wanted = xasprintf("%s%s%s\n", plain, ends[j], json ? "}" : "");
+			open_sink(&with, formats[j]);
+			with.o.guest = true;
+			put_wait(&with, &yield);
+			news(&with);
+			put_wait(&with, &w);
+			CHECK_STR(news(&with), wanted);
+			close_sink(&without);
+			close_sink(&with);
+		}
+	}
+}
+
+/* The headings of table and csv name them where they were asked for. */
+static void guest_headings(void)
+{
+	struct sink s;
+
+	open_sink(&s, "table");
+	s.o.guest = true;
+	put_wait(&s, &halt);
+	CHECK_HAS(news(&s), " TARGET  MODE   ADDRESS\n");
+	close_sink(&s);
+	open_sink(&s, "csv");
+	s.o.guest = true;
+	put(&s, RECORD_LOST, LOST);
+	check_text(&s, "ts,cpu,pid,tid,comm,vm,vcpu,event,source,target,guest_ip,guest_mode,guest_symbol\n");
+	put_wait(&s, &halt);
+	check_text(&s, "100000000000999,0,4321,4324,\"CPU 0/KVM\",\"4321\",0,hlt,kvm,-1,,,\n");
+	close_sink(&s);
+}
+
 /* The fields of the wait record come in the order of the schema's table. */
 static void json_field_order(void)
 {
@@ -172,6 +241,7 @@ static void json_field_order(void)
 	const char *p;
 
 	all.callers = &callers;
+	all.guest = (struct guest_place)IN_KERNEL;
 	open_sink(&s, "json");
 	put_wait(&s, &all);
 	CHECK_INT(stream_flush(&s.o), 0);
@@ -441,6 +511,8 @@ static void no_outcomes(void)
 }
 
 static const struct unit_test tests[] = {
+	{ "guests", guests },
+	{ "guest_headings", guest_headings },
 	{ "table_outcomes", table_outcomes },
 	{ "no_outcomes", no_outcomes },
 	{ "formats", formats },

@@ -589,7 +589,59 @@ static void audit(void)
 	CHECK(!wire_is_counted("a", 1));
 }
 
+static void guest_place(void)
+{
+	static const struct {
+		const char *tail;
+		uint64_t ip;
+		unsigned int known;
+	} good[] = {
+		{ "@ffffffff8100123a:7@", UINT64_C(0xffffffff8100123a), GUEST_IP | GUEST_MODE | GUEST_KERNEL },
+		{ "@7f0000001234:3@", UINT64_C(0x7f0000001234), GUEST_IP | GUEST_MODE },
+		{ "@8044:1@", 0x8044, GUEST_IP },
+		{ "@0:6@", 0, GUEST_MODE | GUEST_KERNEL },
+		{ "@0:0@", 0, 0 },
+	};
+	static const char *const bad[] = {
+		"@", "@@", "@:7@", "@0:@", "@0:8@", "@0:4@", "@0:5@", "@0:17@", "@g:7@", "@ 0:7@", "@-1:7@", "@0x1:7@", "0:7@", "@0:7@@",
+		"@11111111111111111:7@", " @0:7@ ",
+	};
+	static const char *const comms[] = { COMM_HEX, "2f30205550430000:4d564b.", "43 50 55 20 30 2f 4b 56 4d 00 00 00 00 00 00 00" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(comms); j++) {
+			CLEANUP_FREE char *line = xasprintf("w 1 0 2 3 0 ple svm -1 %s%s", comms[j], good[i].tail);
+			struct wire_line l;
+
+			parse_n(line, strlen(line), &l);
+			CHECK_INT(l.kind, WIRE_WAIT);
+			CHECK_U64(l.record.wait.guest.ip, good[i].ip);
+			CHECK_U64(l.record.wait.guest.known, good[i].known);
+			CHECK(!l.record.wait.guest.symbol);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CLEANUP_FREE char *line = xasprintf("w 1 0 2 3 0 ple svm -1 " COMM_HEX "%s", bad[i]);
+
+		CHECK_INT(kind_of(line), WIRE_MALFORMED);
+	}
+}
+
+static void no_guest_place(void)
+{
+	struct wire_line l;
+	static const char line[] = "w 1 0 2 3 0 ple svm -1 " COMM_HEX;
+
+	parse_n(line, strlen(line), &l);
+	CHECK_INT(l.kind, WIRE_WAIT);
+	CHECK_U64(l.record.wait.guest.known, 0);
+	CHECK_U64(l.record.wait.guest.ip, 0);
+	CHECK(!l.record.wait.guest.symbol);
+}
+
 static const struct unit_test tests[] = {
+	{ "guest_place", guest_place },
+	{ "no_guest_place", no_guest_place },
 	{ "audit", audit },
 	{ "known_lines", known_lines },
 	{ "outcome", outcome },

@@ -16,3 +16,10 @@ uint64_t code_offset(enum code code)
 
 	return (uintptr_t)snippets[code] - (uintptr_t)guest_code;
 }
+
+bool code_spins_at(enum code code, uint64_t *ret_offset)
+{
+	if (code == CODE_WFE)
+		*ret_offset = code_offset(code);
+	return code == CODE_WFE;
+}

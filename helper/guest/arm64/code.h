@@ -13,6 +13,7 @@
  *	x20 rounds not done, x21 rounds whose result was the expected one, x23 the last result
  */
 #ifndef __ASSEMBLER__
+#include <stdbool.h>
 #include <stdint.h>
 
 enum code {
@@ -28,6 +29,8 @@ extern const unsigned char guest_code[], guest_code_end[];
 
 /* Where a snippet begins, from guest_code. */
 uint64_t code_offset(enum code code);
+/* Where the one instruction of it is at which KVM sees a spin; false where it has none. */
+bool code_spins_at(enum code code, uint64_t *ret_offset);
 #endif
 
 #endif

@@ -201,6 +201,15 @@ int vm_vcpu_begin(struct vm_vcpu *vcpu, const struct op *op, uint64_t target, ui
 	return err;
 }
 
+bool vm_spins_at(const struct host *host, const struct op *op, uint64_t *ret_ip)
+{
+	(void)host;
+	if (!code_spins_at(op->code, ret_ip))
+		return false;
+	*ret_ip += VM_MEMORY + VM_CODE;
+	return true;
+}
+
 int vm_vcpu_interrupted(const struct vm_vcpu *vcpu, const struct op *op)
 {
 	return op && op->suspends ? set_state(vcpu, KVM_MP_STATE_SUSPENDED) : 0;

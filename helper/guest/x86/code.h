@@ -39,6 +39,8 @@ extern const unsigned char guest_code[], guest_code_end[];
 
 /* Where a snippet begins, from guest_code; vmx chooses the call instruction and how often to PAUSE. */
 uint64_t code_offset(enum code code, bool vmx);
+/* Where the one instruction of it is at which KVM sees a spin; false where it has none, or several. */
+bool code_spins_at(enum code code, bool vmx, uint64_t *ret_offset);
 #endif
 
 #endif

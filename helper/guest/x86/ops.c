@@ -275,6 +275,10 @@ const struct op ops[] = {
 		.judge = judge_pause,
 		.help = "PAUSE (Intel: a loop of 4096); the count is unknown (null) where not every one exits",
 	}, {
+		.name = "pause-cpl3", .event = "ple", .flavour = FLAVOUR_KVM, .code = CODE_PAUSE, .pause = true, .cpl3 = true,
+		.on_demand = true, .judge = judge_pause,
+		.help = "PAUSE in the guest's user mode, where Intel's pause-loop exiting is off; only when asked for",
+	}, {
 		.name = "yield", .event = "pv_yield", .source = "kvm", .flavour = FLAVOUR_KVM, .code = CODE_CALL,
 		.target = true, .nr = HC_SCHED_YIELD, .set = set_yield, .judge = judge_call,
 		.help = "KVM_HC_SCHED_YIELD to TARGET, an APIC id or any other number; 0 where none is given",

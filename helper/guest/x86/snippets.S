@@ -45,15 +45,17 @@
 	 * VMX exits from a PAUSE only when a loop of them has lasted longer than a window of 4096 cycles or more. SVM's
 	 * filter may let any PAUSE exit, and the emulators of SVM exit on each.
 	 */
-	.macro	pauses
+	.macro	pauses at
 	mov	$4096, %r9d
+snippet	\at
 3:	pause
 	dec	%r9d
 	jnz	3b
 	.endm
 
-	.macro	call_round insn, then
+	.macro	call_round insn, at, then:vararg
 1:	mov	%rbp, %rax
+snippet	\at
 	\insn
 	check
 	\then
@@ -82,17 +84,17 @@ snippet	guest_pause
 	next
 
 snippet	guest_pauses
-1:	pauses
+1:	pauses	guest_pauses_at
 	next
 
 snippet	guest_vmmcall
-	call_round vmmcall
+	call_round vmmcall, guest_vmmcall_at
 snippet	guest_vmcall
-	call_round vmcall
+	call_round vmcall, guest_vmcall_at
 snippet	guest_vmmcall_pause
-	call_round vmmcall, pause
+	call_round vmmcall, guest_vmmcall_first, pause
 snippet	guest_vmcall_pauses
-	call_round vmcall, pauses
+	call_round vmcall, guest_vmcall_first, pauses guest_pauses_behind
 
 	/* The exit code is at 0x70 of the VMCB. An exit leaves GIF clear, STGI sets it again. */
 snippet	guest_vmrun

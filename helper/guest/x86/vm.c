@@ -322,6 +322,14 @@ int vm_vcpu_begin(struct vm_vcpu *vcpu, const struct op *op, uint64_t target, ui
 	return VM_CALL(vm, vcpu->fd, KVM_SET_REGS, &regs);
 }
 
+bool vm_spins_at(const struct host *host, const struct op *op, uint64_t *ret_ip)
+{
+	if (!code_spins_at(op->code, host->vmx, ret_ip))
+		return false;
+	*ret_ip += VM_CODE;
+	return true;
+}
+
 int vm_vcpu_interrupted(const struct vm_vcpu *vcpu, const struct op *op)
 {
 	(void)vcpu;

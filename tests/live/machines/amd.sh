@@ -30,6 +30,7 @@ row_option=--cpus rows_at_once=2
 rows='
 6.12:0.23 exact hand:x86-5.17 hand:x86-tracepoint check selftest hostile filters privilege
 6.12:0.23:1 stop loss storm readme counts rates outcome recorded
+6.12:0.23:1:guest-ip spots
 6.12:0.23:1:libbpfcc callers
 6.12:0.23:1:libarchive bundle
 6.12:0.23:1:audit audit
@@ -37,11 +38,11 @@ rows='
 6.12:0.23:1:linux linux
 6.12:0.23:1:portable portable
 6.12:0.23:1:settings settings:mounts+cgroups
-5.10:0.17 exact hand:x86-5.3 hand:x86-tracepoint selftest counts rates outcome recorded
+5.10:0.17 exact hand:x86-5.3 hand:x86-tracepoint selftest counts rates outcome recorded spots
 6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened settings:levels
 6.1:0.27 exact hand:x86-5.17
 6.12:0.17 exact hand:x86-5.17 loss paranoid:2+trace+stat settings:levels
-7:0.27 exact hand:x86-5.17 selftest counts rates outcome paranoid:2
+7:0.27 exact hand:x86-5.17 selftest counts rates outcome paranoid:2 spots
 6.1:0.17 exact
 6.12-o3:0.23 exact hand:x86-5.17
 6.12:0.27:2 exact migrate loss:0 loss:1

@@ -96,4 +96,4 @@ machine_said() { printf ': %s' "$(tail -n 1 "$work/bochs.log")"; }
 
 row_timeout=1200
 rows='
-6.12:0.23 exact hand:x86-tracepoint totals selftest'
+6.12:0.23 exact hand:x86-tracepoint totals selftest spots'
