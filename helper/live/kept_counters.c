@@ -29,6 +29,7 @@ struct kept {
 	bool is_exact;		       /* so is the event */
 	bool is_wanted;		       /* by the filter */
 	uint64_t seen, since, also;
+	bool also_known; /* the script prints its map while it runs, not at the end alone */
 	char *why;     /* why it cannot be read; NULL: it can */
 	bool was_read; /* of at least one VM */
 	char *missing; /* why, where a VM had no file for it; it counts only if no VM ever has one: files come after the directory */
@@ -267,6 +268,7 @@ bool kept_counters_take_line(struct kept_counters *k, const char *line, size_t n
 		if (digits_take(line + length + 3, end, &value) != end || !value)
 			continue;
 		k->kept[i].also = value - 1; /* the script begins it with 1 */
+		k->kept[i].also_known = true;
 		return true;
 	}
 	return false;
@@ -369,10 +371,13 @@ json_t *kept_counters_judge_running(struct kept_counters *k, uint64_t counted_ns
 		struct kept *kept = &k->kept[i];
 		const struct counter *c = kept->counter;
 		const char *why = why_not(k, kept);
-		json_t *object = begin_object(c, !why && c->map ? "compared at the end" : why);
+		json_t *object;
 
-		if (!why && !c->map)
-			judge_running(k, kept, counted_ns, waits_of(context, c->event, c->source), object);
+		if (!why && c->map && !kept->also_known)
+			why = "compared at the end";
+		object = begin_object(c, why);
+		if (!why)
+			judge_running(k, kept, counted_ns, waits_of(context, c->event, c->source) + kept->also, object);
 		json_array_append_new(list, object);
 	}
 	if (k)

@@ -44,7 +44,8 @@ json_t *kept_counters_judge(const struct kept_counters *k, uint64_t lost, kept_c
 
 /*
  * The same while the trace goes on, for waits that the kernel counted up to a time (CLOCK_BOOTTIME): they have to be at least as
- * many as KVM had counted when this was called last. A counter that moves for other things too is compared at the end alone.
+ * many as KVM had counted when this was called last. A counter that moves for other things too is compared at the end alone,
+ * unless the script prints those as they come.
  */
 json_t *kept_counters_judge_running(struct kept_counters *k, uint64_t counted_ns, kept_counters_waits_fn *waits_of, void *context);
 

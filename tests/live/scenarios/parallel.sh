@@ -9,7 +9,7 @@ parallel() {
 		for n in 0 1 2 3; do
 			taskset $((1 << n)) kvmwait-guest -n storm$n -c 1 --stay 1 --op-timeout 300 yield:$n=2003 >$1.$n.json &
 		done
-		kvmwait-guest -n moved -c 2 --stay 1 --op-timeout 300 hlt=211 hv-spin=401 xen-yield=307 >$1.moved.json &
+		kvmwait-guest -n moved -c 2 --stay 1 --op-timeout 300 hlt=211 hv-spin=401 >$1.moved.json &
 		moved=$!
 		mask=1
 		while kill -0 $moved 2>/dev/null; do
@@ -48,7 +48,16 @@ judge_parallel() {
 	done
 	test_that "$2 all end well" test "$(tr '\n' ' ' <"$d/status")" = '0 0 0 '
 	test_that "$2 trace: every count is the guests'" is_equal "$d/trace.did" "$d/trace.ndjson"
-	judge_trace "$d/trace.ndjson" "$2 trace:"
+	# 0.17 reads one CPU's buffer after the other: in a storm events come late, and the end record counts them
+	case $row in
+	*:0.17:*)
+		test_that "$2 trace: received + lost = counted" balanced "$d/trace.ndjson"
+		test_that "$2 trace: nothing lost" jq -e -s '.[-1] | .lost == 0 and .unreported == 0' "$d/trace.ndjson"
+		test_that "$2 trace: in time order, or counted as late" jq -e -s '.[-1].late as $late | map(select(.type == "wait" or (.type == "outcome" and .end != "unseen")) | .ts) |
+			reduce .[] as $ts ({last: 0, back: 0}; if $ts < .last then .back += 1 else .last = $ts end) | .back <= $late' "$d/trace.ndjson"
+		test_that "$2 trace: the audit agrees" audit_agrees "$d/trace.ndjson" ;;
+	*) judge_trace "$d/trace.ndjson" "$2 trace:" ;;
+	esac
 	test_that "$2 trace: events on each CPU" jq -e -s 'map(select(.type == "wait") | .cpu) | unique == [0, 1, 2, 3]' "$d/trace.ndjson"
 	test_that "$2 trace: each wait has its outcome, and some end on another CPU" jq -e -s '(map(select(.type == "wait")) | length) as $waits |
 		map(select(.type == "outcome" and .end != "unseen")) | length == $waits and any(.cpu != .cpu_before)' "$d/trace.ndjson"
