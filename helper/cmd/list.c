@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// kvmwait list: the scripts, their ranges, what they give and what each of it needs.
+// kvmwait list: the scripts, their ranges, what they give and what each of it needs; or the VMs that run.
 #include "base/privilege.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "live/vm_list.h"
 #include "record/event.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct settings {
-	bool json;
+	bool json, vms;
 };
 
 static const struct option_row options[] = {
 	{ 'j', "json", NULL, "print JSON", TO_FLAG(json) },
+	{ 0, "vms", NULL, "the VMs that run here instead, with the names and ids that --vm takes", TO_FLAG(vms) },
 	{ 0 },
 };
 
@@ -89,6 +92,44 @@ static void print_all_json(const struct script *scripts, size_t n)
 	print_json(all);
 }
 
+static void print_vms(const struct vmlist *list)
+{
+	printf("%7s %5s  %-24s %s\n", "PID", "VCPUS", "NAME", "IDS");
+	for (size_t i = 0; i < list->n; i++) {
+		const struct vm *vm = &list->items[i];
+		CLEANUP_FREE char *ids = strings_join(&vm->ids, ", ");
+
+		printf("%7" PRIu32 " %5zu  %-24s %s\n", vm->tgid, vm->n_vcpus, vm->name ? vm->name : "-", *ids ? ids : "-");
+	}
+}
+
+static void print_vms_json(const struct vmlist *list)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct vm *vm = &list->items[i];
+
+		json_array_append_new(all, json_pack("{s:I, s:s*, s:o, s:I}", "pid", (json_int_t)vm->tgid, "vm", vm->name, "ids",
+						     strings_json(&vm->ids), "vcpus", (json_int_t)vm->n_vcpus));
+	}
+	print_json(all);
+}
+
+static int list_vms(bool json)
+{
+	struct vmlist list;
+	int err = vmlist_read("", &list);
+
+	if (err)
+		return fail(EXIT_FAILED, "the running VMs cannot be listed: '/proc': %s", strerror(-err));
+	(json ? print_vms_json : print_vms)(&list);
+	if (list.n_hidden)
+		note("%zu processes may not be looked at, and can hold more VMs: run it with sudo", list.n_hidden);
+	vmlist_done(&list);
+	return EXIT_OK;
+}
+
 static int run(int argc, char **argv)
 {
 	struct settings s = { 0 };
@@ -100,6 +141,8 @@ static int run(int argc, char **argv)
 	if (!options_take(argc, argv, &command_list, &s, &code))
 		return code;
 	code = take_no_argument(argc, argv, "list");
+	if (!code && s.vms)
+		return list_vms(s.json);
 	if (!code)
 		code = drop_root(PRIVILEGE_TO_READ);
 	if (code)
@@ -115,6 +158,6 @@ const struct command command_list = {
 	.name = "list",
 	.run = run,
 	.arguments = "[OPTION]...",
-	.help = "list the scripts: ranges, events, needs",
+	.help = "list the scripts: ranges, events, needs; or the VMs that run",
 	.options = options,
 };

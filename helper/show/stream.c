@@ -384,6 +384,15 @@ void stream_buffer(FILE *file)
 		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
+void stream_meet_vm(struct stream *o, const char *vm, uint32_t pid)
+{
+	if (o->format->write != write_table)
+		return;
+	if (!o->state)
+		o->state = vm_labels_new();
+	vm_label(o->state, vm, pid);
+}
+
 void stream_begin(struct stream *o)
 {
 	if (!o->begun && o->format->begin)

@@ -30,6 +30,8 @@ struct stream {
 const struct stream_format *stream_format_find(const char *name);
 
 void stream_init(struct stream *o, const struct stream_format *format, FILE *file);
+/* A VM runs already: where another has its name, its first row in a table has its process id as well. */
+void stream_meet_vm(struct stream *o, const char *vm, uint32_t pid);
 /* Writes what stands before the first record, if that is still to be written. */
 void stream_begin(struct stream *o);
 /* Writes one record. Errors stay with the file: see stream_flush(). */

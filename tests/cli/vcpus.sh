@@ -47,3 +47,32 @@ test_that 'room for twice as many vCPUs as run' test "$(counts many)" = "0 $((2 
 test_that 'more vCPUs than there is room for: exit 0' test "$(counts fewer --max-vcpus 1024)" = "0 $((1024 * 32))"
 test_that 'more vCPUs than there is room for: said' said fewer '^kvmwait: 21 waits are in no row: there are more vCPUs than the 1024 .* --max-vcpus gives room for more$'
 test_that 'more vCPUs than there is room for: lost' has fewer '.[-1] | .counted == 3093 and .received == 3072 and .lost == 21'
+
+# ---- the VMs that run ----
+
+# vm_called TGID ARGUMENT...: its command line; field 22 of stat is when it started.
+vm_called() {
+	printf '%s\0' "${@:2}" >"$room/proc/$1/cmdline"
+	echo "$1 (qemu) S$(printf ' %.0s0' $(seq 3 21)) 1000 0" >"$room/proc/$1/stat"
+}
+vm_called 4711 qemu -name web -id 101
+vm_called 4712 qemu -name web -uuid 6e1f2c34-0000-4000-8000-00000000002a
+vm_with 4713 3
+in_this_room() { (within=(timeout -s KILL 60); in_room "$@") >out 2>said </dev/null; }
+test_that 'list --vms: exit 0' in_this_room "$kvmwait" list --vms
+vms_listed() { grep -vE '^ *[0-9]+ +[0-9]+  ' out | diff - <(printf '%7s %5s  %-24s %s\n' PID VCPUS NAME IDS) && grep -E '^ *471[123] ' out | diff - <(cat <<-'VMS'
+	   4711   521  web                      101
+	   4712   523  web                      6e1f2c34-0000-4000-8000-00000000002a
+	   4713     3  -                        -
+	VMS
+); }
+test_that 'list --vms: names and ids' vms_listed
+test_that 'list --vms --json: exit 0' in_this_room "$kvmwait" list --vms --json
+test_that 'list --vms --json: names and ids' jq -e 'map(select(.pid >= 4711 and .pid <= 4713)) == [
+	{"pid": 4711, "vm": "web", "ids": ["101"], "vcpus": 521}, {"pid": 4712, "vm": "web", "ids": ["6e1f2c34-0000-4000-8000-00000000002a"], "vcpus": 523},
+	{"pid": 4713, "ids": [], "vcpus": 3}]' out
+stand_in twins <<'SH'
+attach; waits 1 3; wait_for_end; counted 3
+SH
+test_that 'two running VMs of one name: a table' traces twins 0 -d 0.05 -f table
+test_that 'two running VMs of one name: the first row has the process id' test "$(grep -c 'web (4711) ' twins.ndjson)" = 3

@@ -46,9 +46,14 @@ linux() {
 		for v; do vm "${v%:*}" "${v#*:}" & done
 		wait
 	SH
+	# The guests run the kernel of this machine, without KASLR.
+	cat /proc/kallsyms >kallsyms
+	text=$(sed -n 's/^\([0-9a-f]*\) T _text$/\1/p' kallsyms)
+	offset=$(printf '0x%x' $((0xffffffff81000000 - 0x$text)))
 	exits_begin
 	begun=$(cut -d' ' -f1 /proc/uptime)
-	kvmwait trace -o trace.ndjson -- sh vms.sh $(cat vms) 2>err
+	kvmwait trace --guest-ip --guest-symbols debian01=kallsyms+$offset --guest-symbols debian02=kallsyms+$offset \
+		-o trace.ndjson -- sh vms.sh $(cat vms) 2>err
 	echo $? >status
 	echo "the trace was there from $begun to $(cut -d' ' -f1 /proc/uptime) s of the machine's time"
 	exits_end
@@ -154,6 +159,45 @@ targets_fit() {
 		all(.source == "kvm" and .target >= 0 and .target < $vcpus and .target != .vcpu)' "$1/trace.ndjson"
 }
 
+# The kernel's code as it is before the kernel patches it.
+guest_code() {
+	local image at
+	image=$("$here/fetch" kernel "$kernel")/vmlinuz
+	at=$(LC_ALL=C grep -abom1 -P '\x28\xb5\x2f\xfd' "$image" | head -n 1 | cut -d: -f1)
+	tail -c +$((at + 1)) "$image" | zstd -dcq >"$work/vmlinux" 2>/dev/null
+	[ -s "$work/vmlinux" ]
+}
+
+# insn_at ADDRESS: two bytes of the code there, in hex. The first segment holds it, from ffffffff81000000 on.
+insn_at() { od -An -tx1 -j $(($1 + 0x7f000000 + code_at)) -N 2 "$work/vmlinux" | tr -d ' '; }
+
+# all_at DIR EVENT BYTES: each of these events is in kernel mode, in a function of the kernel and at an instruction that begins
+# so, and there are some; or in the firmware, below 1 MiB, which has no names.
+all_at() {
+	local ip n=0
+	jq -e -s --arg event "$2" 'map(select(.type == "wait" and .event == $event)) |
+		all(.guest_mode == "kernel" and (if .guest_ip < 0 then .guest_symbol else .guest_ip < 1048576 and (has("guest_symbol") | not) end))' \
+		"$1/trace.ndjson" >/dev/null || { echo 'not all have a place'; return 1; }
+	for ip in $(jq --arg event "$2" 'select(.type == "wait" and .event == $event and .guest_ip < 0).guest_ip' "$1/trace.ndjson" | sort -u); do
+		n=$((n + 1))
+		[ "$(insn_at "$ip")" = "$3" ] || { echo "$ip: $(insn_at "$ip"), not $3"; return 1; }
+	done
+	[ $n -gt 0 ]
+}
+
+judge_places() {
+	local d=$1 name=$2 code_at
+	test_that "$name the code of the guests' kernel" guest_code
+	code_at=$(readelf -lW "$work/vmlinux" | awk '$1 == "LOAD" && $3 == "0xffffffff81000000" { print $2 }')
+	if [ -n "$(seen_of_all "$d" ple)" ]; then
+		test_that "$name every pause-loop exit is at a PAUSE of the guest's kernel" all_at "$d" ple f390
+	fi
+	if [ -n "$(seen_of_all "$d" pv_yield)" ]; then
+		test_that "$name every yield is in the one function that yields" jq -e -s 'map(select(.type == "wait" and .event == "pv_yield")) |
+			all(.guest_mode == "kernel" and (.guest_symbol | startswith("kvm_smp_send_call_func_ipi+0x")))' "$d/trace.ndjson"
+	fi
+}
+
 judge_vm() {
 	local d=$1 vm=$2 vcpus=$3 name=$4
 	test_that "$name $vm booted Linux on $vcpus vCPUs" guest_ran "$d" "$vm" "$vcpus"
@@ -172,6 +216,7 @@ judge_linux() {
 	test_that "$name HLT exits of tracefs agree" all_exits_agree "$d" 120 hlt
 	test_that "$name PAUSE exits of tracefs agree" all_exits_agree "$d" 119 ple
 	for v in $vms; do judge_vm "$d" "${v%:*}" "${v#*:}" "$name"; done
+	judge_places "$d" "$name"
 	[ -n "$(seen_of_all "$d" ple)" ] || skip_that "$name ple" 'no vCPU had to spin'
 	[ -n "$(seen_of_all "$d" pv_yield)" ] || skip_that "$name pv_yield" 'no guest had a reason to yield'
 }
