@@ -30,6 +30,19 @@ test_that 'bpftrace need not read all functions of the kernel: exit 0' traces li
 listed() { sort "$room/tmp/listed" | uniq -d | cmp - /dev/null && grep -qx 'kvm_sched_yield \[kvm\]' "$room/tmp/listed" &&
 	[ -z "$(grep -vxFf "$room/sys/kernel/tracing/available_filter_functions" "$room/tmp/listed")" ]; }
 test_that 'bpftrace need not read all functions of the kernel: lines of its list' listed
+# From 0.25 on by an option, and no longer by the environment; -c names a program that is there.
+stand_in options 0.27.1 <<'SH'
+env >/tmp/environment
+printf '%s\n' "$@" >/tmp/arguments
+cat "$(sed -n '/^--traceable-functions$/{n;p;}' /tmp/arguments)" >/tmp/listed
+attach; waits 1 3; wait_for_end; counted 3
+SH
+rm "$room/tmp/listed"
+test_that 'the list of functions for bpftrace 0.27: exit 0' traces options 0 -d 0.05
+test_that 'the list of functions for bpftrace 0.27: lines of its list' listed
+test_that 'the list of functions for bpftrace 0.27: not in its environment' bash -c '! grep AVAILABLE_FUNCTIONS "$1/tmp/environment"' bash "$room"
+cat_is_there() { [[ $(sed -n '/^-c$/{n;p;}' "$room/tmp/arguments") == /*/cat ]]; }
+test_that 'the command of bpftrace is cat, by its whole path' cat_is_there
 
 # ---- a bpftrace that is none ----
 
