@@ -52,7 +52,7 @@ linux() {
 	offset=$(printf '0x%x' $((0xffffffff81000000 - 0x$text)))
 	exits_begin
 	begun=$(cut -d' ' -f1 /proc/uptime)
-	kvmwait trace --guest-ip --guest-symbols debian01=kallsyms+$offset --guest-symbols debian02=kallsyms+$offset \
+	kvmwait trace --guest-ip --guest-symbols debian01=kallsyms+"$offset" --guest-symbols debian02=kallsyms+"$offset" \
 		-o trace.ndjson -- sh vms.sh $(cat vms) 2>err
 	echo $? >status
 	echo "the trace was there from $begun to $(cut -d' ' -f1 /proc/uptime) s of the machine's time"
