@@ -61,6 +61,7 @@ judge_bundle() {
 	test_that "$2 every wait has its outcome" every_wait_has_one "$b/record.ndjson"
 	test_that "$2 KVM's own counter went on meanwhile" counted "$b" 1
 	test_that "$2 report finds the recording in it" bash -c '"$0" report --json "$1" | jq -e ".files | length == 1"' "$kvmwait" "$d/b.tar.zst"
+	test_that "$2 report has the audit of it" bash -c '"$0" report "$1" | grep -x "audit: hlt 68 agrees with KVM.s halt_exits 68"' "$kvmwait" "$d/b.tar.zst"
 	test_that "$2 --redact ends well" test "$(cat "$d/status.redacted")" = 0
 	test_that "$2 --redact: it is read" "$kvmwait" bundle --extract "$d/redacted" "$d/r.tar.zst"
 	test_that "$2 --redact: the plan is the live one" bash -c 'diff <("$0" plan --json --root "$1/redacted/capture") "$1/plan.json"' "$kvmwait" "$d"
