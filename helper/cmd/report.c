@@ -104,6 +104,14 @@ static void take_record(struct run *r, const struct record *record)
 	account_take(r->account, record);
 }
 
+static void put_notes(const struct run *r)
+{
+	const struct strings *notes = &recording_state(r->recording)->notes;
+
+	for (size_t i = 0; i < notes->n; i++)
+		note("'%s': %s", r->name, notes->items[i]);
+}
+
 static int read_all(struct run *r)
 {
 	const struct line_reader_state *in = recording_state(r->recording)->input;
@@ -112,6 +120,8 @@ static int read_all(struct run *r)
 	int more;
 
 	while ((more = recording_next(r->recording, &record)) > 0) {
+		if (!n)
+			put_notes(r);
 		take_record(r, &record);
 		if (++n % 16384)
 			continue;
@@ -121,7 +131,8 @@ static int read_all(struct run *r)
 	}
 	progress_end(&r->progress);
 	if (more)
-		return fail(EXIT_FAILED, "the recording cannot be read: '%s': %s", r->name, strerror(-more));
+		return fail(EXIT_FAILED, "the recording cannot be read: '%s': %s", r->name,
+			    more == -EBADMSG ? recording_state(r->recording)->failure : strerror(-more));
 	return EXIT_OK;
 }
 
@@ -136,7 +147,8 @@ static int check_content(const struct run *r)
 	if (r->of_counts && (!b || !b->waits))
 		return fail(EXIT_FAILED, "'%s' holds counts of 'kvmwait stat', and no events: it is a report already", r->name);
 	if (!b)
-		return fail(EXIT_FAILED, "'%s' is no recording: it holds no NDJSON of kvmwait", r->name);
+		return fail(EXIT_FAILED, "'%s' is no recording: it holds no records of kvmwait, and no trace of trace-cmd, perf script or ftrace",
+			    r->name);
 	return EXIT_OK;
 }
 
@@ -153,7 +165,7 @@ static int open_recording(struct run *r)
 			return fail(EXIT_FAILED, "'%s': %s", r->name, why);
 		inside = xasprintf("/proc/self/fd/%d", fd);
 	}
-	err = recording_open(inside ? inside : r->path, &r->recording);
+	err = recording_open(inside ? inside : r->path, &(struct recording_settings){ .scripts = scripts_directory() }, &r->recording);
 	return err ? fail(EXIT_FAILED, "cannot open the recording: '%s': %s", r->name, strerror(-err)) : EXIT_OK;
 }
 

@@ -55,7 +55,7 @@ static void find_audit(const struct account *account, struct strings *problems)
 }
 
 /* The records do not add up to what the end record states. */
-static void find_imbalance(const struct account *account, struct strings *problems)
+static void find_imbalance(const struct account *account, const struct recording_state *state, struct strings *problems)
 {
 	const struct account_balance *b = account_balance(account);
 	uint64_t seen = b->waits + b->outcomes + (uint64_t)b->sched;
@@ -65,7 +65,9 @@ static void find_imbalance(const struct account *account, struct strings *proble
 		return;
 	if (seen != (uint64_t)b->received)
 		add_problem(problems, "the end record speaks of %" PRId64 " records received, %" PRIu64 " are here", b->received, seen);
-	if (!b->have_counted)
+	if (state->uncounted)
+		; /* of another tool, which counts nothing in the kernel */
+	else if (!b->have_counted)
 		add_problem(problems, "the kernel's count is not known: whether events were lost cannot be said");
 	else if ((uint64_t)b->received + (uint64_t)b->lost != (uint64_t)b->counted)
 		add_problem(problems, "%s", text);
@@ -77,7 +79,9 @@ static void find_imbalance(const struct account *account, struct strings *proble
 void recording_problems(const struct account *account, const struct recording_state *state, bool at_end, struct strings *problems)
 {
 	find_cut(account, state, at_end, problems);
-	find_imbalance(account, problems);
+	find_imbalance(account, state, problems);
+	for (size_t i = 0; i < state->problems.n && at_end; i++)
+		strings_add(problems, state->problems.items[i]);
 	if (account_overflow(account))
 		add_problem(problems, "%" PRIu64 " waits are in no row: there are more vCPUs or sources than there is room for",
 			    account_overflow(account));

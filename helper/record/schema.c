@@ -33,6 +33,13 @@ static const struct field filter_fields[] = {
 	{ 0 },
 };
 
+static const struct field input_fields[] = {
+	{ "format", FIELD_STRING, NULL, "trace.dat, text or csv", false, NULL },
+	{ "clock", FIELD_STRING, NULL, "the clock of ts, where it is known: boot is CLOCK_BOOTTIME", false, NULL },
+	{ "notes", FIELD_STRINGS, NULL, "what it cannot tell", false, NULL },
+	{ 0 },
+};
+
 static const struct field meta_fields[] = {
 	{ "schema", FIELD_INTEGER, NULL, "version of this schema: 1", false, NULL },
 	{ "kvmwait", FIELD_STRING, NULL, "version of kvmwait", false, NULL },
@@ -46,14 +53,15 @@ static const struct field meta_fields[] = {
 	{ "bpftrace", FIELD_STRING, NULL, "version of bpftrace", false, NULL },
 	{ "probes", FIELD_OBJECTS, NULL, "what each event and source rests on", false, probe_fields },
 	{ "filters", FIELD_OBJECT, NULL, "what was asked for", false, filter_fields },
-	{ "clock", FIELD_OBJECT, NULL, "the clocks when tracing began, taken together", false, clock_fields },
+	{ "clock", FIELD_OBJECT, NULL, "the clocks when tracing began, taken together; missing where input is there", true, clock_fields },
+	{ "input", FIELD_OBJECT, NULL, "what it was converted from, where that is no record of kvmwait", true, input_fields },
 	{ 0 },
 };
 
 static const struct field wait_fields[] = {
-	{ "ts", FIELD_INTEGER, "ns", "time, CLOCK_BOOTTIME", false, NULL },
+	{ "ts", FIELD_INTEGER, "ns", "time, CLOCK_BOOTTIME; where it was converted, of the clock of that", false, NULL },
 	{ "cpu", FIELD_INTEGER, NULL, "CPU of the host", false, NULL },
-	{ "pid", FIELD_INTEGER, NULL, "TGID of the VM's process", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of the VM's process; 0: not known", false, NULL },
 	{ "tid", FIELD_INTEGER, NULL, "thread of the vCPU", false, NULL },
 	{ "comm", FIELD_STRING, NULL, "name of the thread; other than printable UTF-8 comes as \\xNN, a backslash doubled",
 	  false, NULL },

@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		done += (size_t)n;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	MUST(!recording_open(path, &recording));
+	MUST(!recording_open(path, NULL, &recording));
 	report_on(recording, choice);
 	recording_close(recording);
 	close(fd);

@@ -66,7 +66,7 @@ static size_t read_back(const void *data, size_t size, struct recording_state *r
 	size_t n = 0;
 
 	unit_write(unit_directory(), "r", data, size);
-	CHECK_INT(recording_open(path, &r), 0);
+	CHECK_INT(recording_open(path, NULL, &r), 0);
 	for (int more; (more = recording_next(r, &record)); n++) {
 		CHECK_INT(more, 1);
 		CHECK(n < N_LINES);
@@ -159,7 +159,7 @@ static void test_damaged_frame(void)
 
 	memset(zstd + ends[0] + 6, 0xff, 8);
 	unit_write(unit_directory(), "r", zstd, size);
-	CHECK_INT(recording_open(path, &r), 0);
+	CHECK_INT(recording_open(path, NULL, &r), 0);
 	CHECK_INT(recording_next(r, &record), 1);
 	CHECK_INT(recording_next(r, &record), 1);
 	while (recording_next(r, &record) == 1)
@@ -185,7 +185,7 @@ static void test_random_damage(void)
 		for (size_t k = 1 + unit_random(4); k; k--)
 			copy[unit_random(size)] = (char)unit_random(256);
 		unit_write(unit_directory(), "r", copy, size);
-		CHECK_INT(recording_open(path, &r), 0);
+		CHECK_INT(recording_open(path, NULL, &r), 0);
 		while (recording_next(r, &record) == 1)
 			CHECK(record.type < RECORD_TYPES);
 		CHECK(recording_state(r)->records <= N_LINES);
@@ -201,7 +201,7 @@ static void test_malformed_lines(void)
 	struct record record;
 
 	unit_write(unit_directory(), "r", text, sizeof(text) - 1);
-	CHECK_INT(recording_open(path, &r), 0);
+	CHECK_INT(recording_open(path, NULL, &r), 0);
 	CHECK_INT(recording_next(r, &record), 1);
 	CHECK_INT(recording_next(r, &record), 1);
 	CHECK_INT(record.type, RECORD_WAIT);
@@ -230,7 +230,7 @@ static void test_long_line(void)
 		struct record record;
 
 		unit_write(unit_directory(), "r", i ? zstd : text, i ? room : n);
-		CHECK_INT(recording_open(path, &r), 0);
+		CHECK_INT(recording_open(path, NULL, &r), 0);
 		CHECK_INT(recording_next(r, &record), 1);
 		CHECK_INT(record.type, RECORD_WAIT);
 		CHECK_U64(recording_state(r)->malformed, 1);
@@ -270,8 +270,8 @@ static void test_no_file(void)
 	struct recording *r;
 	CLEANUP_FREE char *path = unit_path("none");
 
-	CHECK_INT(recording_open(path, &r), -ENOENT);
-	CHECK_INT(recording_open(unit_directory(), &r), -EISDIR);
+	CHECK_INT(recording_open(path, NULL, &r), -ENOENT);
+	CHECK_INT(recording_open(unit_directory(), NULL, &r), -EISDIR);
 }
 
 static const struct unit_test tests[] = {
