@@ -134,8 +134,8 @@ static int say_balance(const struct convert *c)
 	if (b->late)
 		fail(EXIT_FAILED, "%" PRIu64 " events came too late to be put in order", b->late);
 	if (!state->kind)
-		return fail(EXIT_FAILED, "'%s' holds no records of kvmwait: neither the lines of a script nor NDJSON nor csv; and no trace of "
-			    "trace-cmd, perf script or ftrace", c->name);
+		return fail(EXIT_FAILED, "'%s' holds neither the lines of a script nor NDJSON or csv of kvmwait, and no trace of trace-cmd, "
+			    "perf script or ftrace", c->name);
 	for (size_t i = 0; i < state->problems.n; i++)
 		code = fail(EXIT_UNBALANCED, "'%s': %s", c->name, state->problems.items[i]);
 	if (c->complaints)

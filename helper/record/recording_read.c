@@ -122,8 +122,9 @@ static void give(struct recording *r, const struct record *record)
 }
 
 /* A record whose place in time is to be found, unless nobody asks for that. */
-static void give_in_order(struct recording *r, const struct record *record)
+static void give_in_order(struct recording *r, struct record *record)
 {
+	record->object = NULL;
 	r->state.balance.received++;
 	r->state.balance.outcomes += record->type == RECORD_OUTCOME;
 	if (r->settings.unordered)
@@ -144,6 +145,7 @@ static bool take_ordered(struct recording *r, struct record *ret)
 		return true;
 	}
 	if (order_pop(&r->order, r->at_end ? UINT64_MAX : 0, &record)) {
+		record.object = NULL;
 		if (!r->outcomes || !outcomes_take(r->outcomes, &record, &unseen)) {
 			*ret = record;
 			return true;
@@ -256,7 +258,7 @@ static void take_csv(struct recording *r, const char *line, size_t n)
 		complain(r, "it has not the cells of a wait");
 }
 
-static void take_wire(struct recording *r, const struct wire_line *wire)
+static void take_wire(struct recording *r, struct wire_line *wire)
 {
 	switch (wire->kind) {
 	case WIRE_WAIT:
