@@ -36,7 +36,7 @@ struct last_wait {
 	uint32_t tid; /* the key */
 	bool waits;   /* it is still to be written */
 	struct wait_event wait; /* nothing borrowed */
-	char *callers;
+	char *callers, *guest_symbol;
 };
 
 struct perfetto {
@@ -150,6 +150,16 @@ static void note_wait(struct event *e, const struct wait_event *w, const char *c
 		event_note_text(e, NOTE_CALLERS, callers);
 }
 
+static void note_guest(struct event *e, const struct guest_place *g, const char *symbol)
+{
+	if (g->known & GUEST_IP)
+		event_note_signed(e, NOTE_GUEST_IP, (int64_t)g->ip);
+	if (guest_mode_name(g))
+		event_note_text(e, NOTE_GUEST_MODE, guest_mode_name(g));
+	if (symbol)
+		event_note_text(e, NOTE_GUEST_SYMBOL, symbol);
+}
+
 static void note_outcome(struct event *e, const struct outcome_event *o)
 {
 	event_note_text(e, NOTE_END, outcome_end_names[o->end]);
@@ -222,14 +232,16 @@ static void put_followed(struct perfetto *p, struct event *e, const struct outco
 }
 
 /* Writes the wait of a thread: with its outcome, or NULL where none is known. */
-static void put_wait(struct perfetto *p, const struct wait_event *w, const char *callers, const struct outcome_event *o)
+static void put_wait(struct perfetto *p, const struct last_wait *t, const struct outcome_event *o)
 {
+	const struct wait_event *w = &t->wait;
 	char comm[4 * COMM_BYTES + 1];
 	struct event e;
 
 	text_clean(w->comm, strnlen(w->comm, COMM_BYTES), comm);
 	event_init(&e, PERFETTO__TRACK_EVENT__TYPE__TYPE_INSTANT, w->event);
-	note_wait(&e, w, comm, callers);
+	note_wait(&e, w, comm, t->callers);
+	note_guest(&e, &w->guest, t->guest_symbol);
 	if (o)
 		put_followed(p, &e, o);
 	else
@@ -239,10 +251,11 @@ static void put_wait(struct perfetto *p, const struct wait_event *w, const char 
 static void let_go(struct perfetto *p, struct last_wait *t, const struct outcome_event *o)
 {
 	if (t->waits)
-		put_wait(p, &t->wait, t->callers, o);
+		put_wait(p, t, o);
 	t->waits = false;
 	free(t->callers);
-	t->callers = NULL;
+	free(t->guest_symbol);
+	t->callers = t->guest_symbol = NULL;
 }
 
 static void hold_wait(struct perfetto *p, const struct wait_event *w)
@@ -260,6 +273,8 @@ static void hold_wait(struct perfetto *p, const struct wait_event *w)
 	t->wait = *w;
 	t->wait.vm = NULL;
 	t->wait.callers = NULL;
+	t->wait.guest.symbol = NULL;
+	t->guest_symbol = w->guest.symbol ? xasprintf("%s+0x%" PRIx64, w->guest.symbol, w->guest.offset) : NULL;
 	t->callers = w->callers && w->callers->n ? strings_join(w->callers, " <- ") : NULL;
 	t->waits = true;
 	if (p->no_outcomes)
@@ -323,6 +338,7 @@ static void take_lost(struct perfetto *p, json_t *lost)
 static void free_thread(void *thread)
 {
 	free(((struct last_wait *)thread)->callers);
+	free(((struct last_wait *)thread)->guest_symbol);
 	free(thread);
 }
 

@@ -14,8 +14,8 @@
 #define HEADER_BYTES 11
 
 static const char *const note_names[NOTES] = {
-	"source", "target", "cpu", "tid", "comm", "callers", "end", "halt", "halt_ns", "boosted", "boosted_tid", "ns", "off_ns",
-	"ready_ns", "cpu_after", "by_vcpu", "by_tid", "lost", "vcpu",
+	"source", "target", "cpu", "tid", "comm", "callers", "guest_ip", "guest_mode", "guest_symbol", "end", "halt", "halt_ns", "boosted",
+	"boosted_tid", "ns", "off_ns", "ready_ns", "cpu_after", "by_vcpu", "by_tid", "lost", "vcpu",
 };
 
 static size_t put_varint(uint8_t *out, uint64_t value)

@@ -6,7 +6,7 @@
 #include "record/event.h"
 #include "show/perfetto.pb-c.h"
 
-#define ANNOTATIONS_MAX 20
+#define ANNOTATIONS_MAX 24
 
 struct packets {
 	FILE *file; /* borrowed */
@@ -22,8 +22,9 @@ void packets_done(struct packets *p);
 
 /* Names of annotations, interned: what a record refers to is their place here, from 1. */
 enum note {
-	NOTE_SOURCE, NOTE_TARGET, NOTE_CPU, NOTE_TID, NOTE_COMM, NOTE_CALLERS, NOTE_END, NOTE_HALT, NOTE_HALT_NS, NOTE_BOOSTED,
-	NOTE_BOOSTED_TID, NOTE_NS, NOTE_OFF_NS, NOTE_READY_NS, NOTE_CPU_AFTER, NOTE_BY_VCPU, NOTE_BY_TID, NOTE_LOST, NOTE_VCPU,
+	NOTE_SOURCE, NOTE_TARGET, NOTE_CPU, NOTE_TID, NOTE_COMM, NOTE_CALLERS, NOTE_GUEST_IP, NOTE_GUEST_MODE, NOTE_GUEST_SYMBOL,
+	NOTE_END, NOTE_HALT, NOTE_HALT_NS, NOTE_BOOSTED, NOTE_BOOSTED_TID, NOTE_NS, NOTE_OFF_NS, NOTE_READY_NS, NOTE_CPU_AFTER,
+	NOTE_BY_VCPU, NOTE_BY_TID, NOTE_LOST, NOTE_VCPU,
 	NOTES,
 };
 

@@ -181,10 +181,11 @@ def judge(trace, records):
            {(f[3], f[4], int(f[4].split()[1])) for f in want})
 
     def row(w):
-        return (w["ts"], w["pid"], w["vm"], f"vCPU {w['vcpu']}", w["event"], w["source"], w["target"], w["vcpu"], w["cpu"], w["tid"], w["comm"])
+        return (w["ts"], w["pid"], w["vm"], f"vCPU {w['vcpu']}", w["event"], w["source"], w["target"], w["vcpu"], w["cpu"], w["tid"], w["comm"],
+                *(w.get(k) for k in ("guest_ip", "guest_mode", "guest_symbol")))
 
     def drawn(e):
-        return (e["ts"], *trace.place(e), e["name"], e["categories"][0], *(e["args"].get(k) for k in ("target", "vcpu", "cpu", "tid", "comm")))
+        return (e["ts"], *trace.place(e), e["name"], e["categories"][0], *(e["args"].get(k) for k in ("target", "vcpu", "cpu", "tid", "comm", "guest_ip", "guest_mode", "guest_symbol")))
 
     differ("a slice for each wait with an outcome (may be none)", [drawn(s) + (s["dur"],) for s in trace.slices],
            [row(w) + (o["ns"],) for w, o in followed])
