@@ -212,6 +212,18 @@ void live_print_remark(const char *text)
 	note("%s", text);
 }
 
+static void make_room(struct live_run *l)
+{
+	uint64_t n = 0;
+
+	if (!vmlist_read("", &l->vms))
+		for (size_t i = 0; i < l->vms.n; i++)
+			n += 2 * l->vms.items[i].n_vcpus;
+	l->max_vcpus = n < LIVE_VCPUS_LEAST ? LIVE_VCPUS_LEAST : n > LIVE_VCPUS_MOST ? LIVE_VCPUS_MOST : n;
+	if (l->max_vcpus > LIVE_VCPUS_LEAST) /* maps go by thread, and bpftrace gives them 4,096 keys by itself */
+		l->options.map_keys = (unsigned int)l->max_vcpus * 4;
+}
+
 int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 {
 	const struct plan *plan = &l->loaded.plan;
@@ -239,7 +251,10 @@ int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo; or, with bpftrace %s and later, "
 			    "give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE",
 			    tracer_since(plan->tracers, TRACER_DEMANDS, "capabilities"));
-	return live_check_kernel(plan, &o->program);
+	code = live_check_kernel(plan, &o->program);
+	if (!code)
+		make_room(l);
+	return code;
 }
 
 int live_open(struct live_run *l, const char *output, struct replaced_file *replaced)
@@ -305,6 +320,7 @@ int live_end_code(const struct live_run *l)
 void live_done(struct live_run *l)
 {
 	free(l->options.bpftrace);
+	vmlist_done(&l->vms);
 	if (l->file && l->file != stdout)
 		fclose(l->file);
 	plan_unload(&l->loaded);

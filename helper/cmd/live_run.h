@@ -6,6 +6,11 @@
 #include "cmd/live_options.h"
 #include "cmd/plan_load.h"
 #include "live/session.h"
+#include "live/vm_list.h"
+
+/* There is room for so many vCPUs, or for twice as many as run already, since VMs can start while it traces. */
+#define LIVE_VCPUS_LEAST 1024u
+#define LIVE_VCPUS_MOST 16384u
 
 /* Zeroed to begin with. The functions are called in this order, each returns 0, or an exit code after its message. */
 struct live_run {
@@ -15,6 +20,8 @@ struct live_run {
 	struct session_result result;
 	const char *output; /* name, or NULL for standard output */
 	FILE *file;	    /* the output; NULL where it is replaced each time */
+	struct vmlist vms;  /* that run when it is prepared */
+	uint64_t max_vcpus; /* there is room for in the maps of bpftrace */
 };
 
 /* Makes the plan, with --wait once KVM is loaded. Arguments are allowed behind "--" only: the command to run. */

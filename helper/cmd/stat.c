@@ -7,7 +7,6 @@
 #include "cmd/live_run.h"
 #include "ledger/counts.h"
 #include "live/root_helper.h"
-#include "live/vm_list.h"
 #include "show/counts_show.h"
 #include "show/guest_ips_show.h"
 
@@ -25,9 +24,6 @@
 #define VCPU_KEYS 32u
 /* The same for eight event lines, where each CPU has a copy: 64 kB of values each for 1,024 vCPUs. */
 #define COUNTS_VCPU_KEYS 8u
-/* There is room for so many vCPUs, or for twice as many as run already. */
-#define VCPUS_LEAST 1024u
-#define VCPUS_MOST 16384u
 #define MAX_INTERVAL_NS (INT32_MAX * NS_PER_MS)
 #define DEFAULT_INTERVAL_NS NS_PER_S
 
@@ -58,7 +54,7 @@ static const struct option_row options[] = {
 	OPTION_GUEST_IP,
 	OPTION_GUEST_SYMBOLS,
 	{ 0, "max-vcpus", "N", "room for so many vCPUs (default: 1024, or twice as many as run)", TO_NUMBER(max_vcpus),
-	  .min = 1, .max = VCPUS_MOST },
+	  .min = 1, .max = LIVE_VCPUS_MOST },
 	OPTION_PID,
 	OPTION_VM,
 	OPTION_VCPU,
@@ -97,20 +93,6 @@ static bool is_on_terminal(const struct settings *s)
 static unsigned int map_keys(const struct settings *s)
 {
 	return (unsigned int)s->max_vcpus * (s->counts ? COUNTS_VCPU_KEYS : VCPU_KEYS);
-}
-
-/* VMs can start while it counts: as many as run already. */
-static uint64_t default_max_vcpus(void)
-{
-	struct vmlist list;
-	uint64_t n = 0;
-
-	if (vmlist_read("", &list))
-		return VCPUS_LEAST;
-	for (size_t i = 0; i < list.n; i++)
-		n += 2 * list.items[i].n_vcpus;
-	vmlist_done(&list);
-	return n < VCPUS_LEAST ? VCPUS_LEAST : n > VCPUS_MOST ? VCPUS_MOST : n;
 }
 
 /* ---- reports ---- */
@@ -464,7 +446,7 @@ static int stat_run(struct settings *s, int argc, char **argv)
 	if (!code)
 		code = live_prepare(&l, parts, s->guest_ip ? ARRAY_SIZE(parts) : 1);
 	if (!code && !s->max_vcpus)
-		s->max_vcpus = default_max_vcpus();
+		s->max_vcpus = l.max_vcpus;
 	if (!code)
 		code = live_open(&l, s->output, s->format->counters ? &r.replaced : NULL);
 	if (code)

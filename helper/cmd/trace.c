@@ -4,7 +4,6 @@
 #include "base/output.h"
 #include "cmd/command.h"
 #include "cmd/live_run.h"
-#include "live/vm_list.h"
 #include "record/schema.h"
 #include "show/plan_show.h"
 #include "show/stream.h"
@@ -77,18 +76,6 @@ static int read_symbols(void *context, char **ret_error)
 	return guest_symbols_read(r->symbols, true, ret_error);
 }
 
-/* While this process may still look at those of others. */
-static void meet_vms(struct stream *o)
-{
-	struct vmlist list;
-
-	if (vmlist_read("", &list))
-		return;
-	for (size_t i = 0; i < list.n; i++)
-		stream_meet_vm(o, list.items[i].name, list.items[i].tgid);
-	vmlist_done(&list);
-}
-
 static int stream(const struct settings *s, struct live_run *l)
 {
 	struct run r = { .symbols = s->guest_symbols };
@@ -101,7 +88,8 @@ static int stream(const struct settings *s, struct live_run *l)
 	stream_buffer(l->file);
 	stream_init(&r.stream, s->format, l->file);
 	r.stream.guest = s->guest_ip;
-	meet_vms(&r.stream);
+	for (size_t i = 0; i < l->vms.n; i++)
+		stream_meet_vm(&r.stream, l->vms.items[i].name, l->vms.items[i].tgid);
 	if (!strcmp(s->format->name, "table") && isatty(output_fd(l->file)))
 		plan_print_lines(l->file, l->options.plan, NULL);
 	code = live_trace(l);

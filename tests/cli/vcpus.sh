@@ -44,6 +44,12 @@ vm_with() {
 vm_with 4711 521
 vm_with 4712 523
 test_that 'room for twice as many vCPUs as run' test "$(counts many)" = "0 $((2 * (521 + 523) * 32))"
+stand_in roomy <<'SH'
+echo "$BPFTRACE_MAX_MAP_KEYS" >/tmp/keys
+attach; waits 1 3; wait_for_end; counted 3
+SH
+test_that 'trace: room by thread for as many' traces roomy 0 -d 0.05
+test_that 'trace: 4 keys a vCPU' test "$(cat "$room/tmp/keys")" = $((2 * (521 + 523) * 4))
 test_that 'more vCPUs than there is room for: exit 0' test "$(counts fewer --max-vcpus 1024)" = "0 $((1024 * 32))"
 test_that 'more vCPUs than there is room for: said' said fewer '^kvmwait: 21 waits are in no row: there are more vCPUs than the 1024 .* --max-vcpus gives room for more$'
 test_that 'more vCPUs than there is room for: lost' has fewer '.[-1] | .counted == 3093 and .received == 3072 and .lost == 21'
