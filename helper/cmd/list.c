@@ -34,7 +34,8 @@ static void print_script(const struct script *s)
 {
 	CLEANUP_FREE char *archs = strings_join(&s->archs, ", ");
 
-	printf("%s   %s, range %s\n  %s\n  cost: %s\n", s->name, archs, s->range, s->purpose ? s->purpose : "", s->cost);
+	printf("%s   %s, range %s%s\n  %s\n  cost: %s\n", s->name, archs, s->range, s->fallback ? ", a fallback" : "",
+	       s->purpose ? s->purpose : "", s->cost);
 	for (size_t i = 0; i < s->n_claims; i++) {
 		const struct claim *claim = &s->claims[i];
 		CLEANUP_FREE char *sources = strings_join(&claim->sources, ",");
@@ -70,8 +71,8 @@ static json_t *script_json(const struct script *s)
 							fidelity_name(claim->fidelity), "sources", strings_json(&claim->sources), "needs", ids, "note",
 							claim->note));
 	}
-	return json_pack("{s:s, s:s, s:s?, s:o, s:s, s:s, s:s, s:o, s:o}", "script", s->name, "sha256", s->sha256, "part", s->part,
-			 "archs", strings_json(&s->archs), "range", s->range, "module", s->module, "cost", s->cost, "needs", needs, "claims", claims);
+	return json_pack("{s:s, s:s, s:s?, s:b, s:o, s:s, s:s, s:s, s:o, s:o}", "script", s->name, "sha256", s->sha256, "part", s->part,
+			 "fallback", s->fallback, "archs", strings_json(&s->archs), "range", s->range, "module", s->module, "cost", s->cost, "needs", needs, "claims", claims);
 }
 
 static void print_all(const struct script *scripts, size_t n)

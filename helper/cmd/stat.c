@@ -456,7 +456,7 @@ static int stat_run(struct settings *s, int argc, char **argv)
 	origin_of_plan(&l.loaded.plan, &r.origin);
 	r.names = vmnames_new("");
 	r.labels = vm_labels_new();
-	n_waits = program_waits(l.loaded.plan.chosen->script, &waits);
+	n_waits = program_waits(l.loaded.plan.chosen, &waits);
 	r.counts = counts_new(waits, n_waits);
 	r.guest_ips = s->guest_ip ? guest_ips_new() : NULL;
 	code = count(&r, &l);

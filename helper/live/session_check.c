@@ -30,9 +30,12 @@ int session_check_trust(const struct session_options *options, char **ret_error)
 {
 	const struct program *program = &options->program;
 	const char *untrusted = program->script->script->untrusted;
+	const struct verdict *fallback;
 	CLEANUP_FREE char *why = NULL;
 	int err = 0;
 
+	for (size_t i = 0; !untrusted && (fallback = verdict_fallback(program->script, i)); i++)
+		untrusted = fallback->script->untrusted;
 	for (size_t i = 0; i < program->n_parts && !untrusted; i++)
 		untrusted = program->parts[i]->script->untrusted;
 	if (!untrusted)

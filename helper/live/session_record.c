@@ -29,6 +29,8 @@ static void add_probes(json_t *probes, const struct verdict *v)
 			json_object_set_new(probe, "why", json_string(s->why));
 		if (s->not_applicable)
 			json_object_set_new(probe, "not_applicable", json_true());
+		if (s->from)
+			json_object_set_new(probe, "fallback", json_string(s->from->script->name));
 		json_array_append_new(probes, probe);
 	}
 }
@@ -43,13 +45,27 @@ static json_t *probes_json(const struct program *program)
 	return probes;
 }
 
+static json_t *script_json(const struct script *s)
+{
+	return json_pack("{s:s, s:s}", "script", s->name, "sha256", s->sha256);
+}
+
+static json_t *fallbacks_json(const struct program *program)
+{
+	json_t *fallbacks = json_array();
+	const struct verdict *v;
+
+	for (size_t i = 0; (v = verdict_fallback(program->script, i)); i++)
+		json_array_append_new(fallbacks, script_json(v->script));
+	return fallbacks;
+}
+
 static json_t *parts_json(const struct program *program)
 {
 	json_t *parts = json_array();
 
 	for (size_t i = 0; i < program->n_parts; i++)
-		json_array_append_new(parts, json_pack("{s:s, s:s}", "script", program->parts[i]->script->name, "sha256",
-						       program->parts[i]->script->sha256));
+		json_array_append_new(parts, script_json(program->parts[i]->script));
 	return parts;
 }
 
@@ -91,6 +107,8 @@ json_t *session_record_meta(const struct plan *plan, const struct program *progr
 		json_object_set_new(meta, "vendor", json_string(plan->vendor));
 	json_object_set_new(meta, "script", json_string(script->name));
 	json_object_set_new(meta, "script_sha256", json_string(script->sha256));
+	if (verdict_fallback(program->script, 0))
+		json_object_set_new(meta, "fallbacks", fallbacks_json(program));
 	if (program->n_parts)
 		json_object_set_new(meta, "parts", parts_json(program));
 	json_object_set_new(meta, "bpftrace", json_string(bpftrace_version));

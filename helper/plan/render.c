@@ -12,6 +12,8 @@
 // for a clause that runs as often as the user wants, or not at all.
 // "//@ quick EXPRESSION: BASE NEED" in the header: where %rh is for EXPRESSION, two numbers of 64 bits take its place, from
 // where the member lies. bpftrace before 0.24 takes twenty times as long to print bytes as all the rest of a line.
+// A fallback script follows the chosen one, with the clauses for the sources that are taken from it: its BEGIN and END give
+// what concerns maps that the chosen script has not. Event lines of sources that come from the other script are left out.
 // Further in, "//@ if VENDOR: TEXT" gives way to TEXT where the vendor's module is loaded; then what stands between
 // "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand.
 #include "plan/render.h"
@@ -40,9 +42,12 @@
 #define NUMBER_MARK "WAIT"
 #define EVENT_BIT_MARK "EVENT"
 #define INTERVAL_MARK "ms:INTERVAL"
+#define MAP_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 
 struct renderer {
 	const struct verdict *v; /* of the script or part whose clauses are being written */
+	const struct verdict *chosen; /* of the script; its sources say which script gives what */
+	const struct filter *filter;
 	const bool *needed;
 	const struct verdict *const *parts;
 	size_t n_parts;
@@ -51,6 +56,7 @@ struct renderer {
 	unsigned int interval_ms;
 	bool raw_tracepoints;
 	const char *vendor; /* NULL: not known */
+	bool omits_event;	/* its line was left out: so is the one that counts it */
 	bool decided, skips;	/* between "if" and "end": its text was put in; what is found at else is left out */
 	FILE *out;
 };
@@ -66,15 +72,28 @@ static bool wants_event(const struct filter *filter, const char *event)
 	return !filter->events || (filter->events & event_bit(event));
 }
 
-/* The needs that what is wanted rests on. */
-static bool *needs_in_use(const struct verdict *v, const struct filter *filter)
+/* Is it a script that only gives some of the sources of the chosen one? */
+static bool is_fallback(const struct renderer *r)
 {
-	bool *needed = xcalloc(v->script->n_needs, sizeof(*needed));
+	return r->v != r->chosen && !r->v->script->part;
+}
+
+/* Does the source come from the script or part that is being written? */
+static bool gives_source(const struct renderer *r, const struct source_result *source)
+{
+	return source->claim && source->fidelity != FIDELITY_ABSENT && source->from == (is_fallback(r) ? r->v : NULL);
+}
+
+/* The needs that what is wanted rests on. */
+static bool *needs_in_use(const struct renderer *r)
+{
+	const struct verdict *v = is_fallback(r) ? r->chosen : r->v;
+	bool *needed = xcalloc(r->v->script->n_needs, sizeof(*needed));
 
 	for (size_t i = 0; i < v->n_sources; i++) {
 		const struct claim *claim = v->sources[i].claim;
 
-		if (!claim || (!v->script->part && !wants_event(filter, claim->event)))
+		if (!gives_source(r, &v->sources[i]) || (!v->script->part && !wants_event(r->filter, claim->event)))
 			continue;
 		for (size_t j = 0; j < claim->n_needs; j++)
 			needed[claim->needs[j]] = true;
@@ -192,6 +211,50 @@ static void write_wait(const struct renderer *r, const char *name, int indent)
 
 		for (const char *p = body; size && p < body + size; p += line_length(p))
 			write_wait_line(r, p, line_length(p), indent);
+	}
+}
+
+/* The fallbacks of which anything is wanted: number n, or NULL. */
+static const struct verdict *fallback_in_use(const struct renderer *r, size_t n)
+{
+	const struct verdict *v;
+
+	for (size_t i = 0; (v = verdict_fallback(r->chosen, i)); i++) {
+		bool is_used = false;
+
+		for (size_t j = 0; j < r->chosen->n_sources; j++)
+			is_used |= r->chosen->sources[j].from == v && wants_event(r->filter, r->chosen->sources[j].event);
+		if (is_used && !n--)
+			return v;
+	}
+	return NULL;
+}
+
+/* Is the first map in a line one that the text does not have? */
+static bool is_new_map(const char *text, const char *line, size_t n)
+{
+	const char *at = memchr(line, '@', n);
+	size_t length = at ? 1 + strspn(at + 1, MAP_LETTERS) : 0;
+	CLEANUP_FREE char *map = at ? xstrndup(at, length) : NULL;
+
+	for (const char *p = text; map && (p = strstr(p, map)); p += length)
+		if (!strspn(p + length, MAP_LETTERS))
+			return false;
+	return map != NULL;
+}
+
+/* What BEGIN and END of the fallbacks do with maps that the chosen script does not have. */
+static void write_fallback_maps(const struct renderer *r, const char *name)
+{
+	const struct verdict *v;
+
+	for (size_t i = 0; (v = fallback_in_use(r, i)); i++) {
+		const char *body;
+		size_t size = find_body(v->script->text, name, &body);
+
+		for (const char *p = body; size && p < body + size; p += line_length(p))
+			if (is_new_map(r->chosen->script->text, p, line_length(p)))
+				fwrite(p, 1, line_length(p), r->out);
 	}
 }
 
@@ -316,6 +379,17 @@ static bool take_choice(struct renderer *r, const char *p, size_t n)
 	return true;
 }
 
+/*
+ * Is this event line of the script for a source that another script gives, or none? One of a source that the kernel has not
+ * never runs. */
+static bool is_omitted(const struct renderer *r, const struct wait_name *name)
+{
+	for (size_t i = 0; i < r->chosen->n_sources; i++)
+		if (!strcmp(r->chosen->sources[i].event, name->event) && !strcmp(r->chosen->sources[i].source, name->source))
+			return !gives_source(r, &r->chosen->sources[i]) && !r->chosen->sources[i].not_applicable;
+	return false;
+}
+
 /* Writes one line of a clause of the script; at an event what the parts do goes with it. */
 static void write_clause_line(struct renderer *r, const char *p, size_t n)
 {
@@ -335,10 +409,17 @@ static void write_clause_line(struct renderer *r, const char *p, size_t n)
 		read_event_line(p + indent, &name);
 		r->event_bit = event_bit(name.event);
 		r->n_waits++;
+		r->omits_event = is_omitted(r, &name);
+		if (r->omits_event)
+			return;
 		if (spins(r) && !r->v->script->part)
 			write_wait(r, "SPIN", indent - 1);
 		if (prints_events(r))
 			write_event_line(r, p, n);
+		return;
+	}
+	if (starts_with(p + indent, COUNTED_MARK) && r->omits_event) {
+		r->omits_event = false;
 		return;
 	}
 	fwrite(p, 1, n, r->out);
@@ -406,15 +487,16 @@ static const char *named_clause(const char *p)
 	return NULL;
 }
 
-/* BEGIN and END of the script pass with what the parts add to them; those of a part have gone there. */
+/* BEGIN and END of the script pass with what fallbacks and parts add to them; those of the others have gone there. */
 static size_t render_named(struct renderer *r, const char *p, const char *name)
 {
 	const char *start = p;
 
 	for (; *p && !starts_with(p, "}"); p += line_length(p))
-		if (!r->v->script->part && !take_choice(r, p, line_length(p)))
+		if (r->v == r->chosen && !take_choice(r, p, line_length(p)))
 			fwrite(p, 1, line_length(p), r->out);
-	if (!r->v->script->part) {
+	if (r->v == r->chosen) {
+		write_fallback_maps(r, name);
 		write_bodies(r, name);
 		fwrite(p, 1, line_length(p), r->out);
 	}
@@ -437,14 +519,14 @@ static void marks_done(struct marks *marks)
 	*marks = (struct marks){ 0 };
 }
 
-static void render_script(struct renderer *r, const struct verdict *v, const struct filter *filter)
+static void render_script(struct renderer *r, const struct verdict *v)
 {
-	CLEANUP_FREE bool *needed = needs_in_use(v, filter);
+	CLEANUP_FREE bool *needed = NULL;
 	struct marks marks = { 0 };
 	const char *name;
 
 	r->v = v;
-	r->needed = needed;
+	r->needed = needed = needs_in_use(r);
 	for (const char *p = v->script->text; *p;) {
 		size_t n = line_length(p);
 
@@ -453,7 +535,7 @@ static void render_script(struct renderer *r, const struct verdict *v, const str
 			marks_done(&marks);
 		} else if ((name = named_clause(p))) {
 			n = render_named(r, p, name);
-		} else {
+		} else if (!starts_with(p, "#!") || v == r->chosen) { /* bpftrace 0.27 takes that in the first line alone */
 			take_mark(p, ONLY_MARK, &marks.only);
 			take_mark(p, RAW_MARK, &marks.raw);
 			fwrite(p, 1, n, r->out);
@@ -475,7 +557,10 @@ char *program_render(const struct program *program)
 {
 	char *text = NULL;
 	size_t size;
+	const struct verdict *fallback;
 	struct renderer r = {
+		.chosen = program->script,
+		.filter = &program->filter,
 		.parts = program->parts,
 		.n_parts = program->n_parts,
 		.interval_ms = program->interval_ms,
@@ -486,22 +571,26 @@ char *program_render(const struct program *program)
 
 	if (!r.out)
 		abort();
-	render_script(&r, program->script, &program->filter);
+	render_script(&r, program->script);
+	for (size_t i = 0; (fallback = fallback_in_use(&r, i)); i++)
+		render_script(&r, fallback);
 	for (size_t i = 0; i < program->n_parts; i++)
-		render_script(&r, program->parts[i], &program->filter);
+		render_script(&r, program->parts[i]);
 	fclose(r.out);
 	return text;
 }
 
-size_t program_waits(const struct script *script, struct wait_name **ret)
+size_t program_waits(const struct verdict *chosen, struct wait_name **ret)
 {
+	const struct verdict *v = chosen;
 	struct wait_name *waits = NULL;
 	size_t n = 0;
 
-	for (const char *p = script->text; (p = strstr(p, EVENT_MARK)); p++) {
-		waits = xrealloc(waits, n + 1, sizeof(*waits));
-		read_event_line(p, &waits[n++]);
-	}
+	for (size_t i = 0; v; v = verdict_fallback(chosen, i++))
+		for (const char *p = v->script->text; (p = strstr(p, EVENT_MARK)); p++) {
+			waits = xrealloc(waits, n + 1, sizeof(*waits));
+			read_event_line(p, &waits[n++]);
+		}
 	*ret = waits;
 	return n;
 }

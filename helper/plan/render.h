@@ -24,7 +24,7 @@ struct filter {
 #define PROGRAM_MAX_PARTS 6
 
 struct program {
-	const struct verdict *script;
+	const struct verdict *script; /* the chosen one; its fallbacks go with it */
 	const struct verdict *parts[PROGRAM_MAX_PARTS];
 	size_t n_parts;
 	unsigned int interval_ms; /* how often clauses of parts that wait for it run; 0: they are left out */
@@ -46,8 +46,8 @@ char *program_render(const struct program *program);
 struct wait_name {
 	char event[NAME_BYTES], source[NAME_BYTES];
 };
-/* All event lines of a script in that order; the caller frees. Returns how many. */
-size_t program_waits(const struct script *script, struct wait_name **ret);
+/* All event lines of a chosen script and its fallbacks in that order; the caller frees. Returns how many. */
+size_t program_waits(const struct verdict *chosen, struct wait_name **ret);
 
 /*
  * The positional parameters $1 to $8 as text; the caller frees with strings_done(). When the thread `stopper` ends,

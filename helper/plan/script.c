@@ -301,7 +301,7 @@ static int parse_claim(struct script *s, enum fidelity fidelity, const char *wha
 	for (size_t i = 0; i < claim->sources.n; i++)
 		if (!is_identifier(claim->sources.items[i]))
 			err = -EINVAL;
-	if (fidelity == FIDELITY_INFERRED && !claim->note)
+	if (fidelity != FIDELITY_EXACT && !claim->note)
 		err = -EINVAL;
 	if (!err && !s->part && !event_bit(claim->event))
 		err = -EINVAL;
@@ -364,6 +364,8 @@ static int parse_line(struct script *s, char *line)
 			return parse_claim(s, FIDELITY_EXACT, what, value);
 		if (!strcmp(line, "inferred"))
 			return parse_claim(s, FIDELITY_INFERRED, what, value);
+		if (!strcmp(line, "absent"))
+			return parse_claim(s, FIDELITY_ABSENT, what, value);
 		return -EBADMSG;
 	}
 	if (!strcmp(line, "format"))
@@ -378,6 +380,8 @@ static int parse_line(struct script *s, char *line)
 		return s->part ? parse_text(&s->append, value) : -EINVAL;
 	if (!strcmp(line, "without"))
 		return s->part ? -EINVAL : (strings_split(&s->without, value, " "), 0);
+	if (!strcmp(line, "fallback"))
+		return !s->part && !strcmp(value, "yes") ? (s->fallback = true, 0) : -EINVAL;
 	if (!strcmp(line, "lines"))
 		return s->part && !strcmp(value, "none") ? (s->lines_none = true, 0) : -EINVAL;
 	if (!strcmp(line, "range"))

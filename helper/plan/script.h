@@ -44,7 +44,10 @@ struct need {
 	struct strings fields; /* tracepoints */
 };
 
-/* One thing a script gives under some needs. Claims on one event and source stand best first. */
+/*
+ * One thing a script gives under some needs. Claims on one event and source stand best first. One of fidelity ABSENT says
+ * that no other script may give the source either.
+ */
 struct claim {
 	enum fidelity fidelity;
 	char *event;
@@ -80,6 +83,7 @@ struct script {
 	char *untrusted; /* where this process is root: who else can change the file; NULL: nobody */
 	char *purpose;
 	char *part;	/* what it adds to another script that is run, "outcome"; NULL: it is run by itself */
+	bool fallback;	 /* its sources stand in for those that the chosen script lacks */
 	bool lines_none; /* of a part: with it, events are counted and no line is printed for them */
 	char *append;	 /* of a part: an expression whose text follows the line of each event; or NULL */
 	char *spin_format, *spin_values; /* of a part: what the line of each spin ends in, as printf() has it; or NULL */

@@ -245,7 +245,7 @@ static void judge_claim(struct verdict *v, const struct claim *claim, const char
 	bool applies = v->needs[claim->needs[0]].state != NEED_NOT_APPLICABLE; /* whatever else is unmet */
 	enum need_state state = claim_state(v, claim, &worst);
 
-	if (result->claim) /* a better one holds */
+	if (result->claim || (claim->fidelity == FIDELITY_ABSENT && result->not_applicable)) /* a better one holds */
 		return;
 	if (state == NEED_UNMET || state == NEED_NOT_APPLICABLE) {
 		const struct need_result *reason = applies ? worst : &v->needs[claim->needs[0]];
@@ -257,7 +257,7 @@ static void judge_claim(struct verdict *v, const struct claim *claim, const char
 	}
 	result->claim = claim;
 	result->not_applicable = false;
-	result->fidelity = state == NEED_WEAK ? FIDELITY_INFERRED : claim->fidelity;
+	result->fidelity = state == NEED_WEAK && claim->fidelity == FIDELITY_EXACT ? FIDELITY_INFERRED : claim->fidelity;
 	if (claim->note) {
 		char *why = result->why ? xasprintf("%s (%s)", claim->note, result->why) : xstrdup(claim->note);
 
@@ -266,7 +266,8 @@ static void judge_claim(struct verdict *v, const struct claim *claim, const char
 	} else if (worst && worst->why && !result->why) {
 		result->why = xstrdup(worst->why);
 	}
-	take_functions(v, claim, &result->functions);
+	if (claim->fidelity != FIDELITY_ABSENT)
+		take_functions(v, claim, &result->functions);
 }
 
 /* The vendor: the one whose module is loaded. Both at once serve no machine; then it is the first. */
@@ -317,7 +318,7 @@ static void judge_script(const struct kernel *k, const struct script *s, struct 
 		v->reason = xstrdup(v->n_sources && v->sources[0].why ? v->sources[0].why : "nothing of it can be probed");
 }
 
-/* Is a better than b? More exact, then more inferred, then in range, then the younger range. */
+/* Is a better than b? More exact, then no fallback, then more inferred, then in range, then the younger range. */
 static bool is_better(const struct verdict *a, const struct verdict *b)
 {
 	size_t exact_a = count_fidelity(a, FIDELITY_EXACT), exact_b = count_fidelity(b, FIDELITY_EXACT);
@@ -325,6 +326,8 @@ static bool is_better(const struct verdict *a, const struct verdict *b)
 
 	if (exact_a != exact_b)
 		return exact_a > exact_b;
+	if (a->script->fallback != b->script->fallback)
+		return b->script->fallback;
 	if (inferred_a != inferred_b)
 		return inferred_a > inferred_b;
 	if (a->in_range != b->in_range)
@@ -349,7 +352,7 @@ static char *losing_reason(const struct verdict *loser, const struct verdict *wi
 }
 
 /* Chooses among the scripts, or among the parts of one name, and gives each of them its reason. */
-static const struct verdict *choose(const struct kernel *kernel, struct verdict *verdicts, size_t n, const char *part)
+static struct verdict *choose(const struct kernel *kernel, struct verdict *verdicts, size_t n, const char *part)
 {
 	struct verdict *best = NULL;
 
@@ -369,18 +372,97 @@ static const struct verdict *choose(const struct kernel *kernel, struct verdict 
 	return best;
 }
 
-/* Some parts do not go with every script. */
-static void leave_out_part(struct verdict *v, const struct script *chosen)
+/* ---- fallbacks ---- */
+
+static const struct source_result *source_given(const struct verdict *v, const char *event, const char *source)
 {
-	if (!v->fits || !v->script->part || !strings_have(&chosen->without, v->script->part))
-		return;
-	v->fits = false;
-	v->reason = xasprintf("does not go with %s", chosen->name);
+	for (size_t i = 0; i < v->n_sources; i++)
+		if (!strcmp(v->sources[i].event, event) && !strcmp(v->sources[i].source, source))
+			return v->sources[i].fidelity == FIDELITY_ABSENT ? NULL : &v->sources[i];
+	return NULL;
+}
+
+/* The best fallback for a source that the chosen script lacks; NULL: none. */
+static struct verdict *find_fallback(struct plan *plan, const char *event, const char *source)
+{
+	struct verdict *best = NULL;
+
+	for (size_t i = 0; i < plan->n_verdicts; i++) {
+		struct verdict *v = &plan->verdicts[i];
+		const struct source_result *a, *b;
+
+		if (!v->fits || !v->script->fallback || v == plan->chosen || !(a = source_given(v, event, source)))
+			continue;
+		b = best ? source_given(best, event, source) : NULL;
+		if (!b || a->fidelity > b->fidelity || (a->fidelity == b->fidelity && is_better(v, best)))
+			best = v;
+	}
+	return best;
+}
+
+static void take_source(struct verdict *main, struct source_result *into, struct verdict *from)
+{
+	const struct source_result *given = source_given(from, into->event, into->source);
+	char *why = xasprintf("from %s: %s%s%s%s", from->script->name, given->why ? given->why : fidelity_name(given->fidelity),
+			      into->why ? " (" : "", into->why ? into->why : "", into->why ? ")" : "");
+
+	if (!from->chosen) {
+		free(from->reason);
+		from->reason = xasprintf("%s lacks %s (%s)", main->script->name, into->event, into->source);
+	}
+	from->chosen = true;
+	into->from = from;
+	into->fidelity = given->fidelity;
+	into->claim = given->claim;
+	free(into->why);
+	into->why = why;
+	for (size_t i = 0; i < given->functions.n; i++)
+		strings_add(&into->functions, given->functions.items[i]);
+}
+
+/* Each source that the chosen script lacks and the kernel can produce comes from a fallback script, if one has it. */
+static void fill_sources(struct plan *plan, struct verdict *main)
+{
+	for (size_t i = 0; i < main->n_sources; i++) {
+		struct source_result *s = &main->sources[i];
+		struct verdict *from = s->claim || s->not_applicable ? NULL : find_fallback(plan, s->event, s->source);
+
+		if (from)
+			take_source(main, s, from);
+	}
+}
+
+const struct verdict *verdict_fallback(const struct verdict *v, size_t n)
+{
+	for (size_t i = 0; i < v->n_sources; i++) {
+		const struct verdict *from = v->sources[i].from;
+		size_t first = 0;
+
+		while (v->sources[first].from != from)
+			first++;
+		if (from && first == i && !n--)
+			return from;
+	}
+	return NULL;
+}
+
+/* Some parts do not go with every script: neither with the chosen one nor with a fallback of it. */
+static void leave_out_part(struct verdict *v, const struct verdict *chosen)
+{
+	const struct verdict *with = chosen;
+
+	for (size_t i = 0; with && v->fits && v->script->part; with = verdict_fallback(chosen, i++)) {
+		if (!strings_have(&with->script->without, v->script->part))
+			continue;
+		v->fits = false;
+		v->reason = xasprintf("does not go with %s", with->script->name);
+	}
 }
 
 void plan_make(const struct kernel *kernel, const struct script *scripts, size_t n_scripts, struct plan *ret)
 {
 	struct plan plan = { .kernel = kernel, .n_verdicts = n_scripts };
+	struct verdict *chosen;
 
 	plan.verdicts = xcalloc(n_scripts, sizeof(*plan.verdicts));
 	for (size_t i = 0; i < n_scripts; i++) {
@@ -388,9 +470,11 @@ void plan_make(const struct kernel *kernel, const struct script *scripts, size_t
 		if (!plan.vendor && strings_have(&scripts[i].archs, kernel->arch))
 			plan.vendor = loaded_vendor(kernel, &scripts[i]);
 	}
-	plan.chosen = choose(kernel, plan.verdicts, n_scripts, NULL);
-	for (size_t i = 0; i < n_scripts && plan.chosen; i++)
-		leave_out_part(&plan.verdicts[i], plan.chosen->script);
+	plan.chosen = chosen = choose(kernel, plan.verdicts, n_scripts, NULL);
+	if (chosen)
+		fill_sources(&plan, chosen);
+	for (size_t i = 0; i < n_scripts && chosen; i++)
+		leave_out_part(&plan.verdicts[i], chosen);
 	for (size_t i = 0; i < n_scripts; i++)
 		if (scripts[i].part && plan.verdicts[i].fits && !plan.verdicts[i].reason)
 			choose(kernel, plan.verdicts, n_scripts, scripts[i].part);

@@ -29,7 +29,8 @@ struct source_result {
 	const char *source;
 	enum fidelity fidelity;
 	bool not_applicable;	   /* absent because the kernel cannot produce it */
-	const struct claim *claim; /* NULL where absent */
+	const struct claim *claim; /* NULL where absent; of fidelity ABSENT where no other script may give it */
+	const struct verdict *from; /* a fallback script that gives it; NULL: the script itself does */
 	struct strings functions;  /* and tracepoints, that it rests on */
 	char *why;		   /* may be NULL where exact */
 };
@@ -39,7 +40,7 @@ struct verdict {
 	const struct script *script;
 	bool fits;
 	bool in_range;
-	bool chosen; /* as the script, or as the part of its name */
+	bool chosen; /* as the script, as a fallback for some of its sources, or as the part of its name */
 	char *reason; /* why it was chosen, or not */
 	struct need_result *needs;
 	struct source_result *sources;
@@ -57,6 +58,9 @@ struct plan {
 
 void plan_make(const struct kernel *kernel, const struct script *scripts, size_t n_scripts, struct plan *ret);
 void plan_done(struct plan *plan);
+
+/* The fallback scripts that sources of a chosen script are taken from: number n, or NULL. */
+const struct verdict *verdict_fallback(const struct verdict *v, size_t n);
 
 /* The chosen part of that name, or NULL; then the reason (borrowed) is that of its first candidate. */
 const struct verdict *plan_find_part(const struct plan *plan, const char *part);

@@ -17,6 +17,13 @@ static const struct field probe_fields[] = {
 	{ "functions", FIELD_STRINGS, NULL, "functions and tracepoints it was resolved to", false, NULL },
 	{ "why", FIELD_STRING, NULL, "why it is not exact, or what exactness rests on", true, NULL },
 	{ "not_applicable", FIELD_BOOLEAN, NULL, "true where it is absent because the kernel has no such path", true, NULL },
+	{ "fallback", FIELD_STRING, NULL, "name of the fallback script that gives it, where that is not the script", true, NULL },
+	{ 0 },
+};
+
+static const struct field fallback_fields[] = {
+	{ "script", FIELD_STRING, NULL, "name of the fallback script", false, NULL },
+	{ "sha256", FIELD_STRING, NULL, "hash of the fallback script", false, NULL },
 	{ 0 },
 };
 
@@ -49,6 +56,7 @@ static const struct field meta_fields[] = {
 	{ "vendor", FIELD_STRING, NULL, "vendor of the virtualization extension, where there are several", true, NULL },
 	{ "script", FIELD_STRING, NULL, "name of the script", false, NULL },
 	{ "script_sha256", FIELD_STRING, NULL, "hash of the script", false, NULL },
+	{ "fallbacks", FIELD_OBJECTS, NULL, "scripts that give sources which the script lacks on this kernel", true, fallback_fields },
 	{ "parts", FIELD_OBJECTS, NULL, "what was put into the script on demand", true, part_fields },
 	{ "bpftrace", FIELD_STRING, NULL, "version of bpftrace", false, NULL },
 	{ "probes", FIELD_OBJECTS, NULL, "what each event and source rests on", false, probe_fields },
@@ -220,6 +228,7 @@ static const struct field plan_source_fields[] = {
 	{ "not_applicable", FIELD_BOOLEAN, NULL, "is it absent because the kernel has no such path", false, NULL },
 	{ "functions", FIELD_STRINGS, NULL, "functions and tracepoints it was resolved to", false, NULL },
 	{ "why", FIELD_STRING, NULL, "why it is not exact, or what exactness rests on", true, NULL },
+	{ "fallback", FIELD_STRING, NULL, "name of the fallback script that gives it, where that is not the script", true, NULL },
 	{ 0 },
 };
 

@@ -210,6 +210,7 @@ static void put_script(FILE *f, const char *name, const char *script, const char
 static void put_meta(FILE *f, json_t *meta)
 {
 	json_t *filters = json_object_get(meta, "filters"), *parts = json_object_get(meta, "parts"), *part;
+	json_t *fallbacks = json_object_get(meta, "fallbacks");
 	size_t i;
 
 	fputs("<dl class=\"facts\">", f);
@@ -221,6 +222,9 @@ static void put_meta(FILE *f, json_t *meta)
 	put_fact(f, "bpftrace", text_of(meta, "bpftrace"));
 	put_fact(f, "kvmwait", text_of(meta, "kvmwait"));
 	put_script(f, "script", text_of(meta, "script"), text_of(meta, "script_sha256"));
+	json_array_foreach(fallbacks, i, part) {
+		put_script(f, "fallback script", text_of(part, "script"), text_of(part, "sha256"));
+	}
 	json_array_foreach(parts, i, part) {
 		put_script(f, "part", text_of(part, "script"), text_of(part, "sha256"));
 	}

@@ -37,11 +37,15 @@ static void print_event(FILE *f, const struct verdict *v, const char *event)
 
 void plan_print_lines(FILE *f, const struct plan *plan, const char *where)
 {
+	const struct verdict *fallback;
+
 	fprintf(f, "kvmwait %s   kernel %s%s%s%s%s\n", KVMWAIT_VERSION, plan->kernel->release, plan->vendor ? ", " : "",
 		plan->vendor ? plan->vendor : "", where ? ", " : "", where ? where : "");
 	if (!plan->chosen)
 		return;
 	fprintf(f, "script %s", plan->chosen->script->name);
+	for (size_t i = 0; (fallback = verdict_fallback(plan->chosen, i)); i++)
+		fprintf(f, " + %s", fallback->script->name);
 	for (size_t i = 0; i < n_event_kinds; i++)
 		print_event(f, plan->chosen, event_kinds[i].name);
 	fputc('\n', f);
@@ -49,9 +53,13 @@ void plan_print_lines(FILE *f, const struct plan *plan, const char *where)
 
 static json_t *source_json(const struct source_result *s)
 {
-	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s?}", "event", s->event, "source", s->source, "fidelity",
-			 fidelity_name(s->fidelity), "not_applicable", s->not_applicable, "functions", strings_json(&s->functions),
-			 "why", s->why);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s?}", "event", s->event, "source", s->source, "fidelity",
+				   fidelity_name(s->fidelity), "not_applicable", s->not_applicable, "functions",
+				   strings_json(&s->functions), "why", s->why);
+
+	if (s->from)
+		json_object_set_new(object, "fallback", json_string(s->from->script->name));
+	return object;
 }
 
 static json_t *verdict_json(const struct verdict *v)

@@ -69,7 +69,7 @@ static void render(const struct script *s, unsigned int events)
 		program.parts[program.n_parts++] = &own;
 	text = program_render(&program);
 	MUST(text);
-	n = program_waits(host, &waits);
+	n = program_waits(program.script, &waits);
 	for (size_t i = 0; i < n; i++)
 		MUST(strlen(waits[i].event) < NAME_BYTES && strlen(waits[i].source) < NAME_BYTES);
 	free(waits);

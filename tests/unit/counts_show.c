@@ -52,7 +52,7 @@ static void fixture_make(struct fixture *f)
 	*f = (struct fixture){ 0 };
 	made_plan(&fake, &f->made);
 	CHECK(f->made.plan.chosen != NULL);
-	n = program_waits(f->made.plan.chosen->script, &f->waits);
+	n = program_waits(f->made.plan.chosen, &f->waits);
 	f->counts = counts_new(f->waits, n);
 	feed(f, "maps %" PRIu64, 10 * S);
 	feed(f, "maps end");

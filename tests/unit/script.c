@@ -217,7 +217,7 @@ static void unknown_keys(void)
 	CHECK_ERROR("//@ cost", "//@ costs: none", "unknown header key");
 	CHECK_ERROR("//@ cost", "//@ Cost: none", "unknown header key");
 	CHECK_ERROR(NULL, "//@ needs a: func f", "unknown header key");
-	CHECK_ERROR(NULL, "//@ absent hlt kvm: any", "unknown header key");
+	CHECK_ERROR(NULL, "//@ missing hlt kvm: any", "unknown header key");
 	CHECK_ERROR(NULL, "//@ arch x: x86_64", "unknown header key");
 	CHECK_ERROR(NULL, "//@ : x", "unknown header key");
 }
@@ -229,6 +229,27 @@ static void malformed_lines(void)
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		CHECK_ERROR(NULL, lines[i], "malformed header line");
 	CHECK_ERROR("//@ arch", "//@ arch:", "line 8: malformed header line: '//@ arch:'");
+}
+
+/* Sources that another script may not give, and a script that gives what others lack. */
+static void fallbacks(void)
+{
+	struct script s;
+
+	CHECK_ERROR(NULL, "//@ absent hlt kvm: halt", "malformed"); /* why is not said */
+	CHECK_ERROR(NULL, "//@ absent hlt kvm: | they come as ple", "malformed");
+	CHECK_ERROR(NULL, "//@ absent hlt kvm: what | they come as ple", "names a need that no line above declares");
+	CHECK_GOOD(NULL, "//@ absent hlt kvm: halt | they come as ple", &s);
+	CHECK_INT(s.claims[s.n_claims - 1].fidelity, FIDELITY_ABSENT);
+	CHECK_STR(s.claims[s.n_claims - 1].note, "they come as ple");
+	CHECK(!s.fallback);
+	script_done(&s);
+	CHECK_ERROR(NULL, "//@ fallback: no", "malformed");
+	CHECK_ERROR(NULL, "//@ fallback yes: yes", "unknown header key");
+	CHECK_ERROR(NULL, "//@ part: more\n//@ fallback: yes", "malformed");
+	CHECK_GOOD(NULL, "//@ fallback: yes", &s);
+	CHECK(s.fallback);
+	script_done(&s);
 }
 
 /* What is costly to print as bytes, and where it lies. */
@@ -611,6 +632,7 @@ static const struct unit_test tests[] = {
 	{ "missing_keys", missing_keys },
 	{ "unknown_keys", unknown_keys },
 	{ "malformed_lines", malformed_lines },
+	{ "fallbacks", fallbacks },
 	{ "quick", quick },
 	{ "other_formats", other_formats },
 	{ "twice", twice },

@@ -29,12 +29,20 @@ static void check_source(int line, const struct verdict *v, const char *event, c
 			  r->not_applicable ? " (not applicable)" : "", r->why ? r->why : "-");
 	if (why ? !r->why || !strstr(r->why, why) : r->why != NULL)
 		unit_fail(__FILE__, line, "%s %s: <%s> has no <%s>", event, source, r->why ? r->why : "-", why ? why : "-");
-	if ((fidelity == FIDELITY_ABSENT) != !r->claim || (fidelity == FIDELITY_ABSENT && r->functions.n))
+	if ((fidelity == FIDELITY_ABSENT) != (!r->claim || r->claim->fidelity == FIDELITY_ABSENT) || (fidelity == FIDELITY_ABSENT && r->functions.n))
 		unit_fail(__FILE__, line, "%s %s: fidelity, claim and functions do not agree", event, source);
 }
 #define CHECK_EXACT(v, event, source) check_source(__LINE__, v, event, source, FIDELITY_EXACT, false, NULL)
 #define CHECK_EXACT_WHY(v, event, source, why) check_source(__LINE__, v, event, source, FIDELITY_EXACT, false, why)
 #define CHECK_INFERRED(v, event, source, why) check_source(__LINE__, v, event, source, FIDELITY_INFERRED, false, why)
+/* Inferred by the tracepoints, as the script lacks it: the reason of that is told too. */
+#define CHECK_FALLBACK(v, event, source, why)                                                                                        \
+	do {                                                                                                                         \
+		CHECK_INFERRED(v, event, source, why);                                                                               \
+		CHECK(source_of(v, event, source)->from && verdict_fallback(v, 0) == source_of(v, event, source)->from);             \
+		CHECK_STR(verdict_fallback(v, 0)->script->name, "x86-tracepoint.bt");                                                \
+		CHECK(verdict_fallback(v, 0)->chosen && !verdict_fallback(v, 1));                                                    \
+	} while (0)
 #define CHECK_ABSENT(v, event, source, why) check_source(__LINE__, v, event, source, FIDELITY_ABSENT, false, why)
 #define CHECK_NOT_APPLICABLE(v, event, source, why) check_source(__LINE__, v, event, source, FIDELITY_ABSENT, true, why)
 
@@ -167,8 +175,9 @@ static void xen_hidden(void)
 	fake_drop(&f, "kvm_xen_hypercall");
 	made_plan(&f, &m);
 	v = chosen(&m, "x86-5.17.bt");
-	CHECK_ABSENT(v, "pv_yield", "xen", "there is no function kvm_xen_hypercall");
+	CHECK_ABSENT(v, "pv_yield", "xen", "they come as ple (there is no function kvm_xen_hypercall)");
 	CHECK_INFERRED(v, "ple", "svm", "come as ple");
+	CHECK(!verdict_fallback(v, 0));
 	CHECK_HAS(source_of(v, "ple", "svm")->why, "kvm_xen_hypercall");
 	CHECK_EXACT(v, "hlt", "kvm");
 	CHECK_EXACT(v, "pv_yield", "kvm");
@@ -214,13 +223,13 @@ static void renamed_function(void)
 	/* two of one name: which one is probed would be a guess */
 	fake_add(&f, "kvm_sched_yield.llvm.5", "kvm", NULL);
 	made_plan(&f, &m);
-	CHECK_ABSENT(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "there are 2 functions kvm_sched_yield");
+	CHECK_FALLBACK(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "there are 2 functions kvm_sched_yield");
 	made_done(&m);
 	/* other arguments than the script reads */
 	f = fake_standard();
 	*fake_find(&f, "kvm_sched_yield") = (struct fake_function){ .name = "kvm_sched_yield.llvm.1234", .module = "kvm", .args = "kvm_vcpu *" };
 	made_plan(&f, &m);
-	CHECK_ABSENT(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "kvm_sched_yield takes (kvm_vcpu *)");
+	CHECK_FALLBACK(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "kvm_sched_yield takes (kvm_vcpu *)");
 	made_done(&m);
 }
 
@@ -251,8 +260,8 @@ static void namesakes(void)
 	fake_add(&f, "kvm_emulate_halt", "", NULL);
 	made_plan(&f, &m);
 	v = chosen(&m, "x86-5.17.bt");
-	CHECK_ABSENT(v, "pv_yield", "kvm", "kvm_sched_yield exists in other");
-	CHECK_ABSENT(v, "hlt", "kvm", "kvm_emulate_halt exists in the kernel itself");
+	CHECK_FALLBACK(v, "pv_yield", "kvm", "kvm_sched_yield exists in other");
+	CHECK_FALLBACK(v, "hlt", "kvm", "kvm_emulate_halt exists in the kernel itself");
 	CHECK_EXACT(v, "ple", "svm");
 	made_done(&m);
 }
@@ -269,7 +278,7 @@ static void namesake_clones(void)
 	fake_add(&f, "kvm_emulate_halt.isra.0", "other", NULL); /* not a name that is probed here */
 	made_plan(&f, &m);
 	v = chosen(&m, "x86-5.17.bt");
-	CHECK_ABSENT(v, "pv_yield", "kvm", "kvm_sched_yield.isra.0 exists in other");
+	CHECK_FALLBACK(v, "pv_yield", "kvm", "kvm_sched_yield.isra.0 exists in other");
 	CHECK_EXACT(v, "hlt", "kvm");
 	made_done(&m);
 }
@@ -283,7 +292,7 @@ static void same_name_twice(void)
 	fake_add(&f, "kvm_sched_yield", "kvm", NULL);
 	made_plan(&f, &m);
 	v = chosen(&m, "x86-5.17.bt");
-	CHECK_ABSENT(v, "pv_yield", "kvm", "there are 2 functions kvm_sched_yield");
+	CHECK_FALLBACK(v, "pv_yield", "kvm", "there are 2 functions kvm_sched_yield");
 	made_done(&m);
 }
 
@@ -296,7 +305,7 @@ static void notrace(void)
 	fake_find(&f, "kvm_sched_yield")->notrace = true;
 	made_plan(&f, &m);
 	v = chosen(&m, "x86-5.17.bt");
-	CHECK_ABSENT(v, "pv_yield", "kvm", "notrace");
+	CHECK_FALLBACK(v, "pv_yield", "kvm", "notrace");
 	CHECK_EXACT(v, "pv_yield", "hyperv");
 	made_done(&m);
 	f.no_list = true; /* nobody says so */
@@ -319,7 +328,7 @@ static void notrace_clones(void)
 					   : "kvm_sched_yield.constprop.0")
 			->notrace = true;
 		made_plan(&f, &m);
-		CHECK_ABSENT(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "notrace");
+		CHECK_FALLBACK(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "notrace");
 		made_done(&m);
 	}
 }
@@ -371,8 +380,8 @@ static void wrong_prototype(void)
 	fake_find(&f, "kvm_xen_hypercall")->args = "";
 	made_plan(&f, &m);
 	v = chosen(&m, "x86-5.17.bt");
-	CHECK_ABSENT(v, "pv_yield", "kvm", "kvm_sched_yield takes (kvm *, unsigned long), not (kvm_vcpu *, unsigned long)");
-	CHECK_ABSENT(v, "hlt", "kvm", "kvm_emulate_halt takes (kvm_vcpu *, bool), not (kvm_vcpu *)");
+	CHECK_FALLBACK(v, "pv_yield", "kvm", "kvm_sched_yield takes (kvm *, unsigned long), not (kvm_vcpu *, unsigned long)");
+	CHECK_FALLBACK(v, "hlt", "kvm", "kvm_emulate_halt takes (kvm_vcpu *, bool), not (kvm_vcpu *)");
 	CHECK_ABSENT(v, "pv_yield", "xen", "kvm_xen_hypercall takes (), not (kvm_vcpu *)");
 	CHECK_EXACT(v, "pv_yield", "hyperv");
 	made_done(&m);
@@ -472,7 +481,7 @@ static void built_in(void)
 	made_done(&m);
 	fake_find(&f, "kvm_sched_yield")->args = "kvm *, unsigned long";
 	made_plan(&f, &m);
-	CHECK_ABSENT(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "takes (kvm *, unsigned long)");
+	CHECK_FALLBACK(chosen(&m, "x86-5.17.bt"), "pv_yield", "kvm", "takes (kvm *, unsigned long)");
 	made_done(&m);
 }
 
@@ -512,6 +521,58 @@ static void backport(void)
 	made_done(&m);
 }
 
+/* Each source that the script lacks comes from the tracepoints, as far as they have it; what it has stays. */
+static void fallback(void)
+{
+	struct fake f = fake_standard();
+	struct made m;
+	const struct verdict *v;
+
+	fake_drop(&f, "kvm_vcpu_on_spin");
+	made_plan(&f, &m);
+	v = chosen(&m, "x86-5.17.bt");
+	CHECK_FALLBACK(v, "ple", "svm", "exits of a nested guest are included (there is no function kvm_vcpu_on_spin)");
+	CHECK_FUNCTIONS(v, "ple", "svm", "kvm:kvm_exit sched:sched_process_exit");
+	CHECK_FALLBACK(v, "pv_yield", "hyperv", "from x86-tracepoint.bt: calls that KVM rejects are included");
+	CHECK_ABSENT(v, "pv_yield", "xen", "there is no function kvm_vcpu_on_spin"); /* the tracepoints have none */
+	CHECK_EXACT(v, "hlt", "kvm");
+	CHECK_EXACT(v, "pv_yield", "kvm");
+	CHECK_INT(v->n_sources, 5);
+	CHECK_INT(plan_event_fidelity(v, "ple"), FIDELITY_INFERRED);
+	CHECK_INT(plan_event_fidelity(v, "hlt"), FIDELITY_EXACT);
+	CHECK_STR(verdict_fallback(v, 0)->reason, "x86-5.17.bt lacks ple (svm)");
+	made_done(&m);
+	/* what the kernel cannot produce is not asked of the tracepoints */
+	f = fake_standard();
+	fake_drop(&f, "kvm_hv_hypercall");
+	fake_drop(&f, "kvm_hv_set_msr_common");
+	made_plan(&f, &m);
+	v = chosen(&m, "x86-5.17.bt");
+	CHECK_NOT_APPLICABLE(v, "pv_yield", "hyperv", "built without it");
+	CHECK(!verdict_fallback(v, 0));
+	CHECK(!made_verdict(&m, "x86-tracepoint.bt")->chosen);
+	made_done(&m);
+	/* a script whose one source is inferred still comes before a fallback that has more of them */
+	f = fake_standard();
+	fake_drop(&f, "kvm_vcpu_on_spin");
+	fake_drop(&f, "kvm_sched_yield");
+	fake_find(&f, "kvm_emulate_halt")->name = "kvm_emulate_halt.isra.0";
+	made_plan(&f, &m);
+	v = chosen(&m, "x86-5.17.bt");
+	CHECK_INFERRED(v, "hlt", "kvm", "kvm_emulate_halt.isra.0");
+	CHECK(!source_of(v, "hlt", "kvm")->from);
+	CHECK_FALLBACK(v, "pv_yield", "kvm", "no function kvm_sched_yield");
+	made_done(&m);
+	/* nothing at all: the fallback is the script */
+	f = fake_standard();
+	f.no_kprobes = true;
+	made_plan(&f, &m);
+	v = chosen(&m, "x86-tracepoint.bt");
+	CHECK(!verdict_fallback(v, 0));
+	CHECK_INFERRED(v, "hlt", "kvm", "a HLT that KVM emulates is not");
+	made_done(&m);
+}
+
 static void older_ranges(void)
 {
 	struct fake f = fake_standard();
@@ -524,7 +585,7 @@ static void older_ranges(void)
 	f.release = "5.15.0";
 	made_plan(&f, &m); /* a kernel from 5.17 on which that function is inlined, whatever it calls itself */
 	v = chosen(&m, "x86-5.17.bt");
-	CHECK_INT(plan_event_fidelity(v, "hlt"), FIDELITY_ABSENT);
+	CHECK_FALLBACK(v, "hlt", "kvm", "no function kvm_emulate_halt_noskip");
 	made_done(&m);
 	f.before_5_17 = true;
 	made_plan(&f, &m);
@@ -766,6 +827,7 @@ static const struct unit_test tests[] = {
 	{ "same_name_twice", same_name_twice },
 	{ "notrace", notrace },
 	{ "notrace_clones", notrace_clones },
+	{ "fallback", fallback },
 	{ "no_kprobes", no_kprobes },
 	{ "tracepoint_fields", tracepoint_fields },
 	{ "wrong_prototype", wrong_prototype },

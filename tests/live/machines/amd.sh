@@ -41,8 +41,8 @@ rows='
 5.10:0.17 exact hand:x86-5.3 hand:x86-tracepoint selftest counts rates outcome recorded spots
 6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened settings:levels
 6.1:0.27 exact hand:x86-5.17
-6.12:0.17 exact hand:x86-5.17 loss paranoid:2+trace+stat settings:levels
-7:0.27 exact hand:x86-5.17 selftest counts rates outcome paranoid:2 spots
+6.12:0.17 exact hand:x86-5.17 loss paranoid:2+trace+stat settings:levels mixed
+7:0.27 exact hand:x86-5.17 selftest counts rates outcome paranoid:2 spots mixed
 6.1:0.17 exact
 6.12-o3:0.23 exact hand:x86-5.17
 6.12:0.27:2 exact migrate loss:0 loss:1
