@@ -1,25 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program that bpftrace is given: a script fitted to one kernel, with the parts that were asked for, and its
-// numeric parameters.
+// The program that bpftrace is given: a script fitted to one kernel, with its fallbacks and the parts that were asked for.
 #ifndef KVMWAIT_PLAN_RENDER_H
 #define KVMWAIT_PLAN_RENDER_H
 
 #include "base/text.h"
+#include "plan/filter.h"
 #include "plan/select.h"
 #include "record/event.h"
-
-#define PROGRAM_MAX_TGIDS 8
-#define PROGRAM_VCPU_SPAN 63
-#define PROGRAM_N_PARAMS 8
-
-/* What is to be seen; zero means all. */
-struct filter {
-	unsigned int events; /* mask of event_bit() */
-	uint32_t tgids[PROGRAM_MAX_TGIDS];
-	size_t n_tgids;
-	uint32_t vcpu_base; /* bit N of the mask is vCPU base + N */
-	uint64_t vcpu_mask;
-};
 
 #define PROGRAM_MAX_PARTS 6
 
@@ -48,14 +35,5 @@ struct wait_name {
 };
 /* All event lines of a chosen script and its fallbacks in that order; the caller frees. Returns how many. */
 size_t program_waits(const struct verdict *chosen, struct wait_name **ret);
-
-/*
- * The positional parameters $1 to $8 as text; the caller frees with strings_done(). When the thread `stopper` ends,
- * the program reports no more; 0: never.
- */
-void program_params(const struct filter *filter, uint32_t stopper, struct strings *ret);
-
-/* Adds a vCPU to the filter. 0, or -ERANGE where the span is too wide. */
-int filter_add_vcpu(struct filter *filter, uint32_t vcpu);
 
 #endif

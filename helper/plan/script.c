@@ -360,12 +360,9 @@ static int parse_line(struct script *s, char *line)
 			return parse_counter(s, what, value);
 		if (!strcmp(line, "append"))
 			return parse_spin_append(s, what, value);
-		if (!strcmp(line, "exact"))
-			return parse_claim(s, FIDELITY_EXACT, what, value);
-		if (!strcmp(line, "inferred"))
-			return parse_claim(s, FIDELITY_INFERRED, what, value);
-		if (!strcmp(line, "absent"))
-			return parse_claim(s, FIDELITY_ABSENT, what, value);
+		for (enum fidelity f = FIDELITY_ABSENT; f <= FIDELITY_EXACT; f++)
+			if (!strcmp(line, fidelity_name(f)))
+				return parse_claim(s, f, what, value);
 		return -EBADMSG;
 	}
 	if (!strcmp(line, "format"))
