@@ -41,6 +41,8 @@ static int begin_trace(struct recording *r)
 {
 	int err = trace_read_new(r->settings.scripts, &r->trace);
 
+	while (r->reader.state.compressed && r->reader.used < TRACE_READ_MAGIC_BYTES && line_reader_fill(&r->reader) > 0)
+		; /* a compressed file has nothing to look at when it has been opened */
 	if (err || !trace_read_is_dat(r->reader.text, r->reader.used))
 		return err;
 	decide(r, RECORDING_TRACE_DAT);

@@ -197,7 +197,7 @@ static void take_event(struct trace_read *t, const struct trace_event *e, struct
 	switch (trace_infer_take(t->infer, e, ret, ret_n)) {
 	case TRACE_FOUND_UNREADABLE:
 		*ret_why = e->have_time ? "the text of its tracepoint has an unknown form" :
-					  "its time is no number of seconds: the clock of the trace is a counter";
+					  "its time has no fraction: the clock is a counter, or trace-cmd does not know it (convert the trace.dat itself)";
 		break;
 	case TRACE_FOUND_NO_VCPU:
 		t->no_vcpu++;

@@ -6,6 +6,7 @@
 #include "base/line_reader.h"
 #include "record/event.h"
 
+#define TRACE_READ_MAGIC_BYTES 10u /* by which trace.dat is known */
 #define TRACE_READ_MOST 4u /* records that one line makes */
 
 struct trace_read;

@@ -36,8 +36,10 @@ rows='
 6.12:0.23:1:audit audit
 6.12:0.23:1:faults killed guests threads modules disk dead pod paranoid:1+stat hidden
 6.12:0.23:1:linux linux
+6.12:0.23:1:traces traces
 6.12:0.23:1:portable portable
 6.12:0.23:1:settings settings:mounts+cgroups
+5.10:0.17:1:traces traces
 5.10:0.17 exact hand:x86-5.3 hand:x86-tracepoint selftest counts rates outcome recorded spots
 6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened settings:levels
 6.1:0.27 exact hand:x86-5.17
