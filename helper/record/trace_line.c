@@ -137,6 +137,8 @@ static bool take_frame(struct cursor *c, struct trace_event *e)
 		*c = before;
 		for (start = c->p; c->p < c->end && *c->p != ' ' && c->p - start < (ptrdiff_t)FLAGS_MOST; c->p++)
 			;
+		if (!take_char(c, ' '))
+			return false;
 		skip_spaces(c);
 		if (!take_time(c, e))
 			return false;
