@@ -320,19 +320,31 @@ static json_t *make_probe(const char *event, const char *source, bool there, con
 	return probe;
 }
 
+/* Is the event one of an optional tracepoint that the trace has? Then it is no loss that others are missing. */
+static bool has_optional(const struct trace_infer *t, const char *event)
+{
+	for (size_t i = 0; i < t->rules->n_points; i++)
+		for (size_t j = 0; t->survey.has[i] && t->rules->points[i].optional && j < t->rules->points[i].n_rules; j++)
+			if (!strcmp(t->rules->points[i].rules[j].event, event))
+				return true;
+	return false;
+}
+
 static void add_waits(const struct trace_infer *t, json_t *probes)
 {
 	for (size_t i = 0; i < t->rules->n_points; i++) {
 		const struct tracepoint *point = &t->rules->points[i];
+		bool there = t->survey.has[i];
 
 		for (size_t j = 0; j < point->n_rules; j++) {
 			const struct trace_rule *rule = &point->rules[j];
-			json_t *probe = rule->step == TRACE_WAIT ? find_probe(probes, rule) : NULL;
+			json_t *probe;
 
-			if (rule->step != TRACE_WAIT || probe || (!t->survey.has[i] && point->escaped))
+			if (rule->step != TRACE_WAIT || find_probe(probes, rule) ||
+			    (!there && (point->optional || has_optional(t, rule->event))))
 				continue;
-			probe = make_probe(rule->event, rule->source, t->survey.has[i], t->survey.has[i] ? rule->why : point->name);
-			if (t->survey.has[i])
+			probe = make_probe(rule->event, rule->source, there, there ? rule->why : point->name);
+			if (there)
 				json_array_append_new(json_object_get(probe, "functions"), json_string(point->name));
 			json_array_append_new(probes, probe);
 		}

@@ -290,7 +290,7 @@ static char *take_step(struct trace_rule *rule, const char *text)
 	while (rule->step < TRACE_STEPS && (!words.n || strcmp(step_names[rule->step], words.items[0])))
 		rule->step++;
 	if (rule->step == TRACE_STEPS)
-		fault = xasprintf("'%s' is neither text, fields, escaped nor a step", text);
+		fault = xasprintf("'%s' is neither text, fields, escaped, optional nor a step", text);
 	else if (words.n != (rule->step == TRACE_WAIT ? 3 : 1))
 		fault = xasprintf("'%s' is not 'wait EVENT SOURCE' or a step alone", text);
 	else if (rule->step == TRACE_WAIT &&
@@ -379,6 +379,8 @@ static char *add_line(struct trace_rules *rules, char *const *columns, size_t n)
 		return add_fields(point, columns[2]);
 	else if (n == 2 && !strcmp(columns[1], "escaped"))
 		point->escaped = true;
+	else if (n == 2 && !strcmp(columns[1], "optional"))
+		point->optional = true;
 	else
 		return add_rule(point, columns, n);
 	return NULL;

@@ -55,6 +55,7 @@ struct tracepoint {
 	struct strings fields; /* "NAME=FIELD": the values in its binary fields */
 	struct trace_rule *rules; /* the first that holds is the one */
 	size_t n_rules;
+	bool optional; /* not reported as absent */
 	bool escaped; /* the names of threads are escaped */
 };
 

@@ -29,7 +29,7 @@ static void refuses_what_has_no_form(void)
 	is_refused("a | text | {x y}\n", "tracepoints.list, line 1: '{x y}' is no template");
 	is_refused("a | fields | x\n", "tracepoints.list, line 1: 'x' is not NAME=FIELD");
 	is_refused("a | fields | x=\n", "tracepoints.list, line 1: 'x=' is not NAME=FIELD");
-	is_refused("a | jump | x=1\n", "tracepoints.list, line 1: 'jump' is neither text, fields, escaped nor a step");
+	is_refused("a | jump | x=1\n", "tracepoints.list, line 1: 'jump' is neither text, fields, escaped, optional nor a step");
 	is_refused("a | wait hlt\n", "tracepoints.list, line 1: 'wait hlt' is not 'wait EVENT SOURCE' or a step alone");
 	is_refused("a | entry now\n", "tracepoints.list, line 1: 'entry now' is not 'wait EVENT SOURCE' or a step alone");
 	is_refused("a | wait nap kvm | x=1 | y\n", "tracepoints.list, line 1: 'wait nap kvm' is no event with its source");
