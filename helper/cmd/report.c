@@ -42,7 +42,7 @@ static const struct option_row options[] = {
 	{ 'i', "interval", "SEC", "a table for every so many seconds as well (fractions too)", TO_SECONDS(window.interval_ns),
 	  .min = MIN_INTERVAL_NS },
 	OPTION_BY,
-	OPTION_TOP,
+	OPTION_TOP_RECORDED,
 	OPTION_HIST,
 	{ 0, "from", "SEC", "leave out what came before, in seconds since the recording began", TO_SECONDS(window.from_ns) },
 	{ 0, "to", "SEC", "leave out what came after", TO_SECONDS(window.to_ns) },

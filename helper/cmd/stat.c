@@ -95,6 +95,17 @@ static unsigned int map_keys(const struct settings *s)
 	return (unsigned int)s->max_vcpus * (s->counts ? COUNTS_VCPU_KEYS : VCPU_KEYS);
 }
 
+/* Which state a vCPU is in follows from all events. */
+static bool has_account(const struct settings *s)
+{
+	unsigned int events = s->live.filter.events;
+
+	for (size_t i = 0; events && i < n_event_kinds; i++)
+		if (!(events & event_bit(event_kinds[i].name)))
+			return false;
+	return !s->counts;
+}
+
 /* ---- reports ---- */
 
 static void make_rows(const struct run *r, bool total, unsigned int by, struct counts_rows *ret)
@@ -133,10 +144,11 @@ static void write_report(struct run *r, FILE *f, struct counts_report *report, b
 	report->total = total;
 	report->hist = r->s->hist;
 	report->no_outcomes = r->s->counts;
+	report->has_account = has_account(r->s);
 	report->full = counts_keys(r->counts) >= map_keys(r->s);
 	if (r->s->format->counters) { /* by event and source first, then what is told of vCPUs */
 		write_rows(r, f, report, total, by | COUNTS_BY_EVENT | COUNTS_BY_SOURCE);
-		by &= COUNTS_BY_VM | COUNTS_BY_VCPU;
+		by &= COUNTS_BY_VM | COUNTS_BY_VCPU | COUNTS_BY_HOST;
 	}
 	write_rows(r, f, report, total, by);
 }

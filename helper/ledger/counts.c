@@ -5,27 +5,32 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "ledger/counts_time.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* The numbers of a value of @s_halt: when the open one began, ns of those that ended, ns of the longest, how they ended. */
+enum { HALT_BEGAN, HALT_NS, HALT_MAX, HALT_ENDS, HALT_NUMBERS = HALT_ENDS + COUNTS_ENDS };
+
 /* What the maps hold of one key, as they were printed. */
 struct values {
 	int64_t n[COUNTS_MAX_LINES], boost[COUNTS_MAX_LINES];
-	int64_t ends[COUNTS_ENDS], buckets[COUNTS_BUCKETS];
-	int64_t max, halt, ready; /* halt and ready are negative while one is open: the time is to be added */
+	int64_t buckets[COUNTS_BUCKETS];
+	int64_t halt[HALT_NUMBERS];
 };
 
 /* What they come to at some time. */
 struct totals {
 	uint64_t n[COUNTS_MAX_LINES], boost[COUNTS_MAX_LINES];
 	struct counts_halts halts;
-	uint64_t ready_ns;
+	struct counts_times times;
 };
 
 struct thread {
 	int64_t key;
 	struct values now;
+	struct counts_account account;
 	struct totals first, before, last; /* at the first snapshot, the last but one, and the last */
 };
 
@@ -35,8 +40,10 @@ struct counts {
 	struct table by_key;
 	struct thread **threads;
 	size_t n_threads;
-	size_t n_keys[4];		 /* of @s_n, @s_hist, @s_end, @s_boost */
+	size_t n_keys[3];		 /* of @s_n, @s_hist, @s_boost */
 	uint64_t pending_ns, stopped_ns; /* of a snapshot that has begun; 0: none */
+	unsigned int slot;		 /* of the account at pending_ns */
+	unsigned int serial;		 /* of the printing of the maps that goes on */
 	uint64_t first_ns, before_ns, last_ns;
 	uint64_t malformed;
 	uint32_t newest_pid;
@@ -131,55 +138,95 @@ static bool take_number(struct cursor *c, int64_t *ret)
 	return true;
 }
 
-/* A map of the part: its name, how many numbers its key has, and where a value goes. */
+/* A map of counts: its name, and where a value goes. Its keys have a second number. */
 struct map {
 	const char *name;
-	int n_key;
 	int64_t first, last; /* the second number of a key */
-	bool may_fall;	     /* the value can get smaller */
 	size_t offset;	     /* in struct values */
 };
 
 static const struct map maps[] = {
-	{ "n[", 2, 0, COUNTS_MAX_LINES - 1, false, offsetof(struct values, n) },
-	{ "hist[", 2, COUNTS_LOG2_FIRST, COUNTS_LOG2_LAST, false, offsetof(struct values, buckets) },
-	{ "end[", 2, 0, COUNTS_ENDS - 1, false, offsetof(struct values, ends) },
-	{ "boost[", 2, 0, COUNTS_MAX_LINES - 1, false, offsetof(struct values, boost) },
-	{ "halt[", 1, 0, 0, true, offsetof(struct values, halt) },
-	{ "max[", 1, 0, 0, false, offsetof(struct values, max) },
-	{ "ready[", 1, 0, 0, true, offsetof(struct values, ready) },
+	{ "n[", 0, COUNTS_MAX_LINES - 1, offsetof(struct values, n) },
+	{ "hist[", COUNTS_LOG2_FIRST, COUNTS_LOG2_LAST, offsetof(struct values, buckets) },
+	{ "boost[", 0, COUNTS_MAX_LINES - 1, offsetof(struct values, boost) },
 };
 
-/* "KEY]: VALUE" or "KEY, NUMBER]: VALUE", and nothing behind it. */
-static bool take_entry(struct cursor *c, const struct map *map, int64_t *ret_key, int64_t *ret_second, int64_t *ret_value)
+/* "KEY, NUMBER]: VALUE", and nothing behind it. */
+static bool take_count(struct counts *s, struct cursor *c, const struct map *map, size_t *n_keys)
 {
-	*ret_second = map->first;
-	return take_number(c, ret_key) && (map->n_key == 1 || (take_text(c, ", ") && take_number(c, ret_second))) &&
-	       take_text(c, "]: ") && take_number(c, ret_value) && c->p == c->end && *ret_key >= 0;
+	int64_t key, second, value, *place;
+
+	if (!take_number(c, &key) || !take_text(c, ", ") || !take_number(c, &second) || !take_text(c, "]: ") || !take_number(c, &value) ||
+	    c->p != c->end || key < 0)
+		return false;
+	if (!key) /* what gave the map its types */
+		return true;
+	if (second < map->first || second > map->last || value < 0)
+		return false;
+	place = (int64_t *)(void *)((char *)&find_thread(s, key)->now + map->offset) + (second - map->first);
+	if (!*place && value)
+		(*n_keys)++;
+	/* While it changes a map is read key by key, and an old value can come twice: what only grows has grown. */
+	if (value > *place)
+		*place = value;
+	return true;
+}
+
+/* "(A, B, ...)" of n numbers, and nothing behind it. */
+static bool take_numbers(struct cursor *c, int64_t *ret, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!take_text(c, i ? ", " : "(") || !take_number(c, &ret[i]))
+			return false;
+	return take_text(c, ")") && c->p == c->end;
+}
+
+/* "KEY]: (...)" */
+static bool take_halts(struct counts *s, struct cursor *c)
+{
+	int64_t key, numbers[HALT_NUMBERS];
+
+	if (!take_number(c, &key) || !take_text(c, "]: ") || !take_numbers(c, numbers, ARRAY_SIZE(numbers)) || key < 0)
+		return false;
+	for (size_t i = 0; i < HALT_NUMBERS; i++)
+		if (numbers[i] < 0)
+			return false;
+	if (key)
+		memcpy(find_thread(s, key)->now.halt, numbers, sizeof(numbers));
+	return true;
+}
+
+/* "TID]: (KEY, ...)", "KEY]: (KEY, ...)" or "KEY, SLOT]: (KEY, ...)" */
+static bool take_account(struct counts *s, struct cursor *c, bool has_slot, size_t offset)
+{
+	int64_t first, slot = 0, numbers[11];
+	struct counts_account *a;
+	struct thread *t;
+
+	if (!take_number(c, &first) || (has_slot && (!take_text(c, ", ") || !take_number(c, &slot))) || !take_text(c, "]: ") ||
+	    !take_numbers(c, numbers, ARRAY_SIZE(numbers)) || slot < 0 || slot >= COUNTS_SLOTS || numbers[0] < 0)
+		return false;
+	if (!numbers[0])
+		return true;
+	t = find_thread(s, numbers[0]);
+	a = &t->account;
+	if (!offset)
+		a->serial = s->serial;
+	return counts_value_take(&numbers[1], (struct counts_value *)(void *)((char *)a + offset) + slot);
 }
 
 static bool take_map(struct counts *s, struct cursor *c)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
-		int64_t key, second, value, *place;
-
-		if (!take_text(c, maps[i].name))
-			continue;
-		if (!take_entry(c, &maps[i], &key, &second, &value))
-			return false;
-		if (!key) /* what gave the map its types */
-			return true;
-		if (second < maps[i].first || second > maps[i].last || (!maps[i].may_fall && value < 0))
-			return false;
-		place = (int64_t *)(void *)((char *)&find_thread(s, key)->now + maps[i].offset) + (second - maps[i].first);
-		if (i < ARRAY_SIZE(s->n_keys) && !*place && value)
-			s->n_keys[i]++;
-		/* While it changes a map is read key by key, and an old value can come twice: what only grows has grown. */
-		if (maps[i].may_fall || value > *place)
-			*place = value;
-		return true;
-	}
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		if (take_text(c, maps[i].name))
+			return take_count(s, c, &maps[i], &s->n_keys[i]);
+	if (take_text(c, "halt["))
+		return take_halts(s, c);
+	if (take_text(c, "time["))
+		return take_account(s, c, false, offsetof(struct counts_account, time));
+	if (take_text(c, "past["))
+		return take_account(s, c, false, offsetof(struct counts_account, past));
+	return take_text(c, "cut[") && take_account(s, c, true, offsetof(struct counts_account, cut));
 }
 
 static bool take_stop(struct counts *s, struct cursor *c)
@@ -198,10 +245,10 @@ static bool take_stop(struct counts *s, struct cursor *c)
  * Time with a part that is open. The maps are read somewhat later than at the time of the snapshot, so no time is
  * told that has not passed since the one before; what is more comes with the next.
  */
-static uint64_t total_ns(int64_t value, uint64_t at_ns, uint64_t last_total_ns, uint64_t passed_ns)
+static uint64_t halted_ns(const struct values *v, uint64_t at_ns, uint64_t last_total_ns, uint64_t passed_ns)
 {
-	int64_t sum = value < 0 ? value + (int64_t)at_ns : value;
-	uint64_t total = sum < 0 ? 0 : (uint64_t)sum;
+	uint64_t began_ns = (uint64_t)v->halt[HALT_BEGAN];
+	uint64_t total = (uint64_t)v->halt[HALT_NS] + (began_ns && at_ns > began_ns ? at_ns - began_ns : 0);
 
 	if (total < last_total_ns)
 		return last_total_ns;
@@ -215,12 +262,12 @@ static void sum_up(const struct values *v, const struct totals *last, uint64_t a
 		ret->boost[i] = (uint64_t)v->boost[i];
 	}
 	for (size_t i = 0; i < COUNTS_ENDS; i++)
-		ret->halts.ends[i] = (uint64_t)v->ends[i];
+		ret->halts.ends[i] = (uint64_t)v->halt[HALT_ENDS + i];
 	for (size_t i = 0; i < COUNTS_BUCKETS; i++)
 		ret->halts.buckets[i] = (uint64_t)v->buckets[i];
-	ret->halts.max_ns = (uint64_t)v->max;
-	ret->halts.halted_ns = total_ns(v->halt, at_ns, last->halts.halted_ns, passed_ns);
-	ret->ready_ns = total_ns(v->ready, at_ns, last->ready_ns, passed_ns);
+	ret->halts.max_ns = (uint64_t)v->halt[HALT_MAX];
+	ret->halts.halted_ns = halted_ns(v, at_ns, last->halts.halted_ns, passed_ns);
+	ret->times = last->times;
 }
 
 static void take_snapshot(struct counts *s, uint64_t at_ns, uint64_t limit_ns)
@@ -232,6 +279,7 @@ static void take_snapshot(struct counts *s, uint64_t at_ns, uint64_t limit_ns)
 
 		t->before = t->last;
 		sum_up(&t->now, &t->before, at_ns, limit_ns, &t->last);
+		counts_account_at(&t->account, s->serial, at_ns, s->slot, &t->last.times);
 		if (first)
 			t->first = t->last;
 	}
@@ -241,11 +289,11 @@ static void take_snapshot(struct counts *s, uint64_t at_ns, uint64_t limit_ns)
 		s->first_ns = at_ns;
 }
 
-/* "maps TIME", "maps end" or "maps vcpu KEY" */
+/* "maps TIME", "maps TIME SLOT", "maps end" or "maps vcpu KEY" */
 static enum counts_line take_mark(struct counts *s, struct cursor *c)
 {
 	uint64_t at_ns = s->pending_ns;
-	int64_t value;
+	int64_t value, slot = 0;
 
 	if (take_text(c, "vcpu ")) {
 		if (!take_number(c, &value) || c->p != c->end || value <= 0)
@@ -258,11 +306,15 @@ static enum counts_line take_mark(struct counts *s, struct cursor *c)
 		if (at_ns <= s->last_ns) /* its begin is missing, or it came too late */
 			return COUNTS_TAKEN;
 		take_snapshot(s, at_ns, s->last_ns ? at_ns - s->last_ns : UINT64_MAX);
+		s->serial++; /* the next values are of another printing, with a mark or, at the end, without */
 		return COUNTS_SNAPSHOT;
 	}
-	if (!take_number(c, &value) || c->p != c->end || value <= 0)
+	if (!take_number(c, &value) || (c->p != c->end && (!take_text(c, " ") || !take_number(c, &slot))) || c->p != c->end || value <= 0 ||
+	    slot < 0 || slot >= COUNTS_SLOTS)
 		return COUNTS_MALFORMED;
 	s->pending_ns = (uint64_t)value;
+	s->slot = (unsigned int)slot;
+	s->serial++;
 	return COUNTS_TAKEN;
 }
 
@@ -288,6 +340,12 @@ void counts_finish(struct counts *s, uint64_t until_ns)
 	if (s->finished)
 		return;
 	s->finished = true;
+	/* a transition on another CPU can come a moment after the last */
+	for (size_t i = 0; i < s->n_threads; i++) {
+		uint64_t newest_ns = counts_account_newest_ns(&s->threads[i]->account, s->serial);
+
+		at_ns = newest_ns > at_ns ? newest_ns : at_ns;
+	}
 	take_snapshot(s, at_ns > s->last_ns ? at_ns : s->last_ns + 1, UINT64_MAX);
 }
 
@@ -361,7 +419,10 @@ static void subtract(const struct totals *now, const struct totals *then, struct
 		ret->halts.buckets[i] = grown(now->halts.buckets[i], then->halts.buckets[i]);
 	ret->halts.halted_ns = grown(now->halts.halted_ns, then->halts.halted_ns);
 	ret->halts.max_ns = now->halts.max_ns;
-	ret->ready_ns = grown(now->ready_ns, then->ready_ns);
+	for (size_t i = 0; i < COUNTS_STATES; i++)
+		ret->times.ns[i] = grown(now->times.ns[i], then->times.ns[i]);
+	ret->times.paid_ns = grown(now->times.paid_ns, then->times.paid_ns);
+	ret->times.wasted_ns = grown(now->times.wasted_ns, then->times.wasted_ns);
 }
 
 struct maker {
@@ -397,7 +458,8 @@ static void add_thread(const struct maker *m, const struct thread *t, const stru
 	}
 	if (row && !by_event) {
 		row->halts = d->halts;
-		row->ready_ns = d->ready_ns;
+		row->times = d->times;
+		row->ready_ns = d->times.ns[COUNTS_READY];
 	}
 }
 

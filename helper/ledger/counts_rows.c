@@ -10,6 +10,8 @@
 
 const char *const counts_end_names[COUNTS_ENDS] = { "unwaited", "polled", "blocked", "gone" };
 
+const char *const counts_state_names[COUNTS_STATES] = { "run", "spin", "poll", "halt", "ready", "host" };
+
 /* ---- spans ---- */
 
 void span_add(struct span *s, uint64_t ts_ns)
@@ -70,6 +72,14 @@ static void add_halts(struct counts_halts *sum, const struct counts_halts *h)
 		sum->max_ns = h->max_ns;
 }
 
+static void add_times(struct counts_times *sum, const struct counts_times *t)
+{
+	for (size_t i = 0; i < COUNTS_STATES; i++)
+		sum->ns[i] += t->ns[i];
+	sum->paid_ns += t->paid_ns;
+	sum->wasted_ns += t->wasted_ns;
+}
+
 static int compare_rows(const void *a, const void *b)
 {
 	const struct counts_row *x = a, *y = b;
@@ -98,6 +108,7 @@ static void merge_row(struct counts_row *sum, const struct counts_row *row)
 	sum->ready_ns += row->ready_ns;
 	sum->n_vcpus += row->n_vcpus;
 	add_halts(&sum->halts, &row->halts);
+	add_times(&sum->times, &row->times);
 	span_extend(&sum->span, &row->span);
 }
 
@@ -107,7 +118,8 @@ static bool is_empty(const struct counts_row *row)
 
 	for (size_t i = 0; i < COUNTS_ENDS; i++)
 		ends += row->halts.ends[i];
-	return !row->waits && !row->boosted && !row->ready_ns && !row->halts.halted_ns && !ends;
+	return !row->waits && !row->boosted && !row->ready_ns && !row->halts.halted_ns && !ends &&
+	       !counts_wall_ns(&row->times);
 }
 
 /* Rows of the same vCPU, which several threads can have run, then rows of the same group. */
@@ -189,6 +201,39 @@ uint64_t counts_percentile(const struct counts_halts *h, unsigned int percent)
 		return low + (uint64_t)((unsigned __int128)(high - low) * (2 * (rank - before) - 1) / (2 * h->buckets[i]));
 	}
 	return 0;
+}
+
+uint64_t counts_wall_ns(const struct counts_times *t)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < COUNTS_STATES; i++)
+		sum += t->ns[i];
+	return sum;
+}
+
+void counts_permilles(const struct counts_times *t, unsigned int ret[COUNTS_STATES])
+{
+	uint64_t wall_ns = counts_wall_ns(t), rest[COUNTS_STATES];
+	unsigned int missing = wall_ns ? 1000 : 0;
+
+	for (size_t i = 0; i < COUNTS_STATES; i++) {
+		unsigned __int128 part = (unsigned __int128)t->ns[i] * 1000;
+
+		ret[i] = wall_ns ? (unsigned int)(part / wall_ns) : 0;
+		rest[i] = wall_ns ? (uint64_t)(part % wall_ns) : 0;
+		missing -= ret[i];
+	}
+	/* what is missing goes to those that were rounded down most */
+	for (; missing; missing--) {
+		size_t most = 0;
+
+		for (size_t i = 1; i < COUNTS_STATES; i++)
+			if (rest[i] > rest[most])
+				most = i;
+		ret[most]++;
+		rest[most] = 0;
+	}
 }
 
 unsigned int counts_permille(uint64_t part, uint64_t whole)

@@ -30,11 +30,30 @@ struct counts_halts {
 	uint64_t max_ns;		/* the longest since counting began */
 };
 
+/* What the thread of a vCPU does at any time. */
+enum counts_state {
+	COUNTS_RUN,   /* on a CPU, in the guest or for it */
+	COUNTS_SPIN,  /* on a CPU, from a pause-loop exit or yield to the next VM entry */
+	COUNTS_POLL,  /* on a CPU, polling in a HLT */
+	COUNTS_HALT,  /* blocked in a HLT */
+	COUNTS_READY, /* runnable, not on a CPU */
+	COUNTS_HOST,  /* blocked otherwise */
+	COUNTS_STATES,
+};
+extern const char *const counts_state_names[COUNTS_STATES];
+
+/* The time by state; its sum is the time that passed for all vCPUs together. */
+struct counts_times {
+	uint64_t ns[COUNTS_STATES];
+	uint64_t paid_ns, wasted_ns; /* of the polls that are over: no block followed, or one did */
+};
+
 enum counts_by {
 	COUNTS_BY_VM = 1, /* by TGID, to be exact */
 	COUNTS_BY_VCPU = 2,
 	COUNTS_BY_EVENT = 4,
 	COUNTS_BY_SOURCE = 8,
+	COUNTS_BY_HOST = 16, /* one row of all */
 };
 
 /* From the first to the last of some events; no events: both 0. */
@@ -54,6 +73,7 @@ struct counts_row {
 	uint64_t ple, ple_boosted, hlt, yields, yields_boosted;
 	struct counts_halts halts; /* not where rows go by event or source, nor is ready_ns */
 	uint64_t ready_ns;
+	struct counts_times times; /* where there is an account; then ready_ns is that of it */
 	size_t n_vcpus;
 	struct span span; /* of the waits; where rows are made of records */
 };
@@ -83,6 +103,9 @@ uint64_t counts_n_halts(const struct counts_halts *h);
  * of two of the truth. 0 where there are none.
  */
 uint64_t counts_percentile(const struct counts_halts *h, unsigned int percent);
+uint64_t counts_wall_ns(const struct counts_times *t);
+/* The times in tenths of a percent of their sum, rounded so that they add up to 1000; all 0 where the sum is. */
+void counts_permilles(const struct counts_times *t, unsigned int ret[COUNTS_STATES]);
 /* part of whole in tenths of a percent, 0 to 1000; 0 where whole is. */
 unsigned int counts_permille(uint64_t part, uint64_t whole);
 /* How many a second, in hundredths. */

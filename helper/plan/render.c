@@ -8,8 +8,10 @@
 // An event is a line printf("w ...") and the line "@counted = count();" below it. A part has clauses of its own;
 // what its BEGIN and END hold goes to the end of the script's, what its WAIT holds below each event, and what its SPIN
 // holds above each spin. The event line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append
-// some. In WAIT and SPIN the word WAIT stands for the number of the event line and EVENT for the bit of its event; the attach point interval:ms:INTERVAL
-// for a clause that runs as often as the user wants, or not at all.
+// some. In WAIT and SPIN the word WAIT stands for the number of the event line and EVENT for the bit of its event; the
+// attach point interval:ms:INTERVAL for a clause that runs as often as the user wants, or not at all, and
+// interval:ms:INTERVAL/N for one that runs N times as often. In a part's clauses INTERVAL is that time in ns, and a line
+// with the name of a clause in capitals stands for what this clause holds.
 // "//@ quick EXPRESSION: BASE NEED" in the header: where %rh is for EXPRESSION, two numbers of 64 bits take its place, from
 // where the member lies. bpftrace before 0.24 takes twenty times as long to print bytes as all the rest of a line.
 // A fallback script follows the chosen one, with the clauses for the sources that are taken from it: its BEGIN and END give
@@ -18,6 +20,7 @@
 // "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand.
 #include "plan/render.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "record/event.h"
 
@@ -41,7 +44,9 @@
 #define COUNTED_MARK "@counted = count();"
 #define NUMBER_MARK "WAIT"
 #define EVENT_BIT_MARK "EVENT"
-#define INTERVAL_MARK "ms:INTERVAL"
+#define INTERVAL_MARK "INTERVAL"
+#define INTERVAL_POINT "ms:" INTERVAL_MARK
+#define DEFAULT_INTERVAL_MS 1000u /* of a part's arithmetic where nobody wants reports */
 #define MAP_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 
 struct renderer {
@@ -129,6 +134,21 @@ static char *attach_point(const char *type, const char *name, bool raw)
 	return raw && event && !strcmp(type, "tracepoint:") ? xasprintf("raw%s%s", type, event + 1) : xasprintf("%s%s", type, name);
 }
 
+/* The attach point of an interval, which the caller frees; NULL where nobody wants reports. */
+static char *fit_interval(const struct renderer *r, const char *pattern)
+{
+	const char *divisor = pattern + strlen(INTERVAL_POINT);
+	unsigned int ms = r->interval_ms;
+
+	if (!starts_with(pattern, INTERVAL_POINT))
+		return xasprintf("interval:%s", pattern);
+	if (!ms)
+		return NULL;
+	if (*divisor == '/' && strtoul(divisor + 1, NULL, 10))
+		ms /= (unsigned int)strtoul(divisor + 1, NULL, 10);
+	return xasprintf("interval:ms:%u", ms ? ms : 1);
+}
+
 /* Adds what one attach point becomes. */
 static void fit_attach_point(const struct renderer *r, const char *point, const struct marks *marks, struct strings *fitted)
 {
@@ -142,10 +162,9 @@ static void fit_attach_point(const struct renderer *r, const char *point, const 
 	if (rest == point + type_n) /* no attach point */
 		return;
 	if (!strcmp(type, "interval:")) {
-		CLEANUP_FREE char *whole = strcmp(pattern, INTERVAL_MARK) ? xasprintf("%s%s", type, pattern) :
-									    xasprintf("%sms:%u", type, r->interval_ms);
+		CLEANUP_FREE char *whole = fit_interval(r, pattern);
 
-		if (r->interval_ms || strcmp(pattern, INTERVAL_MARK))
+		if (whole)
 			strings_add(fitted, whole);
 		return;
 	}
@@ -179,13 +198,28 @@ static size_t find_body(const char *text, const char *name, const char **ret_bod
 	return end ? (size_t)(end + 1 - *ret_body) : 0;
 }
 
-/* Writes one line of what a part does at each event: further in, and with what stands for this event line. */
-static void write_wait_line(const struct renderer *r, const char *line, size_t n, int indent)
+/* The clause that a line names, in capitals and alone: its body and length; 0 where it is no such line. */
+static size_t find_named(const char *text, const char *line, size_t n, const char **ret_body)
 {
-	static const char *const marks[] = { NUMBER_MARK, EVENT_BIT_MARK };
-	const size_t values[] = { r->n_waits - 1, r->event_bit };
-	const char *end = line + n;
+	size_t indent = strspn(line, "\t"), length = strspn(line + indent, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	CLEANUP_FREE char *name = xstrndup(line + indent, length);
 
+	return length && indent + length + 1 == n ? find_body(text, name, ret_body) : 0;
+}
+
+/* Writes one line of a part further in, with the numbers that words stand for; or the clause that it names. */
+static void write_part_line(const struct renderer *r, const char *text, const char *line, size_t n, int indent)
+{
+	static const char *const marks[] = { INTERVAL_MARK, NUMBER_MARK, EVENT_BIT_MARK };
+	const uint64_t ms = r->interval_ms ? r->interval_ms : DEFAULT_INTERVAL_MS;
+	const uint64_t values[] = { ms * NS_PER_MS, r->n_waits - 1, r->event_bit };
+	const char *end = line + n, *body;
+	size_t size = find_named(text, line, n, &body);
+
+	for (const char *p = body; size && p < body + size; p += line_length(p))
+		write_part_line(r, text, p, line_length(p), indent + (int)strspn(line, "\t") - 1);
+	if (size)
+		return;
 	for (int i = 0; i < indent; i++)
 		putc('\t', r->out);
 	while (line < end) {
@@ -197,7 +231,7 @@ static void write_wait_line(const struct renderer *r, const char *line, size_t n
 			putc(*line++, r->out);
 			continue;
 		}
-		fprintf(r->out, "%zu", values[i]);
+		fprintf(r->out, "%" PRIu64, values[i]);
 		line += strlen(marks[i]);
 	}
 }
@@ -206,11 +240,11 @@ static void write_wait_line(const struct renderer *r, const char *line, size_t n
 static void write_wait(const struct renderer *r, const char *name, int indent)
 {
 	for (size_t i = 0; i < r->n_parts; i++) {
-		const char *body;
-		size_t size = find_body(r->parts[i]->script->text, name, &body);
+		const char *text = r->parts[i]->script->text, *body;
+		size_t size = find_body(text, name, &body);
 
 		for (const char *p = body; size && p < body + size; p += line_length(p))
-			write_wait_line(r, p, line_length(p), indent);
+			write_part_line(r, text, p, line_length(p), indent);
 	}
 }
 
@@ -422,8 +456,12 @@ static void write_clause_line(struct renderer *r, const char *p, size_t n)
 		r->omits_event = false;
 		return;
 	}
+	if (r->v->script->part) {
+		write_part_line(r, r->v->script->text, p, n, 0);
+		return;
+	}
 	fwrite(p, 1, n, r->out);
-	if (starts_with(p + indent, COUNTED_MARK) && !r->v->script->part)
+	if (starts_with(p + indent, COUNTED_MARK))
 		write_wait(r, "WAIT", indent - 1);
 }
 
@@ -476,20 +514,18 @@ static bool begins_clause(const char *p)
 	return starts_with(p, "kprobe:") || starts_with(p, "kretprobe:") || starts_with(p, "tracepoint:") || starts_with(p, "interval:");
 }
 
-/* "BEGIN", "END", "WAIT" or "SPIN" where that clause begins at p, else NULL. */
-static const char *named_clause(const char *p)
+/* Does a clause with a name in capitals begin at p? */
+static bool begins_named(const char *p)
 {
-	static const char *const names[] = { "BEGIN", "END", "WAIT", "SPIN" };
+	size_t n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (starts_with(p, names[i]) && p[strlen(names[i])] == '\n')
-			return names[i];
-	return NULL;
+	return n && starts_with(p + n, "\n{\n");
 }
 
 /* BEGIN and END of the script pass with what fallbacks and parts add to them; those of the others have gone there. */
-static size_t render_named(struct renderer *r, const char *p, const char *name)
+static size_t render_named(struct renderer *r, const char *p)
 {
+	CLEANUP_FREE char *name = xstrndup(p, line_length(p) - 1);
 	const char *start = p;
 
 	for (; *p && !starts_with(p, "}"); p += line_length(p))
@@ -523,7 +559,6 @@ static void render_script(struct renderer *r, const struct verdict *v)
 {
 	CLEANUP_FREE bool *needed = NULL;
 	struct marks marks = { 0 };
-	const char *name;
 
 	r->v = v;
 	r->needed = needed = needs_in_use(r);
@@ -533,8 +568,8 @@ static void render_script(struct renderer *r, const struct verdict *v)
 		if (begins_clause(p)) {
 			n = render_clause(r, p, &marks);
 			marks_done(&marks);
-		} else if ((name = named_clause(p))) {
-			n = render_named(r, p, name);
+		} else if (begins_named(p)) {
+			n = render_named(r, p);
 		} else if (!starts_with(p, "#!") || v == r->chosen) { /* bpftrace 0.27 takes that in the first line alone */
 			take_mark(p, ONLY_MARK, &marks.only);
 			take_mark(p, RAW_MARK, &marks.raw);

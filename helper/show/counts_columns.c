@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const counts_by_names[] = { "vm", "vcpu", "event", "source", NULL };
+const char *const counts_by_names[] = { "vm", "vcpu", "event", "source", "host", NULL };
 
 unsigned int counts_by_bit(const char *name)
 {
@@ -101,14 +101,59 @@ static uint64_t get_vcpus(const struct counts_row *r)
 	return r->n_vcpus;
 }
 
+static uint64_t get_run(const struct counts_row *r)
+{
+	return r->times.ns[COUNTS_RUN];
+}
+
+static uint64_t get_spin(const struct counts_row *r)
+{
+	return r->times.ns[COUNTS_SPIN];
+}
+
+static uint64_t get_poll(const struct counts_row *r)
+{
+	return r->times.ns[COUNTS_POLL];
+}
+
+static uint64_t get_halt(const struct counts_row *r)
+{
+	return r->times.ns[COUNTS_HALT];
+}
+
+static uint64_t get_host(const struct counts_row *r)
+{
+	return r->times.ns[COUNTS_HOST];
+}
+
+static uint64_t get_paid(const struct counts_row *r)
+{
+	return r->times.paid_ns;
+}
+
+static uint64_t get_wasted(const struct counts_row *r)
+{
+	return r->times.wasted_ns;
+}
+
+static uint64_t get_wall(const struct counts_row *r)
+{
+	return counts_wall_ns(&r->times);
+}
+
 const struct counts_column counts_columns[] = {
-	{ "waits", "events of all kinds", get_waits, false },
-	{ "ple", "pause-loop exits", get_ple, false },
-	{ "hlt", "HLTs", get_hlt, false },
-	{ "yield", "paravirtual yields", get_yields, false },
-	{ "boosted", "waits that gave the CPU to another vCPU", get_boosted, true },
-	{ "halted", "time halted", get_halted, true },
-	{ "ready", "time runnable but not running", get_ready, true },
+	{ "waits", "events of all kinds", get_waits, false, false },
+	{ "ple", "pause-loop exits", get_ple, false, false },
+	{ "hlt", "HLTs", get_hlt, false, false },
+	{ "yield", "paravirtual yields", get_yields, false, false },
+	{ "boosted", "waits that gave the CPU to another vCPU", get_boosted, true, false },
+	{ "halted", "time halted", get_halted, true, false },
+	{ "ready", "time runnable but not running", get_ready, true, false },
+	{ "run", "time on a CPU, in the guest or for it", get_run, true, true },
+	{ "spin", "time on a CPU, spinning or yielding", get_spin, true, true },
+	{ "poll", "time on a CPU, polling in a HLT", get_poll, true, true },
+	{ "halt", "time blocked in a HLT", get_halt, true, true },
+	{ "host", "time blocked otherwise", get_host, true, true },
 	{ 0 },
 };
 
@@ -136,27 +181,35 @@ void counts_rows_sort(struct counts_rows *rows, const struct counts_column *colu
 }
 
 const struct counts_number counts_numbers[] = {
-	{ "waits", get_waits, true, false },
-	{ "boosted", get_boosted, true, true },
-	{ "ple", get_ple, false, false },
-	{ "ple_boosted", get_ple_boosted, false, true },
-	{ "pv_yield", get_yields, false, false },
-	{ "pv_yield_boosted", get_yields_boosted, false, true },
-	{ "hlt", get_hlt, false, false },
-	{ "polled", get_polled, false, true },
-	{ "blocked", get_blocked, false, true },
-	{ "unwaited", get_unwaited, false, true },
-	{ "gone", get_gone, false, true },
-	{ "halted_ns", get_halted, false, true },
-	{ "p50_ns", get_p50, false, true },
-	{ "p99_ns", get_p99, false, true },
-	{ "max_ns", get_max, false, true },
-	{ "ready_ns", get_ready, false, true },
-	{ "vcpus", get_vcpus, false, false },
+	{ "waits", get_waits, true, false, false },
+	{ "boosted", get_boosted, true, true, false },
+	{ "ple", get_ple, false, false, false },
+	{ "ple_boosted", get_ple_boosted, false, true, false },
+	{ "pv_yield", get_yields, false, false, false },
+	{ "pv_yield_boosted", get_yields_boosted, false, true, false },
+	{ "hlt", get_hlt, false, false, false },
+	{ "polled", get_polled, false, true, false },
+	{ "blocked", get_blocked, false, true, false },
+	{ "unwaited", get_unwaited, false, true, false },
+	{ "gone", get_gone, false, true, false },
+	{ "halted_ns", get_halted, false, true, false },
+	{ "p50_ns", get_p50, false, true, false },
+	{ "p99_ns", get_p99, false, true, false },
+	{ "max_ns", get_max, false, true, false },
+	{ "ready_ns", get_ready, false, true, false },
+	{ "vcpus", get_vcpus, false, false, false },
+	{ "run_ns", get_run, false, true, true },
+	{ "spin_ns", get_spin, false, true, true },
+	{ "poll_ns", get_poll, false, true, true },
+	{ "poll_paid_ns", get_paid, false, true, true },
+	{ "poll_wasted_ns", get_wasted, false, true, true },
+	{ "halt_ns", get_halt, false, true, true },
+	{ "host_ns", get_host, false, true, true },
+	{ "wall_ns", get_wall, false, true, true },
 	{ 0 },
 };
 
 bool counts_report_has(const struct counts_report *r, const struct counts_number *n)
 {
-	return (n->of_event || !counts_report_of_events(r)) && !(n->of_outcome && r->no_outcomes);
+	return (n->of_event || !counts_report_of_events(r)) && !(n->of_outcome && r->no_outcomes) && !(n->of_account && !r->has_account);
 }

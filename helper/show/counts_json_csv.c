@@ -94,7 +94,7 @@ void counts_begin_csv(FILE *f, const struct counts_report *r)
 	if (r->by & COUNTS_BY_VM)
 		fputs(",vm,pid", f);
 	for (unsigned int i = 1; counts_by_names[i]; i++)
-		if (r->by >> i & 1)
+		if (r->by >> i & 1 && 1u << i != COUNTS_BY_HOST)
 			fprintf(f, ",%s", counts_by_names[i]);
 	for (const struct counts_number *n = counts_numbers; n->name; n++)
 		if (n->of_event || !counts_report_of_events(r))

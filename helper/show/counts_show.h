@@ -18,6 +18,7 @@ struct counts_report {
 	const char *file, *host;	  /* of a recording, cleaned; csv has them first */
 	bool recorded;			  /* ready_ns is of waits alone */
 	bool no_outcomes;		  /* what followed the waits is not known */
+	bool has_account;		  /* the time of each vCPU by state */
 	struct vmnames *names;
 	struct vm_labels *labels; /* of all reports on these VMs; the table needs them */
 	const struct counts_rows *rows;
@@ -39,6 +40,7 @@ struct counts_column {
 	const char *help;
 	uint64_t (*get)(const struct counts_row *row);
 	bool of_outcome; /* what followed the waits tells it */
+	bool of_account;
 };
 extern const struct counts_column counts_columns[]; /* ends with a nameless one */
 const struct counts_column *counts_column_find(const char *name);
@@ -71,6 +73,7 @@ struct counts_number {
 	uint64_t (*get)(const struct counts_row *row);
 	bool of_event;	 /* rows of events have it too */
 	bool of_outcome; /* what followed the waits tells it */
+	bool of_account;
 };
 extern const struct counts_number counts_numbers[]; /* ends with a nameless one */
 bool counts_report_has(const struct counts_report *r, const struct counts_number *n);

@@ -76,6 +76,19 @@ static void add_share(struct cut_line *l, int width, uint64_t part, uint64_t who
 		add(l, " %*s", width, "-");
 }
 
+/* The states, which add up to 100.0. */
+static void add_states(struct cut_line *l, const struct counts_times *t)
+{
+	unsigned int permilles[COUNTS_STATES];
+
+	counts_permilles(t, permilles);
+	for (size_t i = 0; i < COUNTS_STATES; i++)
+		if (counts_wall_ns(t))
+			add(l, " %4u.%u", permilles[i] / 10, permilles[i] % 10);
+		else
+			add(l, " %6s", "-");
+}
+
 static void add_us(struct cut_line *l, int width, uint64_t ns, bool there_are)
 {
 	if (there_are)
@@ -130,6 +143,8 @@ static void put_table_heading(FILE *f, const struct counts_report *r)
 
 	if (r->by & COUNTS_BY_VM)
 		add(&l, "%-16s ", "VM");
+	else if (r->by & COUNTS_BY_HOST)
+		add(&l, "%-5s", "HOST");
 	if (r->by & COUNTS_BY_VCPU)
 		add(&l, "%4s ", "VCPU");
 	if (r->by & COUNTS_BY_EVENT)
@@ -138,6 +153,9 @@ static void put_table_heading(FILE *f, const struct counts_report *r)
 		add(&l, "%-7s", "SOURCE");
 	if (counts_report_of_events(r))
 		add(&l, " %12s %10s %7s", "COUNT", "RATE/s", "boost%");
+	else if (r->has_account)
+		add(&l, "%6s %6s %6s %6s %6s %6s %9s %7s %9s %7s %6s %9s %9s %9s %9s %7s", "run%", "spin%", "poll%", "halt%", "ready%",
+		    "host%", "ple/s", "boost%", "hlt/s", "polled%", "waste%", "p50(us)", "p99(us)", "max(us)", "yield/s", "boost%");
 	else
 		add(&l, "%9s %7s %9s %6s %7s %9s %9s %9s %9s %7s %6s", "ple/s", "boost%", "hlt/s", "poll%", "halted%", "p50(us)",
 		    "p99(us)", "max(us)", "yield/s", "boost%", r->recorded ? "ready*" : "ready%");
@@ -159,6 +177,8 @@ static void put_table_row(FILE *f, const struct counts_report *r, const struct c
 
 	if (r->by & COUNTS_BY_VM)
 		add(&l, "%-16s ", label_of(r, row));
+	else if (r->by & COUNTS_BY_HOST)
+		add(&l, "%-5s", "all");
 	if (r->by & COUNTS_BY_VCPU)
 		add(&l, "%4" PRId64 " ", row->vcpu);
 	if (r->by & COUNTS_BY_EVENT)
@@ -173,17 +193,23 @@ static void put_table_row(FILE *f, const struct counts_report *r, const struct c
 		return;
 	}
 	l.n -= l.n > 0; /* each number has a space before it */
+	if (r->has_account)
+		add_states(&l, &row->times);
 	add_rate(&l, 9, row->ple, ns);
 	add_share(&l, 7, row->ple_boosted, outcome_of(r, row->ple));
 	add_rate(&l, 9, row->hlt, ns);
-	add_share(&l, 6, row->halts.ends[COUNTS_POLLED], ended);
-	add_share(&l, 7, row->halts.halted_ns, vcpus_ns);
+	add_share(&l, r->has_account ? 7 : 6, row->halts.ends[COUNTS_POLLED], ended);
+	if (r->has_account)
+		add_share(&l, 6, row->times.wasted_ns, counts_wall_ns(&row->times));
+	else
+		add_share(&l, 7, row->halts.halted_ns, vcpus_ns);
 	add_us(&l, 9, counts_percentile(&row->halts, 50), ended);
 	add_us(&l, 9, counts_percentile(&row->halts, 99), ended);
 	add_us(&l, 9, row->halts.max_ns, row->halts.max_ns);
 	add_rate(&l, 9, row->yields, ns);
 	add_share(&l, 7, row->yields_boosted, outcome_of(r, row->yields));
-	add_share(&l, 6, row->ready_ns, vcpus_ns);
+	if (!r->has_account)
+		add_share(&l, 6, row->ready_ns, vcpus_ns);
 	put_line(f, r, &l);
 }
 

@@ -100,6 +100,28 @@ static void put_times(const struct writer *w)
 		put_time(w, &rows->items[i], "ready_seconds", rows->items[i].ready_ns);
 }
 
+static void put_states(const struct writer *w)
+{
+	const struct counts_rows *rows = w->r->rows;
+
+	put_family(w, "state_seconds", "counter", "seconds", "Time of the vCPUs' threads by state; the states add up to the time that passed.");
+	for (size_t i = 0; i < rows->n; i++)
+		for (size_t state = 0; state < COUNTS_STATES; state++) {
+			fprintf(w->f, "%sstate=\"%s\"} ", put_sample(w, &rows->items[i], "state_seconds", "_total"), counts_state_names[state]);
+			put_seconds(w->f, rows->items[i].times.ns[state]);
+			putc('\n', w->f);
+		}
+	put_family(w, "polled_seconds", "counter", "seconds", "Time that KVM polled in HLTs, by whether a wake-up ended the poll (paid) or not (wasted).");
+	for (size_t i = 0; i < rows->n; i++)
+		for (int paid = 1; paid >= 0; paid--) {
+			const struct counts_times *t = &rows->items[i].times;
+
+			fprintf(w->f, "%sresult=\"%s\"} ", put_sample(w, &rows->items[i], "polled_seconds", "_total"), paid ? "paid" : "wasted");
+			put_seconds(w->f, paid ? t->paid_ns : t->wasted_ns);
+			putc('\n', w->f);
+		}
+}
+
 static void put_buckets(const struct writer *w, const struct counts_row *row)
 {
 	uint64_t n = 0;
@@ -176,6 +198,8 @@ static void write_metrics(const struct writer *w)
 		put_ends(w);
 		put_times(w);
 	}
+	if (w->r->has_account)
+		put_states(w);
 	if (w->r->hist)
 		put_histogram(w);
 	put_family(w, "maps_full", "gauge", NULL, "Whether a map has no room left, so that some is not counted.");

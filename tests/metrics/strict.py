@@ -13,6 +13,8 @@ TYPES = {
     "kvmwait_halts": "counter",
     "kvmwait_halted_seconds": "counter",
     "kvmwait_ready_seconds": "counter",
+    "kvmwait_state_seconds": "counter",
+    "kvmwait_polled_seconds": "counter",
     "kvmwait_halt_seconds": "histogram",
     "kvmwait_maps_full": "gauge",
     "kvmwait_audit_available": "gauge",

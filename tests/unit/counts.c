@@ -56,13 +56,18 @@ static void check_lines(void)
 		{ "@s_n[19242189045761, 0]: 17", COUNTS_TAKEN },
 		{ "@s_n[19242189045761, 31]: 9223372036854775807", COUNTS_TAKEN },
 		{ "@s_n[0, 0]: 0", COUNTS_TAKEN },
-		{ "@s_halt[0]: 0", COUNTS_TAKEN },
-		{ "@s_halt[19242189045761]: -61931268912", COUNTS_TAKEN },
-		{ "@s_halt[19242189045761]: -9223372036854775808", COUNTS_TAKEN },
+		{ "@s_halt[0]: (0, 0, 0, 0, 0, 0, 0)", COUNTS_TAKEN },
+		{ "@s_halt[19242189045761]: (61931268912, 5, 5, 1, 0, 0, 0)", COUNTS_TAKEN },
+		{ "@s_time[0]: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)", COUNTS_TAKEN },
+		{ "@s_time[70]: (19242189045761, 2, 90, 100, 1, 2, 3, 4, 5, 6, 3)", COUNTS_TAKEN },
+		{ "@s_past[19242189045761]: (19242189045761, 6, 90, 100, 1, 2, 3, 4, 5, 6, 0)", COUNTS_TAKEN },
+		{ "@s_cut[19242189045761, 1]: (19242189045761, 6, 90, 100, 1, 2, 3, 4, 5, 6, 0)", COUNTS_TAKEN },
+		{ "@s_cut[0, 0]: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)", COUNTS_TAKEN },
 		{ "@s_hist[19242189045761, 36]: 1", COUNTS_TAKEN },
 		{ "@s_hist[0, 0]: 0", COUNTS_TAKEN },
 		{ "@s_stop: 61931268912", COUNTS_TAKEN },
 		{ "maps 1", COUNTS_TAKEN },
+		{ "maps 1 1", COUNTS_TAKEN },
 		{ "maps vcpu 79714611888128", COUNTS_VCPU },
 		{ "", COUNTS_OTHER },
 		{ "w 1 2 3", COUNTS_OTHER },
@@ -81,14 +86,30 @@ static void check_lines(void)
 		{ "@s_n[19242189045761, 0]: 9223372036854775808", COUNTS_MALFORMED },
 		{ "@s_hist[19242189045761, 8]: 1", COUNTS_MALFORMED },
 		{ "@s_hist[19242189045761, 37]: 1", COUNTS_MALFORMED },
-		{ "@s_end[19242189045761, 4]: 1", COUNTS_MALFORMED },
-		{ "@s_halt[19242189045761, 0]: 1", COUNTS_MALFORMED },
-		{ "@s_halt[19242189045761]: --1", COUNTS_MALFORMED },
+		{ "@s_end[19242189045761, 3]: 1", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761, 0]: (0, 0, 0, 0, 0, 0, 0)", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761]: (0, 0, 0, 0, 0, 0)", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761]: (0, 0, 0, 0, 0, 0, 0, 0)", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761]: (0, 0, -1, 0, 0, 0, 0)", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761]: 1", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761]: (0, 0, 0, 0, 0, 0, 0) ", COUNTS_MALFORMED },
+		{ "@s_halt[19242189045761]: (0, 0, 0, 0, 0, 0, --1)", COUNTS_MALFORMED },
+		{ "@s_time[70]: (19242189045761, 7, 90, 100, 1, 2, 3, 4, 5, 6, 0)", COUNTS_MALFORMED }, /* no such state */
+		{ "@s_time[70]: (19242189045761, 2, 90, 100, 1, 2, 3, 4, 5, 6, 4)", COUNTS_MALFORMED }, /* paid more than polled */
+		{ "@s_time[70]: (19242189045761, 2, 90, 100, 91, 2, 3, 4, 5, 6, 0)", COUNTS_MALFORMED },
+		{ "@s_time[70]: (19242189045761, 2, 0, 100, 0, 0, 0, 0, 0, 0, 0)", COUNTS_MALFORMED },
+		{ "@s_time[70]: (19242189045761, 2, 90, 100, 1, -2, 3, 4, 5, 6, 0)", COUNTS_MALFORMED },
+		{ "@s_time[70]: (-1, 2, 90, 100, 1, 2, 3, 4, 5, 6, 0)", COUNTS_MALFORMED },
+		{ "@s_time[70, 1]: (19242189045761, 2, 90, 100, 1, 2, 3, 4, 5, 6, 0)", COUNTS_MALFORMED },
+		{ "@s_cut[19242189045761, 2]: (19242189045761, 6, 90, 100, 1, 2, 3, 4, 5, 6, 0)", COUNTS_MALFORMED },
+		{ "@s_cut[19242189045761]: (19242189045761, 6, 90, 100, 1, 2, 3, 4, 5, 6, 0)", COUNTS_MALFORMED },
 		{ "@s_other[1]: 1", COUNTS_MALFORMED },
 		{ "@s_", COUNTS_MALFORMED },
 		{ "@s_stop: x", COUNTS_MALFORMED },
 		{ "maps ", COUNTS_MALFORMED },
 		{ "maps 0", COUNTS_MALFORMED },
+		{ "maps 1 2", COUNTS_MALFORMED },
+		{ "maps 1 ", COUNTS_MALFORMED },
 		{ "maps ended", COUNTS_MALFORMED },
 		{ "maps vcpu 0", COUNTS_MALFORMED },
 		{ "maps vcpu", COUNTS_MALFORMED },
@@ -118,9 +139,12 @@ static void real_output(void)
 	static const char *const lines[] = {
 		"", "@s_n[0, 0]: 0", "@s_n[79714611888128, 0]: 7", "@s_n[80264367702017, 0]: 7", "@s_n[80539245543424, 0]: 17",
 		"@s_n[80814123450369, 0]: 17", "@s_n[80539245543424, 3]: 23", "@s_n[80814123450369, 3]: 23",
-		"@s_n[80539245543424, 4]: 19294", "@s_n[80814123450369, 4]: 60013", "", "@s_end[80264367702017, 0]: 7",
-		"@s_end[79714611888128, 0]: 7", "@s_end[80539245543424, 2]: 16", "@s_end[80814123450369, 2]: 17",
-		"@s_halt[80814123450369]: 91045378", "@s_ready[78889978101760]: 90890458", "@s_stop: 61931268912",
+		"@s_n[80539245543424, 4]: 19294", "@s_n[80814123450369, 4]: 60013", "", "@s_halt[0]: (0, 0, 0, 0, 0, 0, 0)",
+		"@s_halt[80264367702017]: (0, 27380688, 8177864, 7, 0, 0, 0)", "@s_halt[79714611888128]: (0, 2738, 817, 7, 0, 0, 0)",
+		"@s_halt[80539245543424]: (0, 5, 5, 0, 0, 16, 0)", "@s_halt[80814123450369]: (0, 91045378, 817, 0, 0, 17, 0)",
+		"@s_time[0]: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)", "@s_time[286]: (78889978101760, 38, 61345751095, 0, 0, 0, 0, 0, 0, 0, 0)",
+		"@s_past[80814123450369]: (80814123450369, 6, 61268528440, 61294351977, 83101166, 3867609, 305793, 152836598, 56502702, 0, 0)",
+		"@s_stop: 61931268912",
 	};
 	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
 	struct counts_rows rows;
@@ -141,6 +165,11 @@ static void real_output(void)
 	CHECK_U64(rows.items[1].waits, 60053);
 	CHECK_U64(rows.items[1].halts.ends[COUNTS_BLOCKED], 17);
 	CHECK_U64(rows.items[1].halts.halted_ns, 91045378);
+	CHECK_U64(rows.items[1].times.ns[COUNTS_HALT], 152836598);
+	CHECK_U64(rows.items[1].times.wasted_ns, 305793);
+	CHECK_U64(rows.items[1].ready_ns, 56502702);
+	CHECK_U64(counts_wall_ns(&rows.items[1].times), 296613868);
+	CHECK_U64(counts_wall_ns(&rows.items[0].times), 0);
 	counts_rows_done(&rows);
 	counts_total(s, COUNTS_BY_EVENT | COUNTS_BY_SOURCE, 60 * S, &rows);
 	CHECK_INT(rows.n, 3);
@@ -243,10 +272,10 @@ static void before_first(void)
 
 	put_n(s, a, 0, 10);
 	put_n(s, b, 0, 4);
-	feed(s, "@s_halt[%" PRId64 "]: %" PRIu64, a, 20 * S);
+	feed(s, "@s_halt[%" PRId64 "]: (0, %" PRIu64 ", 1, 1, 0, 0, 0)", a, 20 * S);
 	snapshot(s, 30 * S);
 	put_n(s, a, 0, 13);
-	feed(s, "@s_halt[%" PRId64 "]: %" PRIu64, a, 20 * S + 5 * MS);
+	feed(s, "@s_halt[%" PRId64 "]: (0, %" PRIu64 ", 1, 2, 0, 0, 0)", a, 20 * S + 5 * MS);
 	feed(s, "@s_stop: %" PRIu64, 31 * S);
 	counts_finish(s, 99 * S);
 	counts_total(s, COUNTS_BY_VM | COUNTS_BY_VCPU, 1, &rows);
@@ -276,6 +305,11 @@ static uint64_t halted_in(struct counts *s, uint64_t at_ns)
 	return halted_ns;
 }
 
+static void put_halt(struct counts *s, int64_t key, uint64_t began_ns, uint64_t ended_ns)
+{
+	feed(s, "@s_halt[%" PRId64 "]: (%" PRIu64 ", %" PRIu64 ", 0, 0, 0, 0, 0)", key, began_ns, ended_ns);
+}
+
 /* One that sleeps for four seconds, with intervals of one; and maps that are read late. */
 static void open_halts(void)
 {
@@ -285,15 +319,15 @@ static void open_halts(void)
 
 	snapshot(s, 100 * S);
 	put_n(s, a, 0, 1);
-	feed(s, "@s_halt[%" PRId64 "]: %" PRId64, a, (int64_t)(300 * MS) - (int64_t)(100 * S + 600 * MS));
+	put_halt(s, a, 100 * S + 600 * MS, 300 * MS);
 	CHECK_U64(halted_in(s, 101 * S), 700 * MS); /* 300 ms before, open since 100.6 s */
 	CHECK_U64(halted_in(s, 102 * S), S);
 	CHECK_U64(halted_in(s, 103 * S), S);
-	feed(s, "@s_halt[%" PRId64 "]: %" PRId64, a, (int64_t)(3750 * MS)); /* ended at 104.05 s, read a little later than 104 s */
+	put_halt(s, a, 0, 3750 * MS); /* ended at 104.05 s, read a little later than 104 s */
 	CHECK_U64(halted_in(s, 104 * S), S);
 	CHECK_U64(halted_in(s, 105 * S), 50 * MS);
 	/* begins at 106.02 s, after the snapshot */
-	feed(s, "@s_halt[%" PRId64 "]: %" PRId64, a, (int64_t)(3750 * MS) - (int64_t)(106 * S + 20 * MS));
+	put_halt(s, a, 106 * S + 20 * MS, 3750 * MS);
 	CHECK_U64(halted_in(s, 106 * S), 0);
 	CHECK_U64(halted_in(s, 107 * S), 980 * MS);
 	feed(s, "@s_stop: %" PRIu64, 107 * S + 500 * MS);
@@ -304,38 +338,165 @@ static void open_halts(void)
 	counts_free(s);
 }
 
-/* Comes in one interval, is quiet in the next, and has ended in the last: no row, but the counters stay. */
+/* A value of the account of thread 101 in this map: run and ready for so long until since_ns, and what it does from then on. */
+static void put_time(struct counts *s, const char *map, int state, uint64_t since_ns, uint64_t run_ns, uint64_t ready_ns)
+{
+	feed(s, "@s_%s: (%" PRId64 ", %d, %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", 0, 0, 0, %" PRIu64 ", 0, 0)", map, key_of(101, 100, 0), state,
+	     since_ns, since_ns + 1, run_ns, ready_ns);
+}
+
+enum { RUN, SPIN, POLL, HALT, READY, HOST, NONE };
+
+/* The rows of the last interval: those of thread 101, as "run ready host" in ms; "-" where there is none. */
+static const char *interval_ms(struct counts *s)
+{
+	static char text[96];
+	struct counts_rows rows;
+
+	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
+	CHECK(rows.n <= 1);
+	strcpy(text, "-");
+	if (rows.n) {
+		const struct counts_times *t = &rows.items[0].times;
+
+		snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 " %" PRIu64, t->ns[COUNTS_RUN] / MS, t->ns[COUNTS_READY] / MS,
+			 t->ns[COUNTS_HOST] / MS);
+	}
+	counts_rows_done(&rows);
+	return text;
+}
+
+static void cut_at(struct counts *s, uint64_t at_ns, int slot)
+{
+	feed(s, "maps %" PRIu64 " %d", at_ns, slot);
+}
+
+static void end_maps(struct counts *s)
+{
+	CHECK_INT(take(s, "maps end"), COUNTS_SNAPSHOT);
+}
+
+/* First seen in an interval, frozen in the next, ended in the third, gone in the fourth; times are whole in each. */
 static void comes_and_goes(void)
 {
-	int64_t a = key_of(101, 100, 0);
 	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
 	struct counts_rows rows;
 
 	snapshot(s, S);
-	counts_interval(s, COUNTS_BY_VM, &rows);
-	CHECK_INT(rows.n, 0);
-	counts_rows_done(&rows);
-	feed(s, "@s_ready[%" PRId64 "]: -%" PRIu64, a, S + 900 * MS);
-	snapshot(s, 2 * S);
-	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
-	CHECK_INT(rows.n, 1);
-	CHECK_U64(rows.items[0].ready_ns, 100 * MS);
-	counts_rows_done(&rows);
-	feed(s, "@s_ready[%" PRId64 "]: %" PRIu64, a, 100 * MS);
-	snapshot(s, 3 * S);
-	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
-	CHECK_INT(rows.n, 0);
-	counts_rows_done(&rows);
-	feed(s, "@s_end[%" PRId64 ", 3]: 1", a);
-	snapshot(s, 4 * S);
-	counts_interval(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
-	CHECK_INT(rows.n, 1);
-	CHECK_U64(rows.items[0].halts.ends[COUNTS_GONE], 1);
-	counts_rows_done(&rows);
+	CHECK_STR(interval_ms(s), "-");
+	cut_at(s, 2 * S, 1); /* first seen at 1.5 s, ready since 1.9 s */
+	put_time(s, "time[101]", READY, S + 900 * MS, 400 * MS, 0);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "400 100 0");
+	cut_at(s, 3 * S, 0); /* stopped */
+	put_time(s, "time[101]", HOST, 2 * S + 50 * MS, 400 * MS, 150 * MS);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "0 50 950");
+	cut_at(s, 4 * S, 1);
+	feed(s, "@s_past[%" PRId64 "]: (%" PRId64 ", 6, 3250000000, 4000000000, 450000000, 0, 0, 0, 150000000, 1150000000, 0)",
+	     key_of(101, 100, 0), key_of(101, 100, 0));
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "50 0 200");
+	cut_at(s, 5 * S, 0);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "-");
 	counts_cumulative(s, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
 	CHECK_INT(rows.n, 1);
 	counts_rows_done(&rows);
 	counts_free(s);
+}
+
+/* Values that were read after the time that they are wanted for: they come from the slot of that time, or not at all. */
+static void cuts(void)
+{
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+	struct counts_rows rows;
+
+	snapshot(s, S);
+	cut_at(s, 2 * S, 1);
+	put_time(s, "time[101]", READY, 2 * S + 20 * MS, 700 * MS, 220 * MS); /* first seen at 1.1 s */
+	put_time(s, "cut[27762675154944, 1]", RUN, S + 950 * MS, 650 * MS, 200 * MS);
+	put_time(s, "cut[27762675154944, 0]", RUN, S + 900 * MS, 650 * MS, 150 * MS); /* of no use for this time */
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "700 200 0");
+	cut_at(s, 3 * S, 0); /* read later than 4 s: the account at 3 s is lost */
+	put_time(s, "time[101]", RUN, 4 * S + 20 * MS, 2000 * MS, 920 * MS);
+	put_time(s, "cut[27762675154944, 0]", RUN, 4 * S - 1, 1999 * MS, 900 * MS);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "-");
+	cut_at(s, 4 * S, 1); /* all of it comes with the next interval */
+	put_time(s, "time[101]", RUN, 4 * S + 30 * MS, 2010 * MS, 920 * MS);
+	put_time(s, "cut[27762675154944, 1]", HOST, 4 * S - 20 * MS, 1980 * MS, 900 * MS);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "1280 700 20");
+	/* half an old value and half a new one: it does not add up */
+	cut_at(s, 5 * S, 0);
+	put_time(s, "time[101]", RUN, 4 * S + 40 * MS, 2010 * MS, 920 * MS);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "-");
+	/* at the end a state began a moment after the last thread was to be counted */
+	put_time(s, "time[101]", RUN, 5 * S + 900 * MS, 3000 * MS, 1800 * MS);
+	feed(s, "@s_stop: %" PRIu64, 5 * S + 899 * MS);
+	counts_finish(s, 0);
+	counts_total(s, COUNTS_BY_HOST, 0, &rows);
+	CHECK_INT(rows.n, 1);
+	CHECK_U64(rows.until_ns, 5 * S + 900 * MS);
+	CHECK_U64(counts_wall_ns(&rows.items[0].times), 4800 * MS);
+	counts_rows_done(&rows);
+	counts_free(s);
+}
+
+/* A thread leaves its vCPU for another one and comes back: the time between is not the vCPU's. */
+static void leaves(void)
+{
+	struct counts *s = counts_new(waits, ARRAY_SIZE(waits));
+
+	snapshot(s, S);
+	cut_at(s, 2 * S, 1);
+	put_time(s, "time[101]", RUN, S + 500 * MS, 100 * MS, 0);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "600 0 0");
+	cut_at(s, 3 * S, 0); /* away since 2.3 s: the thread is that of another vCPU */
+	put_time(s, "past[27762675154944]", NONE, 2 * S + 300 * MS, 900 * MS, 0);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "300 0 0");
+	cut_at(s, 4 * S, 1); /* back since 3.6 s */
+	put_time(s, "past[27762675154944]", NONE, 2 * S + 300 * MS, 900 * MS, 0);
+	put_time(s, "time[101]", RUN, 3 * S + 600 * MS, 900 * MS, 0);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "400 0 0");
+	cut_at(s, 5 * S, 0); /* away between this time and when it was read */
+	put_time(s, "past[27762675154944]", NONE, 5 * S + 10 * MS, 2310 * MS, 0);
+	put_time(s, "cut[27762675154944, 0]", RUN, 3 * S + 600 * MS, 900 * MS, 0);
+	end_maps(s);
+	CHECK_STR(interval_ms(s), "1000 0 0");
+	counts_free(s);
+}
+
+/* Tenths of a percent add up, whatever the parts are. */
+static void permilles(void)
+{
+	struct counts_times t = { .ns = { 1, 1, 1, 0, 0, 0 } };
+	unsigned int got[COUNTS_STATES], sum;
+
+	counts_permilles(&t, got);
+	CHECK_INT(got[0] + got[1] + got[2], 1000);
+	CHECK_INT(got[3], 0);
+	counts_permilles(&(struct counts_times){ 0 }, got);
+	CHECK_INT(got[0], 0);
+	for (int round = 0; round < 1000; round++) {
+		sum = 0;
+		for (size_t i = 0; i < COUNTS_STATES; i++)
+			t.ns[i] = (uint64_t)random() >> (random() % 31) << (random() % 20);
+		counts_permilles(&t, got);
+		for (size_t i = 0; i < COUNTS_STATES; i++) {
+			double exact = 1000.0 * (double)t.ns[i] / (double)counts_wall_ns(&t);
+
+			CHECK(got[i] + 1.001 > exact && got[i] < exact + 1.001);
+			sum += got[i];
+		}
+		CHECK_INT(sum, counts_wall_ns(&t) ? 1000 : 0);
+	}
 }
 
 /* Beyond 2^53 nothing is rounded. */
@@ -448,6 +609,9 @@ int main(void)
 		{ "what was counted before the first snapshot", before_first },
 		{ "halts that are open", open_halts },
 		{ "a vCPU that comes and goes", comes_and_goes },
+		{ "times that are read late, and halves of values", cuts },
+		{ "a thread that leaves its vCPU", leaves },
+		{ "shares that add up", permilles },
 		{ "large numbers", large },
 		{ "percentiles", percentiles },
 		{ "percentiles lie in their bucket", percentiles_are_near },

@@ -56,18 +56,16 @@ static void fixture_make(struct fixture *f)
 	f->counts = counts_new(f->waits, n);
 	feed(f, "maps %" PRIu64, 10 * S);
 	feed(f, "maps end");
+	feed(f, "maps %" PRIu64, 12 * S);
 	feed(f, "@s_n[%" PRId64 ", %d]: 24862", key_a, line_of(f, n, "ple", "svm"));
 	feed(f, "@s_boost[%" PRId64 ", %d]: 771", key_a, line_of(f, n, "ple", "svm"));
-	feed(f, "@s_ready[%" PRId64 "]: %" PRIu64, key_a, S / 4);
+	feed(f, "@s_time[1]: (%" PRId64 ", 0, 11500000000, 13000000000, 1250000000, 0, 0, 0, 250000000, 0, 0)", key_a);
 	feed(f, "@s_n[%" PRId64 ", %d]: 7", key_b, line_of(f, n, "hlt", "kvm"));
 	feed(f, "@s_n[%" PRId64 ", %d]: 3", key_b, line_of(f, n, "pv_yield", "kvm"));
-	feed(f, "@s_end[%" PRId64 ", 1]: 4", key_b);
-	feed(f, "@s_end[%" PRId64 ", 2]: 2", key_b);
 	feed(f, "@s_hist[%" PRId64 ", 9]: 4", key_b);
 	feed(f, "@s_hist[%" PRId64 ", 20]: 2", key_b);
-	feed(f, "@s_max[%" PRId64 "]: 2000000", key_b);
-	feed(f, "@s_halt[%" PRId64 "]: -%" PRIu64, key_b, 11 * S);
-	feed(f, "maps %" PRIu64, 12 * S);
+	feed(f, "@s_halt[%" PRId64 "]: (11000000000, 0, 2000000, 0, 4, 2, 0)", key_b);
+	feed(f, "@s_time[2]: (%" PRId64 ", 3, 11000000000, 13000000000, 992000000, 1000000, 7000000, 0, 0, 0, 3000000)", key_b);
 	feed(f, "maps end");
 	origin_of_plan(&f->made.plan, &f->origin);
 	f->report = (struct counts_report){
@@ -147,13 +145,23 @@ static void shared_names(void)
 static void table(void)
 {
 	struct fixture f;
-	CLEANUP_FREE char *plain = NULL, *small = NULL, *events = NULL, *narrow = NULL;
+	CLEANUP_FREE char *plain = NULL, *account = NULL, *host = NULL, *small = NULL, *events = NULL, *narrow = NULL;
 
 	fixture_make(&f);
 	plain = written(&f, "table");
 	CHECK_HAS(plain, "  2.0 s  lost 0\n");
 	CHECK_HAS(plain, "\n4194000             0    12 431     3.1         0      -     0.0         -         -         -         0       -   12.5\n");
 	CHECK_HAS(plain, "\n4194000             1         0       -       3.5   66.7    50.0         1     1 762     2 000       1.5     0.0    0.0\n");
+	f.report.has_account = true;
+	account = written(&f, "table");
+	CHECK_HAS(account, " run%  spin%  poll%  halt% ready%  host%     ple/s ");
+	CHECK_HAS(account, "\n4194000             0   87.5    0.0    0.0    0.0   12.5    0.0    12 431     3.1         0       -    0.0 ");
+	CHECK_HAS(account, "\n4194000             1   49.6    0.1    0.3   50.0    0.0    0.0         0       -       3.5    66.7    0.2 ");
+	f.report.by = COUNTS_BY_HOST;
+	host = written(&f, "table");
+	CHECK_HAS(host, "\nHOST   run% ");
+	CHECK_HAS(host, "\nall    68.6 "); /* 68.55 and 0.025 and 0.175 and 25 and 6.25 */
+	f.report.has_account = false;
 	f.report.by = COUNTS_BY_EVENT | COUNTS_BY_SOURCE;
 	events = written(&f, "table");
 	CHECK_HAS(events, "\nEVENT    SOURCE         COUNT     RATE/s  boost%\n");
@@ -178,6 +186,7 @@ static void json(void)
 
 	fixture_make(&f);
 	f.report.hist = true;
+	f.report.has_account = true;
 	text = written(&f, "json");
 	object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	CHECK_INT(json_integer_value(json_object_get(object, "ns")), 2 * S);
@@ -190,6 +199,11 @@ static void json(void)
 	CHECK_INT(json_integer_value(json_object_get(row, "halted_ns")), S);
 	CHECK_INT(json_integer_value(json_object_get(row, "polled")), 4);
 	CHECK_INT(json_array_size(json_object_get(row, "hist")), 2);
+	CHECK_INT(json_integer_value(json_object_get(row, "poll_ns")), 7000000);
+	CHECK_INT(json_integer_value(json_object_get(row, "poll_paid_ns")), 3000000);
+	CHECK_INT(json_integer_value(json_object_get(row, "poll_wasted_ns")), 4000000);
+	CHECK_INT(json_integer_value(json_object_get(row, "halt_ns")), S);
+	CHECK_INT(json_integer_value(json_object_get(row, "wall_ns")), 2 * S);
 	CHECK_INT(json_integer_value(json_object_get(json_array_get(json_object_get(row, "hist"), 1), "from_ns")), 1048576);
 	json_decref(object);
 	f.report.by = COUNTS_BY_SOURCE;
@@ -225,7 +239,11 @@ static void openmetrics(void)
 	CHECK_HAS(alone, "# EOF\n");
 	f.report.no_outcomes = false;
 	f.report.hist = true;
+	f.report.has_account = true;
 	text = written(&f, "openmetrics");
+	CHECK_HAS(text, "# TYPE kvmwait_state_seconds counter\n");
+	CHECK_HAS(text, "\nkvmwait_state_seconds_total{vm=\"4194000\",pid=\"4194000\",vcpu=\"0\",state=\"ready\"} 0.250000000\n");
+	CHECK_HAS(text, "\nkvmwait_polled_seconds_total{vm=\"4194000\",pid=\"4194000\",vcpu=\"1\",result=\"wasted\"} 0.004000000\n");
 	CHECK_HAS(text, "# TYPE kvmwait_halted_seconds counter\n# UNIT kvmwait_halted_seconds seconds\n");
 	CHECK(!strstr(text, "TYPE kvmwait_halted_seconds_total"));
 	CHECK_HAS(text, "\nkvmwait_halted_seconds_total{vm=\"4194000\",pid=\"4194000\",vcpu=\"1\"} 1.000000000\n");
@@ -277,11 +295,15 @@ static void program(void)
 	p = (struct program){ .script = f.made.plan.chosen, .parts = { &part }, .n_parts = 1 };
 	without = program_render(&p);
 	CHECK(!strstr(without, "printf(\"w ") && !strstr(without, "interval:ms:") && !strstr(without, "(int64)WAIT"));
-	CHECK_HAS(without, "(int64)0 | ((int64)2 << 8)"); /* the first line is one of hlt, whose bit is 2 */
+	CHECK_HAS(without, "if (2 == 2) {"); /* the first line is one of hlt, whose bit is 2 */
+	CHECK_HAS(without, "$f = $f | (((int64)0 + 1) << 16);\n");
 	CHECK_HAS(without, "if (1 == 2) {");
+	CHECK(!strstr(without, "\tMOVE\n") && !strstr(without, "\nMOVE\n"));
 	p.interval_ms = 250;
 	with = program_render(&p);
-	CHECK_HAS(with, "\ninterval:ms:250\n{\n\tprintf(\"maps %llu\\n\", nsecs);\n");
+	CHECK_HAS(with, "\ninterval:ms:31\n{\n\t$now = (int64)nsecs;\n");
+	CHECK_HAS(with, "/ (uint64)250000000;\n");
+	CHECK_HAS(with, "\n\t\tprint(@s_time);\n");
 	free(part.needs);
 	script_done(&script);
 	fixture_done(&f);

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Judges the scenario account: the states of kvmwait stat beside what the kernel accounts for the same threads.
+
+  account.py DIR ROWS     prints "ok NAME" or "FAIL NAME: WHY"; writes the rows of share/doc/LEDGER.md into ROWS
+
+How far both may be apart follows from how they are read. The kernel's sums grow only, and those of a thread that is not
+runnable are complete. So between two reports its time lies between what the samples before and after them say: no
+less than the last one before the end less the first one after the beginning, no more than the other two. The kernel
+takes its own time stamps elsewhere in a context switch, so each time slice adds the time of a switch, which was measured
+on the same machine under the same probes.
+"""
+import json
+import sys
+
+STATES = ("run", "spin", "poll", "halt", "ready", "host")
+directory, rows_path = sys.argv[1:]
+table = []
+
+
+def say(good, name, why=""):
+    print(("ok " if good else "FAIL ") + name + ("" if good else ": %s" % (why,)))
+
+
+def outside(value, low, high):
+    return low - value if value < low else value - high if value > high else 0
+
+
+def ledger(scenario, what, value, low, high, allowed):
+    off = outside(value, low, high)
+    witness = "%d" % low if low == high else "%d to %d" % (low, high)
+    table.append("| %s | %s | %d | %s | %d | %d |" % (scenario, what, value, witness, off, allowed))
+    say(off <= allowed, "%s: %s" % (scenario, what), "%d, witness %s, apart %d, allowed %d" % (value, witness, off, allowed))
+
+
+def read_samples():
+    threads, vms = {}, {}
+    for line in open(directory + "/samples"):
+        kind, *numbers = line.split()
+        if kind == "t":
+            begin, end, pid, tid, vcpu, state, run, delay, slices = numbers
+            threads.setdefault((int(pid), int(vcpu)), []).append(
+                {"from": int(begin), "to": int(end), "whole": state != "R", "exec": int(run), "delay": int(delay), "slices": int(slices), "tid": int(tid)})
+        else:
+            vms.setdefault(int(numbers[2]), []).append([int(x) for x in numbers])
+    return threads, vms
+
+
+def bracket(samples, name, begin, end):
+    """The least and the most that grew between two times, and in how many slices at most."""
+    before = [s for s in samples if s["whole"]]
+    early = [s for s in before if s["to"] <= begin]
+    after = [s for s in before if s["from"] >= begin]
+    late = [s for s in before if s["to"] <= end]
+    last = [s for s in before if s["from"] >= end]
+    if not (early and after and late and last):
+        return None
+    low = max(0, late[-1][name] - after[0][name])
+    return low, last[0][name] - early[-1][name], last[0]["slices"] - early[-1]["slices"]
+
+
+records = [json.loads(line) for line in open(directory + "/account.ndjson")]
+stats = [r for r in records if r["type"] == "stat"]
+total = [r for r in stats if r["total"]][0]
+intervals = [r for r in stats if not r["total"]]
+switch_ns = int(open(directory + "/switches.before").read())
+threads, vms = read_samples()
+
+say(all(sum(row[s + "_ns"] for s in STATES) == row["wall_ns"] for r in stats for row in r["rows"]), "the states add up in every row")
+say(all(row["poll_paid_ns"] + row["poll_wasted_ns"] <= row["poll_ns"] for r in stats for row in r["rows"]), "no more paid and wasted than polled")
+
+for last in total["rows"]:
+    key = (last["pid"], last["vcpu"])
+    name = last["vm"].rsplit("-", 1)[0]
+    mine = [(r["ts"] - r["ns"], r["ts"], row) for r in intervals for row in r["rows"] if (row["pid"], row["vcpu"]) == key]
+    walls = [row["wall_ns"] for _, _, row in mine]
+    ns = [end - begin for begin, end, _ in mine]
+    say(len(walls) >= 2 and walls[1:-1] == ns[1:-1] and walls[0] <= ns[0] and walls[-1] <= ns[-1],
+        "%s: all the time of each interval from the first to the last" % name, (walls, ns))
+    say(all(a[1] == b[0] for a, b in zip(mine, mine[1:])), "%s: a row in each interval" % name)
+    tail = last["wall_ns"] - sum(walls)
+    say(0 <= tail <= total["ts"] - intervals[-1]["ts"], "%s: the total is that of the intervals, and the rest" % name, tail)
+    whole = [m for m in mine if m[2]["wall_ns"] == m[1] - m[0]]
+    if not whole or key not in threads:
+        continue
+    begin, end = whole[0][0], whole[-1][1]
+    state = {s: sum(m[2][s + "_ns"] for m in whole) for s in STATES}
+    say(sum(state.values()) == end - begin, "%s: wall time" % name)
+    for what, witness, value in (("run + spin + poll", "exec", state["run"] + state["spin"] + state["poll"]), ("ready", "delay", state["ready"])):
+        found = bracket(threads[key], witness, begin, end)
+        if found:
+            ledger(name, what, value, found[0], found[1], found[2] * switch_ns)
+    if key[0] in vms and last["hlt"]:
+        # the VM's last sample, when its HLTs are over
+        success, fail, wait = vms[key[0]][-1][3:]
+        allowed = last["hlt"] * switch_ns
+        ledger(name, "poll, paid", last["poll_paid_ns"], success, success, allowed)
+        ledger(name, "poll, wasted", last["poll_wasted_ns"], fail, fail, allowed)
+        if wait >= 0:
+            # KVM's has the time from the wake-up to the CPU as well
+            ledger(name, "halt", last["halt_ns"], max(0, wait - last["ready_ns"]), wait, allowed)
+
+frozen = [m for r in intervals for m in r["rows"] if m["vm"].startswith("stopped") and m["host_ns"] == r["ns"] == m["wall_ns"]]
+say(len(frozen) >= 1, "stopped: a row for the time in which it does nothing")
+open(rows_path, "w").write("".join(row + "\n" for row in table))
