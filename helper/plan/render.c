@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "plan/clause.h"
 #include "record/event.h"
 
 #include <errno.h>
@@ -178,35 +179,6 @@ static void fit_attach_point(const struct renderer *r, const char *point, const 
 	}
 }
 
-static size_t line_length(const char *p)
-{
-	size_t n = strcspn(p, "\n");
-
-	return n + (p[n] == '\n');
-}
-
-/* What stands in the clause of that name, BEGIN, END or WAIT: its text and length; 0 where there is none. */
-static size_t find_body(const char *text, const char *name, const char **ret_body)
-{
-	CLEANUP_FREE char *head = xasprintf("\n%s\n{\n", name);
-	const char *found = strstr(text, head), *end;
-
-	if (!found)
-		return 0;
-	*ret_body = found + strlen(head);
-	end = strstr(*ret_body, "\n}\n");
-	return end ? (size_t)(end + 1 - *ret_body) : 0;
-}
-
-/* The clause that a line names, in capitals and alone: its body and length; 0 where it is no such line. */
-static size_t find_named(const char *text, const char *line, size_t n, const char **ret_body)
-{
-	size_t indent = strspn(line, "\t"), length = strspn(line + indent, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-	CLEANUP_FREE char *name = xstrndup(line + indent, length);
-
-	return length && indent + length + 1 == n ? find_body(text, name, ret_body) : 0;
-}
-
 /* Writes one line of a part further in, with the numbers that words stand for; or the clause that it names. */
 static void write_part_line(const struct renderer *r, const char *text, const char *line, size_t n, int indent)
 {
@@ -214,10 +186,10 @@ static void write_part_line(const struct renderer *r, const char *text, const ch
 	const uint64_t ms = r->interval_ms ? r->interval_ms : DEFAULT_INTERVAL_MS;
 	const uint64_t values[] = { ms * NS_PER_MS, r->n_waits - 1, r->event_bit };
 	const char *end = line + n, *body;
-	size_t size = find_named(text, line, n, &body);
+	size_t size = clause_of_line(text, line, n, &body);
 
-	for (const char *p = body; size && p < body + size; p += line_length(p))
-		write_part_line(r, text, p, line_length(p), indent + (int)strspn(line, "\t") - 1);
+	for (const char *p = body; size && p < body + size; p += clause_line_length(p))
+		write_part_line(r, text, p, clause_line_length(p), indent + (int)strspn(line, "\t") - 1);
 	if (size)
 		return;
 	for (int i = 0; i < indent; i++)
@@ -241,10 +213,10 @@ static void write_wait(const struct renderer *r, const char *name, int indent)
 {
 	for (size_t i = 0; i < r->n_parts; i++) {
 		const char *text = r->parts[i]->script->text, *body;
-		size_t size = find_body(text, name, &body);
+		size_t size = clause_find(text, name, &body);
 
-		for (const char *p = body; size && p < body + size; p += line_length(p))
-			write_part_line(r, text, p, line_length(p), indent);
+		for (const char *p = body; size && p < body + size; p += clause_line_length(p))
+			write_part_line(r, text, p, clause_line_length(p), indent);
 	}
 }
 
@@ -284,11 +256,11 @@ static void write_fallback_maps(const struct renderer *r, const char *name)
 
 	for (size_t i = 0; (v = fallback_in_use(r, i)); i++) {
 		const char *body;
-		size_t size = find_body(v->script->text, name, &body);
+		size_t size = clause_find(v->script->text, name, &body);
 
-		for (const char *p = body; size && p < body + size; p += line_length(p))
-			if (is_new_map(r->chosen->script->text, p, line_length(p)))
-				fwrite(p, 1, line_length(p), r->out);
+		for (const char *p = body; size && p < body + size; p += clause_line_length(p))
+			if (is_new_map(r->chosen->script->text, p, clause_line_length(p)))
+				fwrite(p, 1, clause_line_length(p), r->out);
 	}
 }
 
@@ -296,7 +268,7 @@ static void write_bodies(const struct renderer *r, const char *name)
 {
 	for (size_t i = 0; i < r->n_parts; i++) {
 		const char *body;
-		size_t size = find_body(r->parts[i]->script->text, name, &body);
+		size_t size = clause_find(r->parts[i]->script->text, name, &body);
 
 		if (size)
 			fwrite(body, 1, size, r->out);
@@ -483,7 +455,7 @@ static size_t render_clause(struct renderer *r, const char *p, const struct mark
 
 	r->decided = r->skips = false;
 	while (more) {
-		size_t n = line_length(p);
+		size_t n = clause_line_length(p);
 
 		fit_attach_point(r, p, marks, &fitted);
 		more = n >= 2 && p[n - 2] == ',';
@@ -495,7 +467,7 @@ static size_t render_clause(struct renderer *r, const char *p, const struct mark
 		fprintf(r->out, "%s\n", points);
 	}
 	while (*p) {
-		size_t n = line_length(p);
+		size_t n = clause_line_length(p);
 
 		if (fitted.n)
 			write_clause_line(r, p, n);
@@ -509,34 +481,21 @@ static size_t render_clause(struct renderer *r, const char *p, const struct mark
 	return (size_t)(p - start);
 }
 
-static bool begins_clause(const char *p)
-{
-	return starts_with(p, "kprobe:") || starts_with(p, "kretprobe:") || starts_with(p, "tracepoint:") || starts_with(p, "interval:");
-}
-
-/* Does a clause with a name in capitals begin at p? */
-static bool begins_named(const char *p)
-{
-	size_t n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-	return n && starts_with(p + n, "\n{\n");
-}
-
 /* BEGIN and END of the script pass with what fallbacks and parts add to them; those of the others have gone there. */
 static size_t render_named(struct renderer *r, const char *p)
 {
-	CLEANUP_FREE char *name = xstrndup(p, line_length(p) - 1);
+	CLEANUP_FREE char *name = xstrndup(p, clause_line_length(p) - 1);
 	const char *start = p;
 
-	for (; *p && !starts_with(p, "}"); p += line_length(p))
-		if (r->v == r->chosen && !take_choice(r, p, line_length(p)))
-			fwrite(p, 1, line_length(p), r->out);
+	for (; *p && !starts_with(p, "}"); p += clause_line_length(p))
+		if (r->v == r->chosen && !take_choice(r, p, clause_line_length(p)))
+			fwrite(p, 1, clause_line_length(p), r->out);
 	if (r->v == r->chosen) {
 		write_fallback_maps(r, name);
 		write_bodies(r, name);
-		fwrite(p, 1, line_length(p), r->out);
+		fwrite(p, 1, clause_line_length(p), r->out);
 	}
-	return (size_t)(p - start) + line_length(p);
+	return (size_t)(p - start) + clause_line_length(p);
 }
 
 /* The need that a mark names, where the line at p is one. */
@@ -563,12 +522,12 @@ static void render_script(struct renderer *r, const struct verdict *v)
 	r->v = v;
 	r->needed = needed = needs_in_use(r);
 	for (const char *p = v->script->text; *p;) {
-		size_t n = line_length(p);
+		size_t n = clause_line_length(p);
 
-		if (begins_clause(p)) {
+		if (clause_begins(p)) {
 			n = render_clause(r, p, &marks);
 			marks_done(&marks);
-		} else if (begins_named(p)) {
+		} else if (clause_begins_named(p)) {
 			n = render_named(r, p);
 		} else if (!starts_with(p, "#!") || v == r->chosen) { /* bpftrace 0.27 takes that in the first line alone */
 			take_mark(p, ONLY_MARK, &marks.only);
