@@ -9,16 +9,16 @@ traces() {
 	echo "kvmwait-guest -n web $no_pause hlt=13 yield:1=11 hv-spin=7 kick=5 yield-cpl3=3 $pause >\$1.json" >guest.sh
 	trace-cmd record -C boot -e kvm -e sched -o trace.dat sh guest.sh dat >dat.log 2>&1
 	echo $? >status
-	echo 1 >$T/options/record-tgid
+	echo 1 >"$T/options/record-tgid"
 	for e in kvm/kvm_exit kvm/kvm_entry kvm/kvm_hypercall kvm/kvm_hv_hypercall kvm/kvm_vcpu_wakeup sched/sched_switch sched/sched_wakeup; do
-		echo 1 >$T/events/$e/enable
+		echo 1 >"$T/events/$e/enable"
 	done
-	echo 16384 >$T/buffer_size_kb
+	echo 16384 >"$T/buffer_size_kb"
 	sh guest.sh text
-	echo 0 >$T/tracing_on
-	cat $T/trace >tracefs.text
-	echo 0 >$T/events/enable
-	echo 1 >$T/tracing_on
+	echo 0 >"$T/tracing_on"
+	cat "$T/trace" >tracefs.text
+	echo 0 >"$T/events/enable"
+	echo 1 >"$T/tracing_on"
 }
 
 # ---- judge ----
