@@ -31,6 +31,8 @@ static const struct {
 	[BTF_KIND_ENUM64] = { .each = sizeof(struct btf_enum64) },
 };
 
+static const char unknown_kind[] = "a type of unknown kind";
+
 static const char *check_types(const char *p, size_t left)
 {
 	while (left) {
@@ -42,7 +44,7 @@ static const char *check_types(const char *p, size_t left)
 			return "the last type is cut short";
 		kind = BTF_INFO_KIND(type->info);
 		if (kind == BTF_KIND_UNKN || kind >= ARRAY_SIZE(tails))
-			return "a type of unknown kind";
+			return unknown_kind;
 		size = sizeof(*type) + tails[kind].fixed + (size_t)tails[kind].each * BTF_INFO_VLEN(type->info);
 		if (left < size)
 			return "the last type is cut short";
@@ -93,7 +95,7 @@ int btf_check_parse(const void *data, size_t size, struct btf *base, struct btf 
 
 	*ret_why = btf_check(data, size);
 	if (*ret_why)
-		return -EINVAL;
+		return *ret_why == unknown_kind ? -ENOTSUP : -EINVAL;
 	errno = EINVAL;
 	btf = base ? parse_split(data, size, base) : btf__new(data, (uint32_t)size);
 	err = btf ? (int)libbpf_get_error(btf) : -errno;

@@ -14,7 +14,10 @@ struct btf;
  */
 const char *btf_check(const void *data, size_t size);
 
-/* Hands data that passes the check to libbpf, with the kernel's BTF for that of a module. 0, or -errno with ret_why. */
+/*
+ * Hands data that passes the check to libbpf, with the kernel's BTF for that of a module. 0, or -errno with ret_why:
+ * -ENOTSUP where a kernel newer than libbpf made it, with types of a kind whose size is not known.
+ */
 int btf_check_parse(const void *data, size_t size, struct btf *base, struct btf **ret, const char **ret_why);
 
 #endif

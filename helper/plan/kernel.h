@@ -19,6 +19,7 @@ struct kernel {
 	char *tracefs; /* where its files are, below root; NULL where not mounted */
 	bool tracefs_readable;
 	struct symbols symbols;
+	bool btf_is_newer; /* a file of BTF was left out, as libbpf cannot read it */
 	struct kernel_btf *btfs;
 	size_t n_btfs;
 };

@@ -27,6 +27,8 @@ static int parse_btf(const struct kernel *k, const char *path, struct btf *base,
 		*ret = base ? btf__parse_raw_split(path, base) : btf__parse_raw(path);
 		err = (int)libbpf_get_error(*ret);
 		why = strerror(-err);
+		if (err && !kernel_file_read(k, path, KERNEL_FILE_LIMIT_BYTES, &data, &size) && btf_check_parse(data, size, base, ret, &why) == -ENOTSUP)
+			err = -ENOTSUP;
 	} else {
 		err = kernel_file_read(k, path, KERNEL_FILE_LIMIT_BYTES, &data, &size);
 		if (err)
@@ -38,7 +40,7 @@ static int parse_btf(const struct kernel *k, const char *path, struct btf *base,
 	return err;
 }
 
-/* Adds one BTF file; a file that is not there is no error. */
+/* Adds one BTF file; a file that is not there is no error, nor is one that only a newer libbpf can read: the plan goes without. */
 static int load_one(struct kernel *k, const char *name, char **ret_error)
 {
 	CLEANUP_FREE char *path = xasprintf("/sys/kernel/btf/%s", name);
@@ -49,6 +51,12 @@ static int load_one(struct kernel *k, const char *name, char **ret_error)
 	if (err && !kernel_file_is_refused(k, err))
 		return 0;
 	err = err ? kernel_file_error(k, path, err, ret_error) : parse_btf(k, path, base, &btf, ret_error);
+	if (err == -ENOTSUP) {
+		k->btf_is_newer = true;
+		free(*ret_error);
+		*ret_error = NULL;
+		return 0;
+	}
 	if (err)
 		return err;
 	k->btfs = xrealloc(k->btfs, k->n_btfs + 1, sizeof(*k->btfs));
@@ -257,7 +265,7 @@ static int member_of(const struct kernel *k, const char *module, const struct st
 	unsigned int offset_bits = 0, other_bits = 0, left = MEMBERS_LIMIT;
 
 	if (!own)
-		*ret_why = xstrdup("the kernel has no BTF");
+		*ret_why = xstrdup(k->btf_is_newer ? "the kernel's BTF has types of a kind that this kvmwait does not know" : "the kernel has no BTF");
 	else if (!id)
 		*ret_why = xasprintf("the kernel's BTF has no struct %s", path->items[0]);
 	else if (!find_path(own->btf, id, path, &left, &offset_bits))
