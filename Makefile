@@ -116,6 +116,13 @@ check-matrix:
 	@tests/live/matrix
 .PHONY: check-matrix
 
+## the account of stat beside what the kernel accounts for the same threads, on three kernels (ten minutes); writes share/doc/LEDGER.md
+check-ledger:
+	@share/setup check
+	@$(MAKE) --no-print-directory all
+	@tests/live/ledger
+.PHONY: check-ledger
+
 ## measure it beside cat, mawk, jq, perf and trace-cmd (five minutes); writes share/doc/BENCH.md
 bench:
 	@share/setup bench

@@ -37,11 +37,7 @@ account() {
 
 # ---- judge ----
 
-# Time goes on by instructions, where it can: then the load of the emulator's host is in none of the figures.
-prepare_account() {
-	put_tool witness
-	[ "$machine" != amd ] || options+=(--icount)
-}
+prepare_account() { put_tool witness; }
 
 judge_account() {
 	local line
