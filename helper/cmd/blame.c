@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// kvmwait blame: for each spin, which sibling vCPU was runnable off its CPU, and who had that CPU.
+// kvmwait blame: who or what occupied the CPU that each runnable vCPU waited for.
 #include "base/output.h"
 #include "base/text.h"
 #include "cmd/command.h"
@@ -78,14 +78,15 @@ static void print_balance(FILE *f, const struct balance *b)
 	CLEANUP_FREE char *text = balance_text(b);
 
 	if (b->lost || b->late)
-		fputs("records were lost or late: spins among them are missing, and at that time it is unknown who waited\n", f);
+		fputs("records were lost or late: the spins among them are missing, and the time around them is of unknown cause\n", f);
 	fprintf(f, "%s\n", text);
 }
 
 static void write_json(FILE *f, const struct gathered *g, json_t *record)
 {
-	json_t *document = json_pack("{s:i, s:O?, s:O, s:O, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms", json_object_get(record, "vms"),
-				     "blame", json_object_get(record, "rows"), "end", g->end);
+	json_t *document = json_pack("{s:i, s:O?, s:O, s:O, s:O, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms",
+				     json_object_get(record, "vms"), "vcpus", json_object_get(record, "vcpus"), "blame",
+				     json_object_get(record, "rows"), "end", g->end);
 
 	json_dumpf(document, f, JSON_INDENT(2));
 	putc('\n', f);
@@ -106,21 +107,23 @@ static int print_result(const struct settings *s, const struct gathered *g, cons
 	return output_flush(f);
 }
 
-/* Nothing can be told where one of the things that it measures is absent. */
+/* Without these sources of the part there is no account; without another one, a cause has no rows of its own. */
 static int check_part(const struct plan *plan)
 {
+	static const char *const required[] = { "thread", "running", "ready" };
 	const struct verdict *v = plan_find_part(plan, "blame");
 
 	for (size_t i = 0; v && i < v->n_sources; i++)
-		if (v->sources[i].fidelity == FIDELITY_ABSENT)
-			return fail(EXIT_NO_SCRIPT, "this kernel does not say who waits for a CPU: %s: %s", v->sources[i].event,
-				    v->sources[i].why ? v->sources[i].why : "absent");
+		for (size_t j = 0; j < ARRAY_SIZE(required); j++)
+			if (!strcmp(v->sources[i].event, required[j]) && v->sources[i].fidelity == FIDELITY_ABSENT)
+				return fail(EXIT_NO_SCRIPT, "this kernel does not show which threads wait for a CPU: %s: %s", v->sources[i].event,
+					    v->sources[i].why ? v->sources[i].why : "absent");
 	return EXIT_OK;
 }
 
 static int measure(const struct settings *s, struct live_run *l)
 {
-	struct gathered g = { .blame = blame_new(blame_look_up, NULL) };
+	struct gathered g = { .blame = blame_new(blame_look_up, NULL, NULL) };
 	int code;
 
 	l->options.take = take_record;
@@ -171,7 +174,7 @@ const struct command command_blame = {
 	.name = "blame",
 	.run = run,
 	.arguments = "[OPTION]... [-- COMMAND [ARG]...]",
-	.help = "say who has the CPU of the vCPU that a spin waits for",
+	.help = "show who or what occupies the CPUs that vCPUs wait for",
 	.options = options,
 	.more = "Without -d and COMMAND it runs for 5 seconds. With COMMAND it runs as long as the command does; the\n"
 		"command's output goes to standard error unless -o is given.",

@@ -37,7 +37,7 @@ static const struct option_row options[] = {
 	OPTION_EVENT,
 	{ 0, "no-outcome", NULL, "only the events, not what followed them: costs less", TO_FLAG(no_outcome) },
 	OPTION_GUEST_IP,
-	{ 0, "blame", NULL, "say at the end who had the CPU of vCPUs that spins waited for", TO_FLAG(blame) },
+	{ 0, "blame", NULL, "show at the end who or what occupied the CPUs that vCPUs waited for", TO_FLAG(blame) },
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
@@ -321,7 +321,7 @@ static int run(int argc, char **argv)
 	if (code)
 		return code;
 	if (s.blame)
-		r.blame = blame_new(blame_look_up, NULL);
+		r.blame = blame_new(blame_look_up, NULL, NULL);
 	code = record(&r, &l);
 	blame_free(r.blame);
 	recorder_close(r.recorder);

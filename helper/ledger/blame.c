@@ -1,67 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who had the CPU of a vCPU that could have run while a sibling of it spun: lock-holder preemption, counted.
+// Who or what occupied the CPU that a runnable vCPU waited for, and which spins of its VM awaited it.
 #include "ledger/blame.h"
 
 #include "base/memory.h"
-#include "base/table.h"
-#include "ledger/blame_rows.h"
+#include "ledger/blame_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_CPUS 65536u
-
-enum thread_state {
-	THREAD_UNKNOWN,
-	THREAD_RUNNING,
-	THREAD_READY, /* runnable, off its CPU */
-	THREAD_BLOCKED,
-};
-
-/* Time after the last spin, which counts if there is another one within the span. */
-struct pending {
-	struct culprit culprit;
-	uint64_t ns;
-};
-
-/* The thread of a vCPU. */
-struct vcpu_thread {
-	uint32_t tid; /* the key; first, so that a key alone can be looked up */
-	struct vm_seats *vm;
-	int64_t vcpu;
-	enum thread_state state;
-	uint32_t cpu;
-	struct vcpu_thread *next_ready; /* on this CPU */
-	bool spun;		   /* since it is ready there was a spin */
-	uint64_t charged_ns;	   /* up to here its time off the CPU is in rows or pending */
-	struct pending *pending;
-	size_t n_pending, room;
-};
-
-struct vm_seats {
-	struct blame_vm v; /* first: the key is its TGID */
-	/* Each vCPU that was seen, with its thread or NULL where that has ended. */
-	struct seat {
-		int64_t vcpu;
-		struct vcpu_thread *thread;
-	} *seats;
-	size_t n_seats;
-};
-
-struct cpu {
-	bool known;
-	uint32_t now;
-	struct vcpu_thread *ready;
-};
-
-struct blame {
-	struct table threads, vms; /* by the id that an entry begins with */
-	struct blame_rows rows;
-	struct cpu *cpus;
-	size_t n_cpus;
-	unsigned int blind; /* CPUs of which lines are missing now */
-	uint64_t now_ns;
-};
 
 static uint64_t hash_id(const void *entry)
 {
@@ -73,12 +20,23 @@ static bool same_id(const void *a, const void *b)
 	return *(const uint32_t *)a == *(const uint32_t *)b;
 }
 
-struct blame *blame_new(blame_look look, void *context)
+static uint64_t hash_queue(const void *entry)
+{
+	return table_hash_bytes(0, entry, 2 * sizeof(uint64_t));
+}
+
+static bool same_queue(const void *a, const void *b)
+{
+	return !memcmp(a, b, 2 * sizeof(uint64_t));
+}
+
+struct blame *blame_new(blame_look look, blame_look_cgroup look_cgroup, void *context)
 {
 	struct blame *b = xcalloc(1, sizeof(*b));
 
 	b->threads = b->vms = (struct table){ .hash = hash_id, .same = same_id };
-	blame_rows_init(&b->rows, look, context);
+	b->queues = (struct table){ .hash = hash_queue, .same = same_queue };
+	blame_rows_init(&b->rows, look, look_cgroup, context);
 	return b;
 }
 
@@ -106,6 +64,7 @@ void blame_free(struct blame *b)
 	blame_rows_done(&b->rows);
 	table_done(&b->threads, thread_free);
 	table_done(&b->vms, vm_free);
+	table_done(&b->queues, free);
 	free(b->cpus);
 	free(b);
 }
@@ -142,7 +101,7 @@ static struct seat *get_seat(struct vm_seats *vm, int64_t vcpu)
 		if (vm->seats[i].vcpu == vcpu)
 			return &vm->seats[i];
 	vm->seats = xrealloc(vm->seats, vm->n_seats + 1, sizeof(*vm->seats));
-	vm->seats[vm->n_seats] = (struct seat){ .vcpu = vcpu };
+	vm->seats[vm->n_seats] = (struct seat){ .vcpu = vcpu, .time = { .vm = &vm->v, .vcpu = vcpu } };
 	return &vm->seats[vm->n_seats++];
 }
 
@@ -165,8 +124,22 @@ static void set_now(struct blame *b, uint32_t cpu, uint32_t tid)
 
 	if (!c)
 		return;
+	c->switches += c->known && c->now != tid;
 	c->known = true;
 	c->now = tid;
+}
+
+static struct queue *get_queue(struct blame *b, uint64_t group, uint32_t cpu)
+{
+	const struct queue key = { .group = group, .cpu = cpu };
+	struct queue *q = table_find(&b->queues, &key);
+
+	if (q)
+		return q;
+	q = xcalloc(1, sizeof(*q));
+	*q = key;
+	table_add(&b->queues, q);
+	return q;
 }
 
 /* ---- culprits ---- */
@@ -178,12 +151,22 @@ static struct culprit culprit_of(struct blame *b, const struct vcpu_thread *t)
 	struct culprit culprit = { .kind = CULPRIT_UNKNOWN, .vcpu = -1 };
 	const struct vcpu_thread *other;
 
+	if (t->held) {
+		culprit.kind = CULPRIT_THROTTLED;
+		culprit.quota = get_queue(b, t->group, t->cpu)->quota;
+		return culprit;
+	}
 	if (!c || !c->known || c->now == t->tid)
 		return culprit;
 	culprit.tid = c->now;
 	other = table_find(&b->threads, &c->now);
 	if (!c->now) {
-		culprit.kind = CULPRIT_IDLE;
+		bool woke_it = c->switches == t->cpu_switches; /* idle since it became ready */
+
+		if (t->core && (!woke_it || t->other_cookie))
+			culprit.kind = CULPRIT_FORCED_IDLE;
+		else
+			culprit.kind = woke_it ? CULPRIT_WAKEUP : CULPRIT_IDLE;
 	} else if (other && other->vm) {
 		culprit.kind = other->vm == t->vm ? CULPRIT_SIBLING : CULPRIT_VCPU;
 		culprit.vm = &other->vm->v;
@@ -205,11 +188,45 @@ static struct culprit seen_by(const struct culprit *culprit, uint32_t spinner)
 
 /* ---- the time off the CPU ---- */
 
+/* The time of the thread up to now goes to the account of its vCPU, and to what it waited for. */
+static void account(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns)
+{
+	uint64_t ns = ts_ns > t->since_ns ? ts_ns - t->since_ns : 0;
+	struct culprit culprit;
+	struct blame_vcpu *time;
+
+	if (!ns || !t->vm)
+		return;
+	time = &t->vm->seats[t->seat].time;
+	t->since_ns = ts_ns;
+	if (b->blind || t->state == THREAD_UNKNOWN) {
+		time->unknown_ns += ns;
+	} else if (t->state == THREAD_RUNNING) {
+		time->run_ns += ns;
+	} else if (t->state == THREAD_BLOCKED) {
+		time->blocked_ns += ns;
+	} else {
+		time->ready_ns += ns;
+		culprit = culprit_of(b, t);
+		blame_rows_get(&b->rows, &t->vm->v, t->vcpu, t->tid, &culprit)->ready_ns += ns;
+	}
+}
+
+static void account_all(struct blame *b, uint64_t ts_ns)
+{
+	struct vcpu_thread *t;
+	size_t cursor = 0;
+
+	while ((t = table_next(&b->threads, &cursor)))
+		account(b, t, ts_ns);
+}
+
 /* Time up to now goes to whoever has the CPU, if another spin follows. */
 static void put_off(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns)
 {
 	struct culprit culprit;
 
+	account(b, t, ts_ns);
 	if (!t->spun || ts_ns <= t->charged_ns)
 		return;
 	culprit = culprit_of(b, t);
@@ -228,11 +245,19 @@ static void put_off(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns)
 /* A spin: what was put off counts. */
 static void charge(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns, uint32_t spinner)
 {
+	struct blame_row *row;
+
 	put_off(b, t, ts_ns);
 	for (size_t i = 0; i < t->n_pending; i++) {
 		struct culprit culprit = seen_by(&t->pending[i].culprit, spinner);
 
-		blame_rows_get(&b->rows, &t->vm->v, t->vcpu, &culprit)->ns += t->pending[i].ns;
+		row = blame_rows_get(&b->rows, &t->vm->v, t->vcpu, t->tid, &culprit);
+		row->spun_ns += t->pending[i].ns;
+		if (culprit.kind == t->pending[i].culprit.kind)
+			continue;
+		/* account() did not know who would spin */
+		row->ready_ns += t->pending[i].ns;
+		blame_rows_get(&b->rows, &t->vm->v, t->vcpu, t->tid, &t->pending[i].culprit)->ready_ns -= t->pending[i].ns;
 	}
 	t->n_pending = 0;
 	t->charged_ns = ts_ns;
@@ -281,12 +306,14 @@ static void set_state(struct blame *b, struct vcpu_thread *t, enum thread_state 
 	if (state != THREAD_READY) {
 		t->spun = false;
 		t->n_pending = 0;
+		t->held = t->core = t->other_cookie = false;
 	}
 	t->state = c ? state : THREAD_UNKNOWN;
 	t->cpu = cpu;
 	if (t->state == THREAD_READY) {
 		t->next_ready = c->ready;
 		c->ready = t;
+		t->cpu_switches = c->switches;
 	}
 }
 
@@ -297,8 +324,9 @@ static void unseat(struct vcpu_thread *t)
 			t->vm->seats[i].thread = NULL;
 }
 
-static void forget_thread(struct blame *b, struct vcpu_thread *t)
+static void forget_thread(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns)
 {
+	account(b, t, ts_ns);
 	set_state(b, t, THREAD_UNKNOWN, t->cpu);
 	unseat(t);
 	table_remove(&b->threads, t);
@@ -313,18 +341,70 @@ static struct vcpu_thread *seat(struct blame *b, uint32_t tid, struct vm_seats *
 
 	had_cpu(b, cpu, tid, ts_ns);
 	t = get(&b->threads, tid, sizeof(*t));
-	if (t->vm != vm || t->vcpu != vcpu)
+	account(b, t, ts_ns);
+	if (t->vm != vm || t->vcpu != vcpu) {
 		unseat(t);
+		t->since_ns = ts_ns;
+	}
 	t->vm = vm;
 	t->vcpu = vcpu;
 	s = get_seat(vm, vcpu);
 	if (s->thread && s->thread != t) /* it no longer runs this one, and it is not known to run another */
-		forget_thread(b, s->thread);
+		forget_thread(b, s->thread, ts_ns);
 	s->thread = t;
+	t->seat = (size_t)(s - vm->seats);
 	if (t->state != THREAD_RUNNING || t->cpu != cpu)
 		set_state(b, t, THREAD_RUNNING, cpu);
 	set_now(b, cpu, tid);
 	return t;
+}
+
+/* What a quota or core scheduling does with a thread that is ready. */
+static void set_held(struct blame *b, struct vcpu_thread *t, const struct sched_event *s)
+{
+	struct queue *q;
+
+	t->group = s->group;
+	t->core = s->core;
+	t->other_cookie = s->other_cookie;
+	if (!s->group) {
+		t->held = false;
+		return;
+	}
+	q = get_queue(b, s->group, t->cpu);
+	if (s->levels == SCHED_LEVELS_UNKNOWN) {
+		t->held = q->levels && (q->stops_all || t->held);
+		return;
+	}
+	q->levels = s->levels;
+	t->held = s->held;
+	if (!q->levels)
+		q->quota = (struct quota){ 0 };
+}
+
+/* Where the trace began while the quota throttled, its end is the first that is heard of it. */
+static void take_quota(struct blame *b, const struct sched_event *s)
+{
+	struct cpu *c = get_cpu(b, s->at);
+	struct queue *q;
+
+	if (!c)
+		return;
+	q = get_queue(b, s->group, s->at);
+	if (!q->quota.cgroup)
+		q->quota = s->quota;
+	put_off_all(b, s->at, s->ts_ns);
+	if (s->change == QUOTA_ENDS) {
+		q->levels -= q->levels > 0;
+		if (!q->levels || q->quota.cgroup == s->quota.cgroup)
+			q->quota = (struct quota){ 0 };
+	} else {
+		q->levels++;
+		q->stops_all = s->change == QUOTA_STOPS_ALL;
+	}
+	for (struct vcpu_thread *t = c->ready; t; t = t->next_ready)
+		if (t->group == s->group)
+			t->held = q->levels && (q->stops_all || t->held);
 }
 
 static void take_switch(struct blame *b, const struct sched_event *s)
@@ -333,11 +413,17 @@ static void take_switch(struct blame *b, const struct sched_event *s)
 
 	had_cpu(b, s->cpu, s->tid, s->ts_ns);
 	blame_rows_note_task(&b->rows, s->tid, s->pid, s->comm);
-	set_now(b, s->cpu, s->next);
+	if (prev)
+		account(b, prev, s->ts_ns);
+	if (next)
+		account(b, next, s->ts_ns);
 	if (prev)
 		set_state(b, prev, THREAD_BLOCKED, s->cpu); /* which ends what was thought of it */
-	if (prev && s->runnable)
+	if (prev && s->runnable) {
 		set_state(b, prev, THREAD_READY, s->cpu);
+		set_held(b, prev, s);
+	}
+	set_now(b, s->cpu, s->next);
 	if (next)
 		set_state(b, next, THREAD_RUNNING, s->cpu);
 }
@@ -354,9 +440,9 @@ static void take_ready(struct blame *b, const struct sched_event *s)
 		c->known = s->now_known;
 		c->now = s->now;
 	}
-	if (t->state == THREAD_READY)
-		put_off(b, t, s->ts_ns);
+	put_off(b, t, s->ts_ns);
 	set_state(b, t, THREAD_READY, s->at);
+	set_held(b, t, s);
 }
 
 /* What is known of threads and CPUs no longer holds. */
@@ -392,13 +478,20 @@ static void take_sched(struct blame *b, const struct sched_event *s)
 		break;
 	case SCHED_GONE:
 		t = table_find(&b->threads, &s->tid);
-		if (t)
-			forget_thread(b, t);
+		if (t) {
+			put_off_all(b, t->cpu, s->ts_ns);
+			forget_thread(b, t, s->ts_ns);
+		}
+		break;
+	case SCHED_QUOTA:
+		take_quota(b, s);
 		break;
 	case SCHED_BLIND:
+		account_all(b, s->ts_ns);
 		b->blind++;
 		break;
 	case SCHED_SIGHT:
+		account_all(b, s->ts_ns);
 		b->blind -= b->blind > 0;
 		forget_states(b);
 		break;
@@ -415,7 +508,7 @@ static void blame_sibling(struct blame *b, struct vcpu_thread *sibling, const st
 
 	culprit = seen_by(&culprit, w->tid);
 	charge(b, sibling, w->ts_ns, w->tid);
-	row = blame_rows_get(&b->rows, &sibling->vm->v, sibling->vcpu, &culprit);
+	row = blame_rows_get(&b->rows, &sibling->vm->v, sibling->vcpu, sibling->tid, &culprit);
 	row->spins++;
 	row->targeted += w->target == sibling->vcpu;
 }
@@ -471,35 +564,7 @@ void blame_take(struct blame *b, const struct record *r)
 		take_sched(b, &r->sched);
 }
 
-/* ---- what came of it ---- */
-
-static int compare_vms(const void *a, const void *b)
+void blame_end(struct blame *b)
 {
-	const struct blame_vm *x = *(const struct blame_vm *const *)a, *y = *(const struct blame_vm *const *)b;
-
-	if (x->spins != y->spins)
-		return x->spins > y->spins ? -1 : 1;
-	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
-}
-
-size_t blame_vms(const struct blame *b, const struct blame_vm ***ret)
-{
-	const struct blame_vm **list = xcalloc(b->vms.n + 1, sizeof(struct blame_vm *));
-	size_t n = 0, cursor = 0;
-	struct vm_seats *vm;
-
-	while ((vm = table_next(&b->vms, &cursor))) {
-		if (!vm->v.spins)
-			continue;
-		vm->v.unseen = vm->v.vcpus > vm->n_seats ? vm->v.vcpus - (uint32_t)vm->n_seats : 0;
-		list[n++] = &vm->v;
-	}
-	qsort(list, n, sizeof(struct blame_vm *), compare_vms);
-	*ret = list;
-	return n;
-}
-
-size_t blame_list(struct blame *b, const struct blame_row ***ret)
-{
-	return blame_rows_list(&b->rows, ret);
+	account_all(b, b->now_ns);
 }

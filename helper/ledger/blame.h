@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who had the CPU of a vCPU that could have run while a sibling of it spun: lock-holder preemption, counted.
+// Who or what occupied the CPU that a runnable vCPU waited for, and which spins of its VM awaited it.
 // Pure: is given waits and what the scheduler did, in time order.
 #ifndef KVMWAIT_LEDGER_BLAME_H
 #define KVMWAIT_LEDGER_BLAME_H
@@ -7,11 +7,13 @@
 #include "record/event.h"
 
 /*
+ * The time that a vCPU's thread is runnable and off its CPU belongs to what it waits for: each of its nanoseconds to one row.
+ *
  * A spin is a pause-loop exit or a paravirtual yield. At each spin every sibling, that is every other vCPU of the
  * VM, is looked at: one that is runnable but off its CPU is waited for, and the thread that has that CPU at this
  * moment is the culprit. A spin with two such siblings counts in two rows.
  *
- * The time of a row: of the spans in which the sibling was runnable and off its CPU, from the first spin of its VM
+ * The spun time of a row: of the spans in which the sibling was runnable and off its CPU, from the first spin of its VM
  * within a span to the last one within it, what the culprit had that CPU.
  *
  * Nothing is guessed. Who waits is unknown while lines of a CPU are missing (SCHED_BLIND to SCHED_SIGHT), then of each
@@ -21,10 +23,13 @@
 
 enum culprit_kind {
 	CULPRIT_SELF,	 /* the vCPU that spins has the sibling's CPU */
-	CULPRIT_SIBLING, /* a third vCPU of the VM */
+	CULPRIT_SIBLING, /* another vCPU of the VM */
 	CULPRIT_VCPU,	 /* a vCPU of another VM */
 	CULPRIT_HOST,	 /* any other thread */
-	CULPRIT_IDLE,	 /* nobody: the CPU is about to take the sibling up */
+	CULPRIT_THROTTLED, /* a CPU quota stops the thread */
+	CULPRIT_FORCED_IDLE, /* nobody: core scheduling keeps the CPU idle */
+	CULPRIT_WAKEUP,	 /* nobody: the CPU was idle when the thread became runnable, and takes it up */
+	CULPRIT_IDLE,	 /* nobody, for another reason */
 	CULPRIT_UNKNOWN,
 	CULPRIT_KINDS,
 };
@@ -50,20 +55,38 @@ struct blame_row {
 	const struct blame_vm *culprit_vm; /* where it is a vCPU */
 	int64_t culprit_vcpu;
 	char comm[COMM_BYTES + 1]; /* empty: not known */
+	struct quota quota; /* of THROTTLED; cgroup 0: not known which */
+	char *cgroup;	    /* its path below the mount point, or NULL */
 	uint64_t spins;
 	uint64_t targeted; /* of the spins: the guest named this vCPU's id as the target of its yield */
-	uint64_t ns;
+	uint64_t ready_ns; /* all of the time that this kept the vCPU off a CPU */
+	uint64_t spun_ns;  /* of it: between spins of the VM */
+};
+
+/* The time of a vCPU since its thread was first seen. */
+struct blame_vcpu {
+	const struct blame_vm *vm;
+	int64_t vcpu;
+	uint64_t run_ns, ready_ns, blocked_ns; /* on a CPU, runnable, blocked */
+	uint64_t unknown_ns;		       /* records are missing */
 };
 
 /* Finds TGID and name of a thread that is not known from the records; false: neither can be found. */
 typedef bool (*blame_look)(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm);
 
+/* Finds the path of the cgroup of that inode, from the thread TID in it or below it; NULL: it cannot be found. The caller frees. */
+typedef char *(*blame_look_cgroup)(void *context, uint32_t tid, uint64_t inode);
+
 struct blame;
-struct blame *blame_new(blame_look look, void *context);
+struct blame *blame_new(blame_look look, blame_look_cgroup look_cgroup, void *context);
 void blame_free(struct blame *b);
 
 /* Takes a wait or what the scheduler did; any other record is let pass. */
 void blame_take(struct blame *b, const struct record *r);
+/* Ends the account at the last record: time that is still open is added to the rows. */
+void blame_end(struct blame *b);
+/* The vCPUs by VM and id. The array is the caller's to free. */
+size_t blame_vcpus(const struct blame *b, struct blame_vcpu **ret);
 /* The VMs that spun, those with most spins first. The array is the caller's to free, what it points to is not. */
 size_t blame_vms(const struct blame *b, const struct blame_vm ***ret);
 /* The rows, worst first. Likewise. */

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const culprit_names[CULPRIT_KINDS] = { "self", "sibling", "vcpu", "host", "idle", "unknown" };
+const char *const culprit_names[CULPRIT_KINDS] = {
+	"self", "sibling", "vcpu", "host", "throttled", "forced-idle", "wakeup", "idle", "unknown"
+};
 
 /* What the records say of any thread. */
 struct task {
@@ -44,6 +46,9 @@ static int compare_rows(const void *a, const void *b)
 	BY(kind);
 	BY(tid);
 	BY(culprit_vcpu);
+	BY(quota.cgroup);
+	BY(quota.quota_ns);
+	BY(quota.period_ns);
 #undef BY
 	return 0;
 }
@@ -51,7 +56,8 @@ static int compare_rows(const void *a, const void *b)
 static uint64_t hash_row(const void *entry)
 {
 	const struct blame_row *row = entry;
-	const int64_t key[] = { row->vm->tgid, row->vcpu, row->kind, row->tid, row->culprit_vcpu };
+	const int64_t key[] = { row->vm->tgid, row->vcpu, row->kind, row->tid, row->culprit_vcpu,
+				(int64_t)row->quota.cgroup, (int64_t)row->quota.quota_ns, (int64_t)row->quota.period_ns };
 
 	return table_hash_bytes(0, key, sizeof(key));
 }
@@ -61,19 +67,28 @@ static bool same_row(const void *a, const void *b)
 	return !compare_rows(a, b);
 }
 
-void blame_rows_init(struct blame_rows *r, blame_look look, void *context)
+void blame_rows_init(struct blame_rows *r, blame_look look, blame_look_cgroup look_cgroup, void *context)
 {
 	*r = (struct blame_rows){
 		.rows = { .hash = hash_row, .same = same_row },
 		.tasks = { .hash = hash_task, .same = same_task },
 		.look = look,
+		.look_cgroup = look_cgroup,
 		.context = context,
 	};
 }
 
+static void free_row(void *p)
+{
+	struct blame_row *row = p;
+
+	free(row->cgroup);
+	free(row);
+}
+
 void blame_rows_done(struct blame_rows *r)
 {
-	table_done(&r->rows, free);
+	table_done(&r->rows, free_row);
 	table_done(&r->tasks, free);
 }
 
@@ -115,7 +130,7 @@ static void name_culprit(struct blame_rows *r, uint32_t tid)
 
 /* ---- rows ---- */
 
-struct blame_row *blame_rows_get(struct blame_rows *r, const struct blame_vm *vm, int64_t vcpu, const struct culprit *culprit)
+struct blame_row *blame_rows_get(struct blame_rows *r, const struct blame_vm *vm, int64_t vcpu, uint32_t tid, const struct culprit *culprit)
 {
 	const struct blame_row key = {
 		.vm = vm,
@@ -124,6 +139,7 @@ struct blame_row *blame_rows_get(struct blame_rows *r, const struct blame_vm *vm
 		.tid = culprit->tid,
 		.culprit_vm = culprit->vm,
 		.culprit_vcpu = culprit->vcpu,
+		.quota = culprit->quota,
 	};
 	struct blame_row *row = table_find(&r->rows, &key);
 
@@ -134,6 +150,8 @@ struct blame_row *blame_rows_get(struct blame_rows *r, const struct blame_vm *vm
 	table_add(&r->rows, row);
 	if (culprit->kind == CULPRIT_HOST)
 		name_culprit(r, culprit->tid);
+	if (culprit->kind == CULPRIT_THROTTLED && culprit->quota.cgroup && r->look_cgroup)
+		row->cgroup = r->look_cgroup(r->context, tid, culprit->quota.cgroup);
 	return row;
 }
 
@@ -141,10 +159,10 @@ static int compare_worst(const void *a, const void *b)
 {
 	const struct blame_row *x = *(const struct blame_row *const *)a, *y = *(const struct blame_row *const *)b;
 
+	if (x->ready_ns != y->ready_ns)
+		return x->ready_ns > y->ready_ns ? -1 : 1;
 	if (x->spins != y->spins)
 		return x->spins > y->spins ? -1 : 1;
-	if (x->ns != y->ns)
-		return x->ns > y->ns ? -1 : 1;
 	return compare_rows(x, y);
 }
 

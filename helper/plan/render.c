@@ -17,7 +17,8 @@
 // A fallback script follows the chosen one, with the clauses for the sources that are taken from it: its BEGIN and END give
 // what concerns maps that the chosen script has not. Event lines of sources that come from the other script are left out.
 // Further in, "//@ if VENDOR: TEXT" gives way to TEXT where the vendor's module is loaded; then what stands between
-// "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand.
+// "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand. What stands between
+// "//@ have NEED" and "//@ end" or "//@ else" is written where what is wanted rests on that need and the kernel meets it.
 #include "plan/render.h"
 
 #include "base/clock.h"
@@ -35,6 +36,7 @@
 #define ONLY_MARK "//@ only: "
 #define RAW_MARK "//@ raw: "
 #define IF_MARK "//@ if "
+#define HAVE_MARK "//@ have "
 #define ELSE_MARK "//@ else"
 #define END_MARK "//@ end"
 #define EVENT_MARK "printf(\"w "
@@ -63,7 +65,8 @@ struct renderer {
 	bool raw_tracepoints;
 	const char *vendor; /* NULL: not known */
 	bool omits_event;	/* its line was left out: so is the one that counts it */
-	bool decided, skips;	/* between "if" and "end": its text was put in; what is found at else is left out */
+	bool chooses;		/* between "have" and "end" */
+	bool decided, skips;	/* between "if" or "have" and "end": what it is about was put in; the lines are left out */
 	FILE *out;
 };
 
@@ -360,13 +363,31 @@ static char *quick_line(const struct verdict *v, const char *p, size_t n)
 	return format ? replaced(format, q->expression, numbers) : NULL;
 }
 
-/* Does the line belong to a choice by vendor, or is it left out by one? Puts in the text that is chosen. */
+/* Does what is wanted rest on the need of this id, and does the kernel meet it? */
+static bool have_need(const struct renderer *r, const char *id, size_t n)
+{
+	const struct script *s = r->v->script;
+
+	for (size_t i = 0; i < s->n_needs; i++)
+		if (strlen(s->needs[i].id) == n && starts_with(id, s->needs[i].id))
+			return is_probed(r, &s->needs[i]);
+	return false;
+}
+
+/* Does the line belong to a choice by vendor or need, or is it left out by one? Puts in the text that is chosen. */
 static bool take_choice(struct renderer *r, const char *p, size_t n)
 {
 	int indent = (int)strspn(p, "\t");
 	const char *mark = p + indent, *name = mark + strlen(IF_MARK), *end = p + n, *colon, *text;
 
-	if (!r->vendor)
+	if (starts_with(mark, HAVE_MARK)) {
+		name = mark + strlen(HAVE_MARK);
+		r->chooses = true;
+		r->decided = have_need(r, name, strcspn(name, " \n"));
+		r->skips = !r->decided;
+		return true;
+	}
+	if (!r->vendor && !r->chooses)
 		return false;
 	if (starts_with(mark, IF_MARK)) {
 		colon = memchr(name, ':', (size_t)(end - name));
@@ -378,7 +399,7 @@ static bool take_choice(struct renderer *r, const char *p, size_t n)
 	} else if (starts_with(mark, ELSE_MARK)) {
 		r->skips = r->decided;
 	} else if (starts_with(mark, END_MARK)) {
-		r->decided = r->skips = false;
+		r->chooses = r->decided = r->skips = false;
 	} else {
 		return r->skips;
 	}
@@ -453,7 +474,7 @@ static size_t render_clause(struct renderer *r, const char *p, const struct mark
 	struct strings fitted = { 0 };
 	bool more = true;
 
-	r->decided = r->skips = false;
+	r->chooses = r->decided = r->skips = false;
 	while (more) {
 		size_t n = clause_line_length(p);
 

@@ -80,9 +80,25 @@ enum sched_kind {
 	SCHED_SWITCH, /* the thread leaves the CPU to another */
 	SCHED_READY,  /* a vCPU's thread is runnable on a CPU: woken, or moved */
 	SCHED_GONE,   /* a vCPU's thread ends */
+	SCHED_QUOTA,  /* a CPU quota begins or ends to throttle a group on a CPU */
 	SCHED_BLIND,  /* no line: from here on lines of this CPU are missing, */
 	SCHED_SIGHT,  /* and from here on no longer */
 	SCHED_KINDS,
+};
+
+#define SCHED_LEVELS_UNKNOWN 63u
+
+enum quota_change {
+	QUOTA_ENDS,
+	QUOTA_STOPS_EACH, /* the threads of the group are stopped one by one */
+	QUOTA_STOPS_ALL,
+	QUOTA_CHANGES,
+};
+
+/* The CPU quota of a cgroup. */
+struct quota {
+	uint64_t cgroup; /* its inode; 0: not known */
+	uint64_t quota_ns, period_ns;
 };
 
 struct sched_event {
@@ -91,11 +107,18 @@ struct sched_event {
 	int64_t vcpu;	/* VCPU */
 	uint32_t vcpus; /* VCPU: how many its VM has */
 	uint32_t cpu, pid, tid; /* READY: no pid */
-	uint32_t at;		/* READY: the CPU it waits for */
+	uint32_t at;		/* READY: the CPU it waits for; QUOTA: the CPU */
 	uint32_t next;		/* SWITCH: who has the CPU now */
 	uint32_t now;		/* READY: who has it, where that is known */
 	bool runnable;		/* SWITCH: the thread could run on */
 	bool now_known, live;	/* READY; live: the switches of that CPU have been told */
+	/* SWITCH of a vCPU's thread that is runnable, READY, QUOTA: the group that a quota can throttle; 0: not known */
+	uint64_t group;
+	unsigned int levels; /* SWITCH, READY: how many quotas throttle the group on this CPU; SCHED_LEVELS_UNKNOWN */
+	bool held;		/* SWITCH, READY: a quota stops the thread */
+	bool core, other_cookie; /* SWITCH, READY: core scheduling is on; READY: the core runs threads of another cookie */
+	enum quota_change change; /* QUOTA */
+	struct quota quota;	  /* QUOTA */
 	enum sched_kind kind;
 	char comm[COMM_BYTES + 1]; /* VCPU, SWITCH: of the thread */
 	const char *vm;		   /* VCPU: as in struct wait_event */

@@ -282,30 +282,46 @@ static const struct field blame_vm_fields[] = {
 };
 
 static const struct field culprit_fields[] = {
-	{ "kind", FIELD_STRING, NULL, "self, sibling, vcpu, host, idle or unknown", false, NULL },
+	{ "kind", FIELD_STRING, NULL, "self, sibling, vcpu, host, throttled, forced-idle, wakeup, idle or unknown", false, NULL },
 	{ "pid", FIELD_INTEGER, NULL, "TGID of the thread that has the CPU; 0: not known", true, NULL },
 	{ "tid", FIELD_INTEGER, NULL, "that thread", true, NULL },
 	{ "comm", FIELD_STRING, NULL, "its name, as in a wait", true, NULL },
 	{ "vm", FIELD_STRING, NULL, "where it is a vCPU: of this VM", true, NULL },
 	{ "vcpu", FIELD_INTEGER, NULL, "where it is a vCPU: its id", true, NULL },
+	{ "cgroup", FIELD_STRING, NULL, "where a CPU quota throttles: whose it is, as its path, or 'inode N'", true, NULL },
+	{ "quota_ns", FIELD_INTEGER, "ns", "that quota, in each period", true, NULL },
+	{ "period_ns", FIELD_INTEGER, "ns", "its period", true, NULL },
 	{ 0 },
 };
 
 static const struct field blame_row_fields[] = {
-	{ "vm", FIELD_STRING, NULL, "name of the VM that spins, else its TGID", false, NULL },
+	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", false, NULL },
 	{ "pid", FIELD_INTEGER, NULL, "TGID of its process", false, NULL },
-	{ "vcpu", FIELD_INTEGER, NULL, "the vCPU that is waited for", false, NULL },
-	{ "culprit", FIELD_OBJECT, NULL, "who has its CPU", false, culprit_fields },
+	{ "vcpu", FIELD_INTEGER, NULL, "the vCPU that waits for a CPU", false, NULL },
+	{ "culprit", FIELD_OBJECT, NULL, "who or what occupies its CPU", false, culprit_fields },
 	{ "spins", FIELD_INTEGER, NULL, "spins that found it so", false, NULL },
 	{ "share", FIELD_INTEGER, "1/100 %", "of the spins of its VM", false, NULL },
 	{ "targeted", FIELD_INTEGER, NULL, "of the spins: the guest named this vCPU", false, NULL },
 	{ "ready_ns", FIELD_INTEGER, "ns", "that it waited for the CPU while its VM spun", false, NULL },
+	{ "all_ns", FIELD_INTEGER, "ns", "that it waited for the CPU in all", true, NULL },
+	{ 0 },
+};
+
+static const struct field blame_vcpu_fields[] = {
+	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of its process", false, NULL },
+	{ "vcpu", FIELD_INTEGER, NULL, "its id", false, NULL },
+	{ "run_ns", FIELD_INTEGER, "ns", "that its thread was on a CPU", false, NULL },
+	{ "ready_ns", FIELD_INTEGER, "ns", "that its thread was runnable and not on a CPU: the sum of its rows' all_ns", false, NULL },
+	{ "blocked_ns", FIELD_INTEGER, "ns", "that its thread was blocked", false, NULL },
+	{ "unknown_ns", FIELD_INTEGER, "ns", "that is not known, as records are missing", false, NULL },
 	{ 0 },
 };
 
 static const struct field blame_fields[] = {
 	{ "vms", FIELD_OBJECTS, NULL, "the VMs that spun, those with most spins first", false, blame_vm_fields },
-	{ "rows", FIELD_OBJECTS, NULL, "who had the CPU of whom, worst first", false, blame_row_fields },
+	{ "rows", FIELD_OBJECTS, NULL, "who or what occupied the CPU of whom, worst first", false, blame_row_fields },
+	{ "vcpus", FIELD_OBJECTS, NULL, "the time of each vCPU since its thread was first seen", true, blame_vcpu_fields },
 	{ "more", FIELD_INTEGER, NULL, "rows that are left out, as there are too many", true, NULL },
 	{ 0 },
 };
@@ -318,7 +334,7 @@ const struct record_schema record_schemas[RECORD_TYPES] = {
 	[RECORD_END] = { "end", "last: the balance, received + lost = counted", end_fields },
 	[RECORD_STAT] = { "stat", "counts of an interval, or of all the time", stat_fields },
 	[RECORD_PLAN] = { "plan", "in a recording, behind meta: what it was made with", plan_fields },
-	[RECORD_BLAME] = { "blame", "in a recording, before end: who had the CPU of vCPUs that spins waited for", blame_fields },
+	[RECORD_BLAME] = { "blame", "in a recording, before end: who or what occupied the CPUs that vCPUs waited for", blame_fields },
 };
 
 /* ---- JSON Schema ---- */

@@ -230,6 +230,15 @@ static bool take_sched_vcpu(struct cursor *c, struct sched_event *s)
 	       take_u32(c, &s->vcpus) && take_comm(c, s->comm) && s->vcpu >= 0;
 }
 
+/* What the bits of a state or of LIVE say of a vCPU's thread that is runnable. */
+static void read_queue(uint64_t bits, struct sched_event *s)
+{
+	s->levels = bits >> 8 & 0x3f;
+	s->core = bits & 0x4000;
+	s->held = bits & 0x8000;
+	s->group = bits >> 16;
+}
+
 static bool take_sched_switch(struct cursor *c, struct sched_event *s)
 {
 	uint64_t state;
@@ -238,20 +247,35 @@ static bool take_sched_switch(struct cursor *c, struct sched_event *s)
 	    !take_u32(c, &s->next) || !take_comm(c, s->comm))
 		return false;
 	s->runnable = !(state & 0xff);
+	if (s->runnable)
+		read_queue(state, s);
 	return true;
 }
 
 static bool take_sched_ready(struct cursor *c, struct sched_event *s)
 {
-	uint64_t now;
-	uint32_t live;
+	uint64_t now, live;
 
 	if (!take_sched_head(c, SCHED_READY, s) || !take_u32(c, &s->tid) || !take_u32(c, &s->at) || !take_u64(c, &now) ||
-	    !take_u32(c, &live) || c->p != c->end || c->end[-1] == ' ' || live > 1 || now > UINT32_MAX)
+	    !take_u64(c, &live) || c->p != c->end || c->end[-1] == ' ' || (live & 0xff) > 3 || now > UINT32_MAX)
 		return false;
 	s->now_known = now != 0;
 	s->now = now ? (uint32_t)now - 1 : 0;
-	s->live = live;
+	s->live = live & 1;
+	s->other_cookie = live & 2;
+	read_queue(live, s);
+	return true;
+}
+
+static bool take_sched_quota(struct cursor *c, struct sched_event *s)
+{
+	uint32_t change;
+
+	if (!take_sched_head(c, SCHED_QUOTA, s) || !take_u32(c, &s->at) || !take_u64(c, &s->group) || !take_u32(c, &change) ||
+	    !take_u64(c, &s->quota.cgroup) || !take_u64(c, &s->quota.quota_ns) || !take_u64(c, &s->quota.period_ns) || c->p != c->end ||
+	    c->end[-1] == ' ' || change >= QUOTA_CHANGES)
+		return false;
+	s->change = (enum quota_change)change;
 	return true;
 }
 
@@ -324,7 +348,7 @@ static bool take_frame(struct cursor *c, uint64_t *ret)
 	return c->p - start >= 8 && (c->p == c->end || *c->p == ' ');
 }
 
-/* The lines of what the scheduler did, by their first letter: one with which no word ends that stands in a line. */
+/* The lines of what the scheduler did, by their first letter. */
 static const struct {
 	char letter;
 	bool (*take)(struct cursor *c, struct sched_event *s);
@@ -333,6 +357,7 @@ static const struct {
 	{ 's', take_sched_switch },
 	{ 'r', take_sched_ready },
 	{ 'g', take_sched_gone },
+	{ 'q', take_sched_quota },
 };
 
 /* True where it is one of these, whole or not. */
@@ -365,7 +390,7 @@ static bool take_audit(struct cursor *c, struct wire_audit *a)
 
 bool wire_is_counted(const char *line, size_t n)
 {
-	return n >= 2 && *line && line[1] == ' ' && strchr("wousrga", *line);
+	return n >= 2 && *line && line[1] == ' ' && strchr("wousrgqa", *line);
 }
 
 void wire_parse(const char *line, size_t n, struct wire_line *ret)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How blame is told: as the record of the schema, and that as a table.
+// How blame is shown: as the record of the schema, and that as a table.
 #include "show/blame_show.h"
 
 #include "base/clean_text.h"
@@ -56,7 +56,7 @@ static json_t *make_row(const void *item)
 	CLEANUP_FREE char *comm = comm_text(row);
 	json_t *culprit = json_pack("{s:s}", "kind", culprit_names[row->kind]);
 
-	if (row->kind != CULPRIT_IDLE && row->kind != CULPRIT_UNKNOWN) {
+	if (row->tid) {
 		json_object_set_new(culprit, "pid", json_integer(row->tgid));
 		json_object_set_new(culprit, "tid", json_integer(row->tid));
 		json_object_set_new(culprit, "comm", json_string(comm));
@@ -67,9 +67,17 @@ static json_t *make_row(const void *item)
 		json_object_set_new(culprit, "vm", json_string(name));
 		json_object_set_new(culprit, "vcpu", json_integer(row->culprit_vcpu));
 	}
-	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "vm", vm, "pid", (json_int_t)row->vm->tgid, "vcpu",
+	if (row->quota.cgroup) {
+		CLEANUP_FREE char *inode = xasprintf("inode %" PRIu64, row->quota.cgroup);
+
+		json_object_set_new(culprit, "cgroup", json_string(row->cgroup ? row->cgroup : inode));
+		json_object_set_new(culprit, "quota_ns", json_integer((json_int_t)row->quota.quota_ns));
+		json_object_set_new(culprit, "period_ns", json_integer((json_int_t)row->quota.period_ns));
+	}
+	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "vm", vm, "pid", (json_int_t)row->vm->tgid, "vcpu",
 			 (json_int_t)row->vcpu, "culprit", culprit, "spins", (json_int_t)row->spins, "share",
-			 (json_int_t)share(row), "targeted", (json_int_t)row->targeted, "ready_ns", (json_int_t)row->ns);
+			 (json_int_t)share(row), "targeted", (json_int_t)row->targeted, "ready_ns", (json_int_t)row->spun_ns,
+			 "all_ns", (json_int_t)row->ready_ns);
 }
 
 static json_t *make_vm(const void *item)
@@ -80,6 +88,16 @@ static json_t *make_vm(const void *item)
 	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vm", name, "pid", (json_int_t)vm->tgid, "vcpus",
 			 (json_int_t)vm->vcpus, "unseen", (json_int_t)vm->unseen, "spins", (json_int_t)vm->spins, "blamed",
 			 (json_int_t)vm->blamed, "unblamed", (json_int_t)vm->unblamed, "unknown", (json_int_t)vm->unknown);
+}
+
+static json_t *make_vcpu(const void *item)
+{
+	const struct blame_vcpu *v = item;
+	CLEANUP_FREE char *name = vm_text(v->vm);
+
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "vm", name, "pid", (json_int_t)v->vm->tgid, "vcpu", (json_int_t)v->vcpu,
+			 "run_ns", (json_int_t)v->run_ns, "ready_ns", (json_int_t)v->ready_ns, "blocked_ns", (json_int_t)v->blocked_ns,
+			 "unknown_ns", (json_int_t)v->unknown_ns);
 }
 
 /* How long a JSON text is. */
@@ -109,12 +127,22 @@ json_t *blame_record_json(struct blame *b, size_t limit_bytes)
 {
 	CLEANUP_FREE const struct blame_row **rows = NULL;
 	CLEANUP_FREE const struct blame_vm **vms = NULL;
-	size_t n_rows = blame_list(b, &rows), n_vms = blame_vms(b, &vms), room = limit_bytes, more;
-	json_t *all = json_array(), *worst = json_array(), *record;
+	CLEANUP_FREE struct blame_vcpu *vcpus = NULL;
+	CLEANUP_FREE const void **times = NULL;
+	size_t n_rows, n_vms, n_vcpus, room = limit_bytes, more;
+	json_t *all = json_array(), *worst = json_array(), *time = json_array(), *record;
 
+	blame_end(b);
+	n_rows = blame_list(b, &rows);
+	n_vms = blame_vms(b, &vms);
+	n_vcpus = blame_vcpus(b, &vcpus);
+	times = xcalloc(n_vcpus + 1, sizeof(*times));
+	for (size_t i = 0; i < n_vcpus; i++)
+		times[i] = &vcpus[i];
 	add_objects(all, (const void *const *)vms, n_vms, make_vm, &room);
 	more = add_objects(worst, (const void *const *)rows, n_rows, make_row, &room);
-	record = json_pack("{s:s, s:o, s:o}", "type", "blame", "vms", all, "rows", worst);
+	add_objects(time, times, n_vcpus, make_vcpu, &room);
+	record = json_pack("{s:s, s:o, s:o, s:o}", "type", "blame", "vms", all, "vcpus", time, "rows", worst);
 	if (more)
 		json_object_set_new(record, "more", json_integer((json_int_t)more));
 	return record;
@@ -136,14 +164,21 @@ static char *label_of(struct vm_labels *labels, json_t *object)
 	return xstrdup(pid && pid <= UINT32_MAX ? vm_label(labels, name, (uint32_t)pid) : name);
 }
 
-/* "web01 vCPU 3", "kworker/0:1 (17)"; the caller frees. */
+/* "web01 vCPU 3", "kworker/0:1 (17)", "/machine.slice/vm1 (50.0 of 100.0 ms)"; the caller frees. */
 static char *culprit_text(struct vm_labels *labels, json_t *culprit)
 {
 	CLEANUP_FREE char *kind = text_of(culprit, "kind");
 	CLEANUP_FREE char *name = json_object_get(culprit, "vm") ? label_of(labels, culprit) : text_of(culprit, "comm");
 	uint64_t pid = json_count(culprit, "pid"), tid = json_count(culprit, "tid");
 
-	if (!strcmp(kind, culprit_names[CULPRIT_IDLE]) || !strcmp(kind, culprit_names[CULPRIT_UNKNOWN]))
+	if (json_object_get(culprit, "cgroup")) {
+		CLEANUP_FREE char *cgroup = text_of(culprit, "cgroup");
+		uint64_t quota = json_count(culprit, "quota_ns"), period = json_count(culprit, "period_ns");
+
+		return xasprintf("%s (%" PRIu64 ".%" PRIu64 " of %" PRIu64 ".%" PRIu64 " ms)", cgroup, quota / NS_PER_MS, quota / 100000 % 10,
+				 period / NS_PER_MS, period / 100000 % 10);
+	}
+	if (!json_object_get(culprit, "tid"))
 		return xasprintf("(%s)", kind);
 	if (json_object_get(culprit, "vm"))
 		return xasprintf("%s vCPU %" PRIu64, name, json_count(culprit, "vcpu"));
@@ -156,10 +191,11 @@ static void print_row(FILE *f, struct vm_labels *labels, json_t *row)
 	CLEANUP_FREE char *vm = label_of(labels, row);
 	CLEANUP_FREE char *kind = text_of(who, "kind");
 	CLEANUP_FREE char *culprit = culprit_text(labels, who);
-	uint64_t parts = json_count(row, "share"), ns = json_count(row, "ready_ns");
+	bool has_all = json_object_get(row, "all_ns") != NULL; /* else an older kvmwait wrote it: spun time alone is known */
+	uint64_t parts = json_count(row, "share"), ns = json_count(row, has_all ? "all_ns" : "ready_ns");
 
-	fprintf(f, "%-16s %4" PRIu64 "  %-8s %-28s %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %8" PRIu64 ".%03" PRIu64 " %9" PRIu64 "\n", vm,
-		json_count(row, "vcpu"), kind, culprit, json_count(row, "spins"), parts / 100, parts % 100, ns / NS_PER_MS, ns / 1000 % 1000,
+	fprintf(f, "%-16s %4" PRIu64 "  %-11s %-28s %8" PRIu64 ".%03" PRIu64 " %8" PRIu64 " %5" PRIu64 ".%02" PRIu64 " %9" PRIu64 "\n", vm,
+		json_count(row, "vcpu"), kind, culprit, ns / NS_PER_MS, ns / 1000 % 1000, json_count(row, "spins"), parts / 100, parts % 100,
 		json_count(row, "targeted"));
 }
 
@@ -198,13 +234,13 @@ void blame_print(FILE *f, json_t *record)
 
 	collect_labels(labels, rows, vms);
 	if (json_array_size(rows))
-		fprintf(f, "%-16s %4s  %-8s %-28s %8s %8s %12s %9s\n", "VM", "VCPU", "KIND", "CULPRIT", "SPINS", "SHARE(%)", "READY(ms)",
+		fprintf(f, "%-16s %4s  %-11s %-28s %12s %8s %8s %9s\n", "VM", "VCPU", "KIND", "CULPRIT", "READY(ms)", "SPINS", "SHARE(%)",
 			"TARGETED");
 	json_array_foreach(rows, i, item) {
 		print_row(f, labels, item);
 	}
 	if (json_count(record, "more"))
-		fprintf(f, "and %" PRIu64 " more, of fewer spins\n", json_count(record, "more"));
+		fprintf(f, "and %" PRIu64 " more rows\n", json_count(record, "more"));
 	if (json_array_size(rows))
 		putc('\n', f);
 	json_array_foreach(vms, i, item) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How blame is told: as the record of the schema, and that as a table.
+// How blame is shown: as the record of the schema, and that as a table.
 #ifndef KVMWAIT_SHOW_BLAME_SHOW_H
 #define KVMWAIT_SHOW_BLAME_SHOW_H
 
@@ -13,7 +13,10 @@
 /* Looks in /proc: of a thread that no record has told of, as it has had its CPU since before the trace. */
 bool blame_look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm);
 
-/* The record of the schema: all VMs and the worst rows, as many as fit into so many bytes of text. The caller drops the reference. */
+/*
+ * Ends the account and makes the record of the schema: VMs, the worst rows and vCPUs, as many as fit into so many bytes of text.
+ * The caller drops the reference.
+ */
 json_t *blame_record_json(struct blame *b, size_t limit_bytes);
 /* The same as a table; the record may come from anybody's file. */
 void blame_print(FILE *f, json_t *record);

@@ -99,7 +99,7 @@ static char *rows_text(struct blame *b)
 			fprintf(f, "%" PRIu32 "/%" PRId64, r->culprit_vm->tgid, r->culprit_vcpu);
 		else
 			fprintf(f, "%s:%" PRIu32, r->comm, r->tid);
-		fprintf(f, " %" PRIu64 " %" PRIu64, r->spins, r->ns);
+		fprintf(f, " %" PRIu64 " %" PRIu64, r->spins, r->spun_ns);
 		if (r->targeted)
 			fprintf(f, " %" PRIu64, r->targeted);
 	}
@@ -131,7 +131,7 @@ static char *vms_text(const struct blame *b)
 
 static void check(const char *text, const char *rows, const char *vms)
 {
-	struct blame *b = blame_new(look, NULL);
+	struct blame *b = blame_new(look, NULL, NULL);
 
 	play(b, text);
 	CHECK_BLAME(b, rows, vms);
@@ -294,7 +294,7 @@ static void lost_records(void)
 /* A late record says that something was judged without it. */
 static void late_records(void)
 {
-	struct blame *b = blame_new(look, NULL);
+	struct blame *b = blame_new(look, NULL, NULL);
 
 	play(b, VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_CPU) SPIN(2000, 0, 10, 100, 0));
 	play(b, SWITCH(1900, 1, 500, 500, 256, 101, COMM_HOG)); /* it has come after its turn */
@@ -403,7 +403,7 @@ static void any_arrival(void)
 /* With lines missing: every spin is accounted for, and what is not known is on nobody's account. */
 static void check_partial(const char *text, uint64_t spins)
 {
-	struct blame *b = blame_new(look, NULL);
+	struct blame *b = blame_new(look, NULL, NULL);
 	CLEANUP_FREE const struct blame_vm **vms = NULL;
 	CLEANUP_FREE const struct blame_row **rows = NULL;
 	size_t n, n_vms;
@@ -420,7 +420,7 @@ static void check_partial(const char *text, uint64_t spins)
 	for (size_t i = 0; i < n; i++) {
 		CHECK_INT(rows[i]->vcpu, 1);
 		CHECK(rows[i]->kind == CULPRIT_HOST || rows[i]->kind == CULPRIT_UNKNOWN);
-		CHECK(rows[i]->ns <= LAST_SPIN - FIRST_SPIN);
+		CHECK(rows[i]->spun_ns <= LAST_SPIN - FIRST_SPIN);
 		blamed += rows[i]->spins;
 	}
 	if (spins)
@@ -455,7 +455,7 @@ static void any_lines(void)
 {
 	unit_random_seed(7);
 	for (int round = 0; round < 300; round++) {
-		struct blame *b = blame_new(look, NULL);
+		struct blame *b = blame_new(look, NULL, NULL);
 		uint64_t spins = 0, told = 0;
 		CLEANUP_FREE const struct blame_vm **vms = NULL;
 		size_t n_vms;

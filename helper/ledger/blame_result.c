@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The results of blame: VMs, vCPUs and rows, in their order.
+#include "ledger/blame_state.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+static int compare_vms(const void *a, const void *b)
+{
+	const struct blame_vm *x = *(const struct blame_vm *const *)a, *y = *(const struct blame_vm *const *)b;
+
+	if (x->spins != y->spins)
+		return x->spins > y->spins ? -1 : 1;
+	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
+}
+
+static int compare_vcpus(const void *a, const void *b)
+{
+	const struct blame_vcpu *x = a, *y = b;
+
+	if (x->vm != y->vm)
+		return x->vm->tgid < y->vm->tgid ? -1 : 1;
+	return (x->vcpu > y->vcpu) - (x->vcpu < y->vcpu);
+}
+
+size_t blame_vcpus(const struct blame *b, struct blame_vcpu **ret)
+{
+	struct blame_vcpu *list = NULL;
+	size_t n = 0, cursor = 0;
+	struct vm_seats *vm;
+
+	while ((vm = table_next(&b->vms, &cursor)))
+		for (size_t i = 0; i < vm->n_seats; i++) {
+			list = xrealloc(list, n + 1, sizeof(*list));
+			list[n++] = vm->seats[i].time;
+		}
+	if (n)
+		qsort(list, n, sizeof(*list), compare_vcpus);
+	*ret = list;
+	return n;
+}
+
+size_t blame_vms(const struct blame *b, const struct blame_vm ***ret)
+{
+	const struct blame_vm **list = xcalloc(b->vms.n + 1, sizeof(struct blame_vm *));
+	size_t n = 0, cursor = 0;
+	struct vm_seats *vm;
+
+	while ((vm = table_next(&b->vms, &cursor))) {
+		if (!vm->v.spins)
+			continue;
+		vm->v.unseen = vm->v.vcpus > vm->n_seats ? vm->v.vcpus - (uint32_t)vm->n_seats : 0;
+		list[n++] = &vm->v;
+	}
+	qsort(list, n, sizeof(struct blame_vm *), compare_vms);
+	*ret = list;
+	return n;
+}
+
+size_t blame_list(struct blame *b, const struct blame_row ***ret)
+{
+	return blame_rows_list(&b->rows, ret);
+}
