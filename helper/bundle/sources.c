@@ -8,7 +8,7 @@
 #include "base/output.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "bundle/cgroups.h"
+#include "live/cgroups.h"
 #include "live/vm_list.h"
 #include "record/event.h"
 

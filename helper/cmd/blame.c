@@ -123,9 +123,10 @@ static int check_part(const struct plan *plan)
 
 static int measure(const struct settings *s, struct live_run *l)
 {
-	struct gathered g = { .blame = blame_new(blame_look_up, NULL, NULL) };
+	struct gathered g = { .blame = blame_new(blame_look_up, blame_look_up_cgroup, NULL) };
 	int code;
 
+	blame_filter(g.blame, &l->options.program.filter);
 	l->options.take = take_record;
 	l->options.context = &g;
 	l->options.hold = SESSION_HOLD_ALWAYS;

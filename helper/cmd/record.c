@@ -320,8 +320,10 @@ static int run(int argc, char **argv)
 		code = open_recorder(&s, &r.recorder);
 	if (code)
 		return code;
-	if (s.blame)
-		r.blame = blame_new(blame_look_up, NULL, NULL);
+	if (s.blame) {
+		r.blame = blame_new(blame_look_up, blame_look_up_cgroup, NULL);
+		blame_filter(r.blame, &l.options.program.filter);
+	}
 	code = record(&r, &l);
 	blame_free(r.blame);
 	recorder_close(r.recorder);

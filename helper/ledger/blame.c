@@ -382,6 +382,16 @@ static void set_held(struct blame *b, struct vcpu_thread *t, const struct sched_
 		q->quota = (struct quota){ 0 };
 }
 
+/* Who has a CPU: its switches say it better than the line of another thread, if they were printed. */
+static void note_now(struct blame *b, struct cpu *c, const struct sched_event *s)
+{
+	if (s->live && c->known)
+		return;
+	put_off_all(b, s->at, s->ts_ns);
+	c->known = s->now_known;
+	c->now = s->now;
+}
+
 /* Where the trace began while the quota throttled, its end is the first that is heard of it. */
 static void take_quota(struct blame *b, const struct sched_event *s)
 {
@@ -394,6 +404,7 @@ static void take_quota(struct blame *b, const struct sched_event *s)
 	if (!q->quota.cgroup)
 		q->quota = s->quota;
 	put_off_all(b, s->at, s->ts_ns);
+	note_now(b, c, s);
 	if (s->change == QUOTA_ENDS) {
 		q->levels -= q->levels > 0;
 		if (!q->levels || q->quota.cgroup == s->quota.cgroup)
@@ -402,9 +413,15 @@ static void take_quota(struct blame *b, const struct sched_event *s)
 		q->levels++;
 		q->stops_all = s->change == QUOTA_STOPS_ALL;
 	}
-	for (struct vcpu_thread *t = c->ready; t; t = t->next_ready)
-		if (t->group == s->group)
-			t->held = q->levels && (q->stops_all || t->held);
+	for (struct vcpu_thread *t = c->ready; t; t = t->next_ready) {
+		bool held = q->levels && (q->stops_all || t->held);
+
+		if (t->group != s->group)
+			continue;
+		if (t->held && !held) /* as if it were woken */
+			t->cpu_switches = c->switches;
+		t->held = held;
+	}
 }
 
 static void take_switch(struct blame *b, const struct sched_event *s)
@@ -435,11 +452,7 @@ static void take_ready(struct blame *b, const struct sched_event *s)
 
 	if (!t || !c)
 		return;
-	if (!s->live || !c->known) {
-		put_off_all(b, s->at, s->ts_ns);
-		c->known = s->now_known;
-		c->now = s->now;
-	}
+	note_now(b, c, s);
 	put_off(b, t, s->ts_ns);
 	set_state(b, t, THREAD_READY, s->at);
 	set_held(b, t, s);

@@ -4,6 +4,7 @@
 #ifndef KVMWAIT_LEDGER_BLAME_H
 #define KVMWAIT_LEDGER_BLAME_H
 
+#include "plan/render.h"
 #include "record/event.h"
 
 /*
@@ -80,6 +81,9 @@ typedef char *(*blame_look_cgroup)(void *context, uint32_t tid, uint64_t inode);
 struct blame;
 struct blame *blame_new(blame_look look, blame_look_cgroup look_cgroup, void *context);
 void blame_free(struct blame *b);
+
+/* Which VMs and vCPUs the results are of: TGIDs and vCPU ids of the filter. Rows with spins stay, whichever vCPU they are of. */
+void blame_filter(struct blame *b, const struct filter *filter);
 
 /* Takes a wait or what the scheduler did; any other record is let pass. */
 void blame_take(struct blame *b, const struct record *r);

@@ -6,6 +6,28 @@
 
 #include <stdlib.h>
 
+void blame_filter(struct blame *b, const struct filter *filter)
+{
+	b->filter = *filter;
+}
+
+static bool wants_vm(const struct filter *f, uint32_t tgid)
+{
+	if (!f->tgids[0])
+		return true;
+	for (size_t i = 0; i < PROGRAM_MAX_TGIDS; i++)
+		if (f->tgids[i] == tgid)
+			return true;
+	return false;
+}
+
+static bool wants_vcpu(const struct filter *f, int64_t vcpu)
+{
+	int64_t n = vcpu - (int64_t)f->vcpu_base;
+
+	return !f->vcpu_mask || (n >= 0 && n < PROGRAM_VCPU_SPAN && (f->vcpu_mask >> n & 1));
+}
+
 static int compare_vms(const void *a, const void *b)
 {
 	const struct blame_vm *x = *(const struct blame_vm *const *)a, *y = *(const struct blame_vm *const *)b;
@@ -32,6 +54,8 @@ size_t blame_vcpus(const struct blame *b, struct blame_vcpu **ret)
 
 	while ((vm = table_next(&b->vms, &cursor)))
 		for (size_t i = 0; i < vm->n_seats; i++) {
+			if (!wants_vm(&b->filter, vm->v.tgid) || !wants_vcpu(&b->filter, vm->seats[i].vcpu))
+				continue;
 			list = xrealloc(list, n + 1, sizeof(*list));
 			list[n++] = vm->seats[i].time;
 		}
@@ -60,5 +84,13 @@ size_t blame_vms(const struct blame *b, const struct blame_vm ***ret)
 
 size_t blame_list(struct blame *b, const struct blame_row ***ret)
 {
-	return blame_rows_list(&b->rows, ret);
+	size_t n = blame_rows_list(&b->rows, ret), kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct blame_row *row = (*ret)[i];
+
+		if (wants_vm(&b->filter, row->vm->tgid) && (row->spins || wants_vcpu(&b->filter, row->vcpu)))
+			(*ret)[kept++] = row;
+	}
+	return kept;
 }

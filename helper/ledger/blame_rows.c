@@ -175,6 +175,8 @@ size_t blame_rows_list(struct blame_rows *r, const struct blame_row ***ret)
 	while ((row = table_next(&r->rows, &cursor))) {
 		const struct task *task = find_task(r, row->tid);
 
+		if (!row->spins && !row->ready_ns)
+			continue;
 		row->tgid = row->culprit_vm ? row->culprit_vm->tgid : task ? task->tgid : 0;
 		if (task && row->tid)
 			memcpy(row->comm, task->comm, sizeof(row->comm));

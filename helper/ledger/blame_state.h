@@ -68,6 +68,7 @@ struct blame {
 	struct table threads, vms; /* by the id that an entry begins with */
 	struct table queues;
 	struct blame_rows rows;
+	struct filter filter; /* of the results */
 	struct cpu *cpus;
 	size_t n_cpus;
 	unsigned int blind; /* CPUs of which lines are missing now */

@@ -109,9 +109,9 @@ struct sched_event {
 	uint32_t cpu, pid, tid; /* READY: no pid */
 	uint32_t at;		/* READY: the CPU it waits for; QUOTA: the CPU */
 	uint32_t next;		/* SWITCH: who has the CPU now */
-	uint32_t now;		/* READY: who has it, where that is known */
+	uint32_t now;		/* READY, QUOTA: who has it, where that is known */
 	bool runnable;		/* SWITCH: the thread could run on */
-	bool now_known, live;	/* READY; live: the switches of that CPU have been told */
+	bool now_known, live;	/* READY, QUOTA; live: the switches of that CPU have been told */
 	/* SWITCH of a vCPU's thread that is runnable, READY, QUOTA: the group that a quota can throttle; 0: not known */
 	uint64_t group;
 	unsigned int levels; /* SWITCH, READY: how many quotas throttle the group on this CPU; SCHED_LEVELS_UNKNOWN */

@@ -252,16 +252,26 @@ static bool take_sched_switch(struct cursor *c, struct sched_event *s)
 	return true;
 }
 
-static bool take_sched_ready(struct cursor *c, struct sched_event *s)
+/* The thread that has a CPU, plus 1, and whether the CPU was watched, which is the lowest bit of what is returned. */
+static bool take_now(struct cursor *c, struct sched_event *s, uint64_t *ret_live)
 {
-	uint64_t now, live;
+	uint64_t now;
 
-	if (!take_sched_head(c, SCHED_READY, s) || !take_u32(c, &s->tid) || !take_u32(c, &s->at) || !take_u64(c, &now) ||
-	    !take_u64(c, &live) || c->p != c->end || c->end[-1] == ' ' || (live & 0xff) > 3 || now > UINT32_MAX)
+	if (!take_u64(c, &now) || !take_u64(c, ret_live) || now > UINT32_MAX)
 		return false;
 	s->now_known = now != 0;
 	s->now = now ? (uint32_t)now - 1 : 0;
-	s->live = live & 1;
+	s->live = *ret_live & 1;
+	return true;
+}
+
+static bool take_sched_ready(struct cursor *c, struct sched_event *s)
+{
+	uint64_t live;
+
+	if (!take_sched_head(c, SCHED_READY, s) || !take_u32(c, &s->tid) || !take_u32(c, &s->at) || !take_now(c, s, &live) ||
+	    c->p != c->end || c->end[-1] == ' ' || (live & 0xff) > 3)
+		return false;
 	s->other_cookie = live & 2;
 	read_queue(live, s);
 	return true;
@@ -269,11 +279,12 @@ static bool take_sched_ready(struct cursor *c, struct sched_event *s)
 
 static bool take_sched_quota(struct cursor *c, struct sched_event *s)
 {
+	uint64_t live;
 	uint32_t change;
 
-	if (!take_sched_head(c, SCHED_QUOTA, s) || !take_u32(c, &s->at) || !take_u64(c, &s->group) || !take_u32(c, &change) ||
-	    !take_u64(c, &s->quota.cgroup) || !take_u64(c, &s->quota.quota_ns) || !take_u64(c, &s->quota.period_ns) || c->p != c->end ||
-	    c->end[-1] == ' ' || change >= QUOTA_CHANGES)
+	if (!take_sched_head(c, SCHED_QUOTA, s) || !take_u32(c, &s->at) || !take_now(c, s, &live) || !take_u64(c, &s->group) ||
+	    !take_u32(c, &change) || !take_u64(c, &s->quota.cgroup) || !take_u64(c, &s->quota.quota_ns) ||
+	    !take_u64(c, &s->quota.period_ns) || c->p != c->end || c->end[-1] == ' ' || live > 1 || change >= QUOTA_CHANGES)
 		return false;
 	s->change = (enum quota_change)change;
 	return true;

@@ -9,7 +9,7 @@
 //   o TS WAIT_TS CPU PID TID VCPU END HALT HALT_NS BOOSTED BOOSTED_TID OFF_NS READY_NS CPU_BEFORE
 //                                                           what followed; END by name, HALT by number
 //   u TS SEQ CPU PID TID VCPU VCPUS COMM, s TS SEQ CPU PID TID STATE NEXT COMM, r TS SEQ CPU TID AT NOW LIVE,
-//   q TS SEQ CPU AT GROUP CHANGE CGROUP QUOTA PERIOD, g TS SEQ CPU PID TID
+//   q TS SEQ CPU AT NOW LIVE GROUP CHANGE CGROUP QUOTA PERIOD, g TS SEQ CPU PID TID
 //                                                           what the scheduler did; blame.part says what they mean
 //   a TS PID VCPUS VALUE...                                  a vCPU is destroyed: how many its VM has, KVM's counters
 //   @counted: N                                             such lines counted in the kernel, and the first line

@@ -5,6 +5,7 @@
 #include "base/clean_text.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "live/cgroups.h"
 #include "live/root_helper.h"
 #include "show/vm_label.h"
 
@@ -27,6 +28,12 @@ bool blame_look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_co
 	if (tgid)
 		*ret_tgid = (uint32_t)strtoul(tgid + strlen("\nTgid:\t"), NULL, 10);
 	return true;
+}
+
+char *blame_look_up_cgroup(void *context, uint32_t tid, uint64_t inode)
+{
+	(void)context;
+	return cgroup_by_inode(tid, inode);
 }
 
 /* The name of a VM, or its TGID; the caller frees. */
@@ -70,7 +77,11 @@ static json_t *make_row(const void *item)
 	if (row->quota.cgroup) {
 		CLEANUP_FREE char *inode = xasprintf("inode %" PRIu64, row->quota.cgroup);
 
-		json_object_set_new(culprit, "cgroup", json_string(row->cgroup ? row->cgroup : inode));
+		CLEANUP_FREE char *clean = row->cgroup ? xcalloc(4, strlen(row->cgroup) + 1) : NULL;
+
+		if (clean)
+			text_clean(row->cgroup, strlen(row->cgroup), clean);
+		json_object_set_new(culprit, "cgroup", json_string(clean ? clean : inode));
 		json_object_set_new(culprit, "quota_ns", json_integer((json_int_t)row->quota.quota_ns));
 		json_object_set_new(culprit, "period_ns", json_integer((json_int_t)row->quota.period_ns));
 	}

@@ -12,6 +12,8 @@
 
 /* Looks in /proc: of a thread that no record has told of, as it has had its CPU since before the trace. */
 bool blame_look_up(void *context, uint32_t tid, uint32_t *ret_tgid, char *ret_comm);
+/* The cgroup of that inode, by the thread in it or below it. */
+char *blame_look_up_cgroup(void *context, uint32_t tid, uint64_t inode);
 
 /*
  * Ends the account and makes the record of the schema: VMs, the worst rows and vCPUs, as many as fit into so many bytes of text.

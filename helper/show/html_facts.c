@@ -390,8 +390,18 @@ static void put_culprit(FILE *f, json_t *culprit)
 	if (json_object_get(culprit, "vm")) {
 		put_vm(f, culprit);
 		fprintf(f, " vCPU %" PRIu64, json_count(culprit, "vcpu"));
-	} else if (!strcmp(kind, "idle") || !strcmp(kind, "unknown")) {
-		fprintf(f, "(%s)", kind);
+	} else if (json_object_get(culprit, "cgroup")) {
+		fputs("<bdi>", f);
+		html_recleaned(f, text_of(culprit, "cgroup"));
+		fputs("</bdi> (", f);
+		html_duration(f, json_count(culprit, "quota_ns"));
+		fputs(" of ", f);
+		html_duration(f, json_count(culprit, "period_ns"));
+		fputs(")", f);
+	} else if (!json_object_get(culprit, "tid")) {
+		fputs("(", f);
+		html_foreign(f, kind);
+		fputs(")", f);
 	} else {
 		fputs("<bdi>", f);
 		html_recleaned(f, text_of(culprit, "comm"));
@@ -415,12 +425,12 @@ static void put_blame_row(FILE *f, json_t *row)
 	fputs("<td class=wide>", f);
 	html_bar(f, &part, 1, 10000);
 	fprintf(f, "</td><td>%" PRIu64 ".%02" PRIu64 "</td>", part.size / 100, part.size % 100);
-	html_duration_cell(f, json_count(row, "ready_ns"));
+	html_duration_cell(f, json_count(row, json_object_get(row, "all_ns") ? "all_ns" : "ready_ns"));
 	html_count_cell(f, json_count(row, "targeted"));
 	fputs("</tr>\n", f);
 }
 
-/* A row without a spin has only time that a thread had the CPU between two spins: those are counted, not shown. */
+/* An older recording has time between spins alone: there, rows without a spin are counted, not shown. */
 static void put_blame_rows(FILE *f, json_t *rows, uint64_t more)
 {
 	uint64_t shown = 0, spinless = 0, spinless_ns = 0;
@@ -428,11 +438,11 @@ static void put_blame_rows(FILE *f, json_t *rows, uint64_t more)
 	size_t i;
 
 	fputs("<div class=\"scroll\" role=\"region\" aria-label=\"Blame\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">waited for</th>"
-	      "<th scope=\"col\">kind</th><th scope=\"col\">who had its CPU</th><th class=\"n\" scope=\"col\">spins</th>"
+	      "<th scope=\"col\">kind</th><th scope=\"col\">what occupied its CPU</th><th class=\"n\" scope=\"col\">spins</th>"
 	      "<th scope=\"col\" class=\"wide\">share of the VM's spins</th><th class=\"n\" scope=\"col\">%</th><th class=\"n\" scope=\"col\">time runnable</th>"
 	      "<th class=\"n\" scope=\"col\">named by the guest</th></tr></thead><tbody data-table=\"blame\">\n", f);
 	json_array_foreach(rows, i, row) {
-		if (!json_count(row, "spins")) {
+		if (!json_count(row, "spins") && !json_count(row, "all_ns")) {
 			spinless++;
 			spinless_ns += json_count(row, "ready_ns");
 		} else if (shown < MAX_BLAME_ROWS) {
@@ -444,7 +454,7 @@ static void put_blame_rows(FILE *f, json_t *rows, uint64_t more)
 	}
 	fputs("</tbody></table></div>\n", f);
 	if (more)
-		fprintf(f, "<p class=\"note\">%" PRIu64 " more rows, of fewer spins, are left out.</p>\n", more);
+		fprintf(f, "<p class=\"note\">%" PRIu64 " more rows are left out.</p>\n", more);
 	if (spinless) {
 		fprintf(f, "<p class=\"note\">%" PRIu64 " rows without a spin are left out: threads that had the CPU only between two spins, for ",
 			spinless);
@@ -477,7 +487,7 @@ void html_facts_blame(FILE *f, const struct html_facts *p)
 {
 	json_t *rows = json_object_get(p->blame, "rows"), *vms = json_object_get(p->blame, "vms");
 
-	fprintf(f, "<section aria-labelledby=\"h%zu-blame\"><h3 id=\"h%zu-blame\">Who had the CPU of a vCPU that was spun for</h3>\n",
+	fprintf(f, "<section aria-labelledby=\"h%zu-blame\"><h3 id=\"h%zu-blame\">Who or what occupied the CPU that a vCPU waited for</h3>\n",
 		p->host, p->host);
 	if (!p->blame) {
 		fputs("<p class=\"note\">Not recorded: record with <code>--blame</code>.</p></section>\n", f);

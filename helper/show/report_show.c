@@ -259,7 +259,7 @@ static void end_tables(struct report_show *r, const struct strings *problems)
 	if (is_format(r, "table")) {
 		putc('\n', r->settings.out);
 		if (account_blame(r->account)) {
-			fputs("who had the CPU of a vCPU that was spun for:\n", r->settings.out);
+			fputs("who or what occupied the CPU that a vCPU waited for:\n", r->settings.out);
 			blame_print(r->settings.out, account_blame(r->account));
 			putc('\n', r->settings.out);
 		}

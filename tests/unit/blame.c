@@ -83,7 +83,7 @@ static void play(struct blame *b, const char *text)
 	order_done(&o);
 }
 
-/* "VM/VCPU KIND CULPRIT SPINS NS[ TARGETED], ..." and "VM: SPINS BLAMED UNBLAMED UNKNOWN, ..." */
+/* Rows of spins: "VM/VCPU KIND CULPRIT SPINS NS[ TARGETED], ..."; and "VM: SPINS BLAMED UNBLAMED UNKNOWN, ..." */
 static char *rows_text(struct blame *b)
 {
 	CLEANUP_FREE const struct blame_row **rows = NULL;
@@ -94,7 +94,9 @@ static char *rows_text(struct blame *b)
 	for (size_t i = 0; i < n; i++) {
 		const struct blame_row *r = rows[i];
 
-		fprintf(f, "%s%" PRIu32 "/%" PRId64 " %s ", i ? ", " : "", r->vm->tgid, r->vcpu, culprit_names[r->kind]);
+		if (!r->spins && !r->spun_ns)
+			continue;
+		fprintf(f, "%s%" PRIu32 "/%" PRId64 " %s ", ftell(f) > 0 ? ", " : "", r->vm->tgid, r->vcpu, culprit_names[r->kind]);
 		if (r->culprit_vm)
 			fprintf(f, "%" PRIu32 "/%" PRId64, r->culprit_vm->tgid, r->culprit_vcpu);
 		else
@@ -192,7 +194,7 @@ static void two_siblings(void)
 static void an_idle_cpu(void)
 {
 	check(VM_10 SWITCH(1500, 1, 10, 101, 1, 0, COMM_CPU) READY(1900, 101, 1, 1, 1) SPIN(2000, 0, 10, 100, 0),
-	      "10/1 idle :0 1 0", "10: 1 1 0 0");
+	      "10/1 wakeup :0 1 0", "10: 1 1 0 0");
 }
 
 static void the_target_of_a_yield(void)
@@ -233,7 +235,7 @@ static void from_first_to_last_spin(void)
 	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_CPU) SPIN(2000, 0, 10, 100, 0)
 	      SWITCH(2300, 1, 500, 500, 256, 600, COMM_HOG) SWITCH(2400, 1, 600, 600, 1, 500, COMM_OLD) SPIN(3000, 0, 10, 100, 0)
 	      SWITCH(3500, 1, 500, 500, 256, 600, COMM_HOG) SWITCH(9000, 1, 600, 600, 1, 101, COMM_OLD),
-	      "10/1 host hog:500 2 900, 10/1 host old:600 0 100", "10: 2 2 0 0");
+	      "10/1 host old:600 0 100, 10/1 host hog:500 2 900", "10: 2 2 0 0");
 	/* each span by itself */
 	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_CPU) SPIN(2000, 0, 10, 100, 0) SPIN(2010, 0, 10, 100, 0)
 	      SWITCH(3000, 1, 500, 500, 256, 101, COMM_HOG) SWITCH(4000, 1, 10, 101, 256, 500, COMM_CPU)
@@ -248,7 +250,7 @@ static void a_migrated_vcpu(void)
 	check(VM_10 SWITCH(1200, 2, 1, 1, 0, 600, COMM_OLD) SWITCH(1500, 1, 10, 101, 256, 500, COMM_CPU) SPIN(2000, 0, 10, 100, 0)
 	      READY(2300, 101, 2, 601, 1) SPIN(3000, 0, 10, 100, 0) SWITCH(3100, 2, 600, 600, 256, 101, COMM_OLD)
 	      SPIN(3200, 0, 10, 100, 0),
-	      "10/1 host old:600 1 700, 10/1 host hog:500 1 300", "10: 3 2 1 0");
+	      "10/1 host hog:500 1 300, 10/1 host old:600 1 700", "10: 3 2 1 0");
 	/* the spinner moves as well */
 	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_CPU) SPIN(2000, 0, 10, 100, 0) SWITCH(2100, 0, 10, 100, 256, 0, COMM_CPU)
 	      READY(2200, 100, 1, 501, 1) SWITCH(2300, 1, 500, 500, 256, 100, COMM_HOG) SPIN(2400, 1, 10, 100, 0),
@@ -288,7 +290,7 @@ static void lost_records(void)
 	/* a switch is missing: since when the one that leaves had the CPU is not known */
 	check(VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_CPU) SPIN(2000, 0, 10, 100, 0)
 	      SWITCH(2600, 1, 600, 600, 1, 700, COMM_OLD) SPIN(2700, 0, 10, 100, 0),
-	      "10/1 host old:700 1 100, 10/1 host hog:500 1 0, 10/1 unknown :0 0 600", "10: 2 2 0 0");
+	      "10/1 unknown :0 0 600, 10/1 host hog:500 1 0, 10/1 host old:700 1 100", "10: 2 2 0 0");
 }
 
 /* A late record says that something was judged without it. */
@@ -418,6 +420,8 @@ static void check_partial(const char *text, uint64_t spins)
 	}
 	n = blame_list(b, &rows);
 	for (size_t i = 0; i < n; i++) {
+		if (!rows[i]->spins && !rows[i]->spun_ns)
+			continue;
 		CHECK_INT(rows[i]->vcpu, 1);
 		CHECK(rows[i]->kind == CULPRIT_HOST || rows[i]->kind == CULPRIT_UNKNOWN);
 		CHECK(rows[i]->spun_ns <= LAST_SPIN - FIRST_SPIN);
@@ -491,6 +495,112 @@ static void any_lines(void)
 	}
 }
 
+/* ---- all of the time runnable ---- */
+
+/* "VM/VCPU KIND[ CGROUP QUOTA PERIOD] NS, ...; VM/VCPU RUN READY BLOCKED UNKNOWN, ..." */
+static char *times_text(struct blame *b)
+{
+	CLEANUP_FREE const struct blame_row **rows = NULL;
+	CLEANUP_FREE struct blame_vcpu *vcpus = NULL;
+	char *text = NULL;
+	size_t size, n, n_vcpus;
+	FILE *f = open_memstream(&text, &size);
+
+	blame_end(b);
+	n = blame_list(b, &rows);
+	n_vcpus = blame_vcpus(b, &vcpus);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(f, "%s%" PRIu32 "/%" PRId64 " %s", i ? ", " : "", rows[i]->vm->tgid, rows[i]->vcpu, culprit_names[rows[i]->kind]);
+		if (rows[i]->kind == CULPRIT_THROTTLED)
+			fprintf(f, " %" PRIu64 " %" PRIu64 " %" PRIu64, rows[i]->quota.cgroup, rows[i]->quota.quota_ns, rows[i]->quota.period_ns);
+		fprintf(f, " %" PRIu64, rows[i]->ready_ns);
+	}
+	for (size_t i = 0; i < n_vcpus; i++)
+		fprintf(f, "%s%" PRIu32 "/%" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, i ? ", " : "; ", vcpus[i].vm->tgid,
+			vcpus[i].vcpu, vcpus[i].run_ns, vcpus[i].ready_ns, vcpus[i].blocked_ns, vcpus[i].unknown_ns);
+	fclose(f);
+	return text;
+}
+
+static void check_times(const char *text, const char *expected)
+{
+	struct blame *b = blame_new(look, NULL, NULL);
+	CLEANUP_FREE char *times = NULL;
+
+	play(b, text);
+	times = times_text(b);
+	CHECK_STR(times, expected);
+	blame_free(b);
+}
+
+/* Group 3 in the bits of STATE and LIVE. */
+#define GROUP_3 196608
+#define GROUP_3_ONCE 229632 /* throttled by one quota, stopped */
+#define GROUP_3_MOVED 212736 /* not known whether it is throttled */
+#define GROUP_3_QUOTA_ONLY 196864 /* throttled by one quota, not stopped */
+#define VM_1 "u 1000 0 1 10 101 1 1 " COMM_CPU "\n"
+#define SWITCH_2(ts, cpu, pid, tid, state, next, comm) SWITCH(ts, cpu, pid, tid, state, next, comm)
+#define QUOTA(ts, cpu, change, cgroup) "q " #ts " 0 9 " #cpu " 501 1 3 " #change " " #cgroup " 30 100\n"
+#define READY_2(ts, tid, cpu, now, live) READY(ts, tid, cpu, now, live)
+
+static void all_ready_time(void)
+{
+	/* no spin at all: a wake-up on an idle CPU, then a hog, then blocked to the end */
+	check_times(VM_1 SWITCH(1500, 1, 10, 101, 1, 0, COMM_CPU) READY(1900, 101, 1, 1, 1) SWITCH(1907, 1, 0, 0, 0, 101, COMM_NIL)
+		    SWITCH(2000, 1, 10, 101, 0, 500, COMM_CPU) SWITCH(2700, 1, 500, 500, 0, 101, COMM_HOG)
+		    SWITCH(3000, 1, 10, 101, 1, 0, COMM_CPU) SWITCH(4000, 0, 7, 7, 0, 8, COMM_HOG),
+		    "10/1 host 700, 10/1 wakeup 7; 10/1 893 707 1400 0");
+	/* the CPU went idle although the thread waits */
+	check_times(VM_1 SWITCH(1500, 1, 10, 101, 0, 0, COMM_CPU) SWITCH(1600, 1, 0, 0, 0, 101, COMM_NIL), "10/1 idle 100; 10/1 500 100 0 0");
+	/* time that is open at the end counts */
+	check_times(VM_1 SWITCH(1500, 1, 10, 101, 0, 500, COMM_CPU) SWITCH(1600, 0, 7, 7, 0, 8, COMM_HOG), "10/1 host 100; 10/1 500 100 0 0");
+	/* and while lines are missing it is unknown */
+	check_times(VM_1 SWITCH(1500, 1, 10, 101, 0, 500, COMM_CPU) "blind 1600\nsight 1700\n" SWITCH(1800, 1, 500, 500, 0, 101, COMM_HOG)
+		    SWITCH(1850, 1, 10, 101, 1, 0, COMM_CPU), "10/1 host 100; 10/1 550 100 0 200");
+}
+
+static void throttled(void)
+{
+	/* all threads at once: whoever has the CPU meanwhile is not the cause, until the quota is there again */
+	check_times(VM_1 QUOTA(1499, 1, 2, 77) SWITCH_2(1500, 1, 10, 101, GROUP_3_ONCE, 500, COMM_CPU) QUOTA(1800, 1, 0, 77)
+		    SWITCH(1810, 1, 500, 500, 0, 101, COMM_HOG), "10/1 throttled 77 30 100 300, 10/1 host 10; 10/1 500 310 0 0");
+	/* it waits already when its group runs out of time */
+	check_times(VM_1 SWITCH_2(1500, 1, 10, 101, GROUP_3, 500, COMM_CPU) QUOTA(1600, 1, 2, 77) QUOTA(1800, 1, 0, 77)
+		    SWITCH(1810, 1, 500, 500, 0, 101, COMM_HOG), "10/1 throttled 77 30 100 200, 10/1 host 110; 10/1 500 310 0 0");
+	/* the trace began meanwhile: the end names the quota */
+	check_times(VM_1 SWITCH_2(1500, 1, 10, 101, GROUP_3_ONCE, 0, COMM_CPU) QUOTA(1800, 1, 0, 77)
+		    SWITCH(1810, 1, 0, 0, 0, 101, COMM_NIL), "10/1 throttled 77 30 100 300, 10/1 wakeup 10; 10/1 500 310 0 0");
+	/* two levels: both have to end */
+	check_times(VM_1 QUOTA(1499, 1, 2, 77) SWITCH_2(1500, 1, 10, 101, GROUP_3_ONCE, 500, COMM_CPU) QUOTA(1600, 1, 2, 88)
+		    QUOTA(1700, 1, 0, 88) QUOTA(1800, 1, 0, 77) SWITCH(1810, 1, 500, 500, 0, 101, COMM_HOG),
+		    "10/1 throttled 77 30 100 300, 10/1 host 10; 10/1 500 310 0 0");
+	/* one by one: a thread that is not stopped waits for whoever has the CPU */
+	check_times(VM_1 QUOTA(1400, 1, 1, 77) SWITCH_2(1500, 1, 10, 101, GROUP_3_QUOTA_ONLY, 500, COMM_CPU)
+		    SWITCH(1600, 1, 500, 500, 0, 101, COMM_HOG) SWITCH_2(1700, 1, 10, 101, GROUP_3_ONCE, 500, COMM_CPU) QUOTA(1900, 1, 0, 77)
+		    SWITCH(1910, 1, 500, 500, 0, 101, COMM_HOG), "10/1 throttled 77 30 100 200, 10/1 host 110; 10/1 600 310 0 0");
+	/* another CPU, another group: not the cause */
+	check_times(VM_1 SWITCH_2(1500, 1, 10, 101, GROUP_3, 500, COMM_CPU) QUOTA(1600, 2, 2, 77) SWITCH(1810, 1, 500, 500, 0, 101, COMM_HOG),
+		    "10/1 host 310; 10/1 500 310 0 0");
+	/* moved to a CPU where the group is throttled, and away from it */
+	check_times(VM_1 QUOTA(1400, 2, 2, 77) SWITCH_2(1500, 1, 10, 101, GROUP_3, 500, COMM_CPU) READY_2(1600, 101, 2, 501, 1)
+		    READY_2(1700, 101, 3, 501, 0) SWITCH(1810, 3, 500, 500, 0, 101, COMM_HOG),
+		    "10/1 host 310; 10/1 500 310 0 0");
+	check_times(VM_1 QUOTA(1400, 2, 2, 77) SWITCH_2(1500, 1, 10, 101, GROUP_3, 500, COMM_CPU) READY_2(1600, 101, 2, 501, GROUP_3_MOVED)
+		    READY_2(1700, 101, 3, 501, GROUP_3_MOVED) SWITCH(1810, 3, 500, 500, 0, 101, COMM_HOG),
+		    "10/1 host 210, 10/1 throttled 77 30 100 100; 10/1 500 310 0 0");
+}
+
+/* 1 << 14: core scheduling is on. */
+static void forced_idle(void)
+{
+	check_times(VM_1 SWITCH(1500, 1, 10, 101, 16384, 0, COMM_CPU) SWITCH(1810, 1, 0, 0, 0, 101, COMM_NIL),
+		    "10/1 forced-idle 310; 10/1 500 310 0 0");
+	check_times(VM_1 SWITCH(1500, 1, 10, 101, 1, 0, COMM_CPU) READY(1600, 101, 1, 1, 16387) SWITCH(1810, 1, 0, 0, 0, 101, COMM_NIL),
+		    "10/1 forced-idle 210; 10/1 500 210 100 0");
+	check_times(VM_1 SWITCH(1500, 1, 10, 101, 1, 0, COMM_CPU) READY(1600, 101, 1, 1, 16385) SWITCH(1810, 1, 0, 0, 0, 101, COMM_NIL),
+		    "10/1 wakeup 210; 10/1 500 210 100 0");
+}
+
 /* ---- lines ---- */
 
 static void check_kind(const char *line, enum wire_kind kind)
@@ -508,7 +618,8 @@ static void lines(void)
 	static const char *const malformed[] = {
 		"u 1 0 0 10 100 0 2", "u 1 0 0 10 100 -1 2 " COMM_CPU, "u 1 0 0 10 100 0 2 " COMM_CPU " ", "u 1 0 0 10 4294967296 0 2 " COMM_CPU,
 		"s 1 0 0 10 100 0 5", "s 1 0 0 10 100 -1 5 " COMM_CPU, "s 9223372036854775808 0 0 10 100 0 5 " COMM_CPU, "s ",
-		"r 1 0 0 100 0 5", "r 1 0 0 100 0 5 2", "r 1 0 0 100 0 5 1 ", "r 1 0 0 100 0 5 1 0", "r 1 0 0 100 0 5 x",
+		"r 1 0 0 100 0 5", "r 1 0 0 100 0 5 4", "r 1 0 0 100 0 5 1 ", "r 1 0 0 100 0 5 1 0", "r 1 0 0 100 0 5 x",
+		"q 1 0 0 1 0 1 5 3 7 1 1", "q 1 0 0 1 0 1 5 2 7 1", "q 1 0 0 1 0 1 5 2 7 1 1 ", "q 1 0 0 1 0 2 5 2 7 1 1", "q 1 0 0 -1 0 1 5 2 7 1 1",
 		"g 1 0 0 10", "g 1 0 0 10 100 ", "g 1 0 0 10 100 1",
 	};
 
@@ -558,6 +669,9 @@ static const struct unit_test tests[] = {
 	{ "any_arrival", any_arrival },
 	{ "any_loss", any_loss },
 	{ "any_lines", any_lines },
+	{ "all_ready_time", all_ready_time },
+	{ "throttled", throttled },
+	{ "forced_idle", forced_idle },
 	{ "lines", lines },
 };
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cgroups that limit the CPU time of the VMs: for every thread of a VM, from its own cgroup up to the root.
-#include "bundle/cgroups.h"
+#include "live/cgroups.h"
 
 #include "base/directory.h"
 #include "base/file.h"
 #include "base/table.h"
+#include "live/root_helper.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MOUNTINFO_LIMIT_BYTES (4u << 20)
 #define CGROUP_LIMIT_BYTES (1u << 16)
@@ -184,4 +186,29 @@ int cgroups_of_vms(const char *root, const struct vmlist *vms, struct strings *r
 	table_done(&c.seen, free);
 	hierarchies_done(&mounted);
 	return err;
+}
+
+char *cgroup_by_inode(uint32_t tid, uint64_t inode)
+{
+	struct hierarchies mounted = { 0 };
+	struct strings directories = { 0 }, lines = { 0 };
+	struct climb c = { .mounted = &mounted, .root = "", .seen = { .hash = hash_text, .same = same_text }, .ret = &directories };
+	CLEANUP_FREE char *text = NULL;
+	char *found = NULL;
+
+	if (!read_hierarchies("", &mounted) && !root_helper_read(tid, ROOT_HELPER_CGROUP, CGROUP_LIMIT_BYTES, &text, NULL))
+		strings_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		climb_line(&c, lines.items[i]);
+	for (size_t i = 0; i < directories.n && !found; i++) {
+		struct stat st;
+
+		if (!stat(directories.items[i], &st) && st.st_ino == inode)
+			found = xstrdup(directories.items[i]);
+	}
+	table_done(&c.seen, free);
+	strings_done(&lines);
+	strings_done(&directories);
+	hierarchies_done(&mounted);
+	return found;
 }

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Scenarios of kvmwait blame in which a CPU quota or another thread keeps a vCPU off its CPU. They want two CPUs.
+
+# causes WHAT: a VM is busy on its one vCPU, on CPU 1, for some seconds of the machine. own: its cgroup has a quota; above: a
+# cgroup two levels above it has; shared: it shares the CPU with a thread of the host.
+causes() {
+	mkdir -p /tmp/cgroup
+	mount -t cgroup2 none /tmp/cgroup 2>/dev/null
+	cat >causes.sh <<-'SH'
+		await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 240 ] || return 1; sleep 0.25; done; }
+		pid_of() { grep -l "[g]uest=$1-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
+		tid_of() { for t in /proc/$(pid_of "$1")/task/*; do ! grep -q "^CPU 0/" $t/comm 2>/dev/null || echo ${t##*/}; done; }
+		there() { [ -n "$(tid_of a)" ]; }
+		ticks() { sed 's/.*) //' /proc/$pid/task/$tid/stat | cut -d' ' -f12; }
+		runs() { [ "$(ticks)" -ge "$1" ]; }
+		vm=/tmp/cgroup quota=''
+		case $1 in
+		own) vm=/tmp/cgroup/vm quota=$vm ;;
+		above) vm=/tmp/cgroup/top/middle/vm quota=/tmp/cgroup/top ;;
+		esac
+		mkdir -p $vm
+		for d in /tmp/cgroup /tmp/cgroup/top /tmp/cgroup/top/middle; do [ $vm = /tmp/cgroup ] || [ ! -e $d ] || echo +cpu >$d/cgroup.subtree_control; done
+		[ -z "$quota" ] || echo 30000 100000 >$quota/cpu.max
+		rm -f stop
+		(exec sh -c 'echo $$ >'$vm/cgroup.procs'; exec taskset 2 kvmwait-guest -n a -c 1 --op-timeout 240 --gate stop busy=1@0') >a.json &
+		await there
+		pid=$(pid_of a) tid=$(tid_of a)
+		case $1 in shared) taskset 2 sh -c 'while [ ! -e stop ]; do :; done' & ;; esac
+		await runs 40
+		[ -z "$quota" ] || { echo max 100000 >$quota/cpu.max; cat $quota/cpu.stat >cpu.stat; stat -c %i $quota >inode; }
+		await runs 60
+		cat /proc/$pid/task/$tid/schedstat >schedstat
+		touch stop
+		wait
+	SH
+	taskset 1 kvmwait blame -f json -o blame.json -- sh causes.sh "$1" 2>err
+	echo $? >status
+	kvmwait plan --program blame >program 2>&1
+}
