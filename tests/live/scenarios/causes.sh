@@ -36,5 +36,26 @@ causes() {
 	SH
 	taskset 1 kvmwait blame -f json -o blame.json -- sh causes.sh "$1" 2>err
 	echo $? >status
-	kvmwait plan --program blame >program 2>&1
+}
+
+# ---- judge ----
+
+# judge_causes DIR NAME: the rows of the vCPU add up to its time runnable, and the longest is what the scenario was built for.
+judge_causes() {
+	local d=$1 longest
+	case ${d##*-} in
+	own | above) longest='.culprit | .kind == "throttled" and .quota_ns == 30000000 and .period_ns == 100000000' ;;
+	shared) longest='.culprit.kind == "host"' ;;
+	esac
+	test_that "$2 ends well" test "$(cat "$d/status")" = 0
+	test_that "$2 received + lost = counted, nothing lost" jq -e '.end | .counted == .received and .lost == 0 and .unbalanced == 0 and .late == 0' "$d/blame.json"
+	test_that "$2 rows add up to the time runnable, nothing unknown" jq -e '([.blame[].all_ns] | add) == .vcpus[0].ready_ns and
+		(.vcpus | length) == 1 and .vcpus[0].unknown_ns == 0' "$d/blame.json"
+	test_that "$2 the longest is ${d##*-}" jq -e ".blame[0] | $longest" "$d/blame.json"
+	[ -e "$d/inode" ] || return 0
+	test_that "$2 it is the quota of that cgroup" jq -e --arg inode "$(cat "$d/inode")" \
+		'.blame[0].culprit.cgroup | . == "inode \($inode)" or startswith("/tmp/cgroup/")' "$d/blame.json"
+	# cpu.stat counts from before the vCPU was there
+	test_that "$2 cpu.stat has as much, or more" jq -e --argjson us "$(sed -n 's/^throttled_usec //p' "$d/cpu.stat")" \
+		'.blame[0].all_ns <= $us * 1000' "$d/blame.json"
 }
