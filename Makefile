@@ -74,7 +74,8 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: helper/%.proto Makefile
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(patsubst %.c,$(BUILD)/%.o,$(shell grep -l 'perfetto_packet\.h\|pb-c\.h' $(HELPER_SRC))) $(BUILD)/fuzz/perfetto: $(PROTO_GEN:=.h)
+# Headers that protoc-c makes come before all that may include them; what really does, the .d files say from then on.
+$(filter $(BUILD)/helper/%,$(HELPER_OBJ)) $(BUILD)/fuzz/perfetto: | $(PROTO_GEN:=.h)
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIB_OBJ) Makefile
 	@mkdir -p $(@D)
@@ -136,6 +137,11 @@ bench-host:
 	@$(MAKE) --no-print-directory all $(BENCH_BIN)
 	@tests/bench/run --host --write
 .PHONY: bench-host
+
+## write the man page kvmwait-rules(7) anew, from share/why.list
+rules-page:
+	@awk -f tests/doc/rules.awk share/why.list >share/man/kvmwait-rules.7
+.PHONY: rules-page
 
 ## fuzz the readers with libFuzzer, ASan and UBSan: make fuzz SECONDS=600 TARGETS='wire ndjson'
 fuzz:

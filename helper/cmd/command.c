@@ -25,8 +25,8 @@ const char *const exit_code_help[EXIT_CODES] = {
 };
 
 const struct command *const commands[] = {
-	&command_trace, &command_stat,	&command_blame,	   &command_record,  &command_report, &command_plan,
-	&command_list,	&command_check, &command_selftest, &command_convert, &command_bundle, &command_capture, NULL,
+	&command_why,	 &command_trace, &command_stat,	 &command_blame,    &command_record,  &command_report,	&command_plan,
+	&command_list,	 &command_check, &command_selftest, &command_convert, &command_bundle, &command_capture, NULL,
 };
 
 __attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)

@@ -30,7 +30,7 @@ struct command {
 	bool runs_command;		  /* its arguments are a command to run, with options of its own */
 };
 extern const struct command command_trace, command_stat, command_blame, command_record, command_report, command_plan, command_list,
-	command_check, command_selftest, command_convert, command_bundle, command_capture;
+	command_check, command_selftest, command_convert, command_bundle, command_capture, command_why;
 extern const struct command *const commands[]; /* in the order of the help; ends with NULL */
 
 /* Runs a command as main() does: argv[1] is its name. Returns its exit code; standard output has been flushed. */

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// What kvmwait why prints: the findings as sentences or as JSON.
+#include "show/findings_show.h"
+
+#include "base/clean_text.h"
+#include "base/memory.h"
+#include "show/vm_label.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SHOWN 12 /* findings; three lines each are a screen */
+
+static const char *fidelity_word(const struct finding *f)
+{
+	return f->inferred ? "inferred" : "measured";
+}
+
+static bool is_asked(const struct findings *findings, const struct rule *rule)
+{
+	for (size_t i = 0; i < findings->n_gaps; i++)
+		if (findings->gaps[i].rule == rule)
+			return false;
+	return true;
+}
+
+/* ---- text ---- */
+
+static void print_finding(FILE *f, struct vm_labels *labels, const struct finding *finding)
+{
+	CLEANUP_FREE char *vm = text_recleaned(finding->vm);
+	CLEANUP_FREE char *say = finding_text(finding, finding->rule->say);
+	CLEANUP_FREE char *next = finding_text(finding, finding->rule->next);
+
+	if (finding->vm)
+		fprintf(f, "%s: %s.  [%s]\n", vm_label(labels, vm, finding->pid), say, fidelity_word(finding));
+	else
+		fprintf(f, "%s.  [%s]\n", say, fidelity_word(finding));
+	if (finding->rule->also) {
+		CLEANUP_FREE char *also = finding_text(finding, finding->rule->also);
+
+		fprintf(f, "       %s.\n", also);
+	}
+	fprintf(f, "       next: %s%s%s\n", next, finding->rule->see ? "; " : "", finding->rule->see ? finding->rule->see : "");
+}
+
+static size_t count_vms_with_findings(const struct findings *findings)
+{
+	size_t n = 0, j;
+
+	for (size_t i = 0; i < findings->n; i++) {
+		for (j = 0; j < i; j++)
+			if (findings->items[j].vm && findings->items[j].pid == findings->items[i].pid)
+				break;
+		n += findings->items[i].vm && j == i;
+	}
+	return n;
+}
+
+/* The names of the rules that were asked. */
+static char *asked_text(const struct rules *rules, const struct findings *findings)
+{
+	struct strings names = { 0 };
+	char *text;
+
+	for (size_t i = 0; i < rules->n; i++)
+		if (is_asked(findings, &rules->items[i]))
+			strings_add(&names, rules->items[i].name);
+	text = strings_join(&names, ", ");
+	strings_done(&names);
+	return text;
+}
+
+static void print_scope(FILE *f, const struct rules *rules, const struct findings *findings)
+{
+	CLEANUP_FREE char *asked = asked_text(rules, findings);
+	size_t found = count_vms_with_findings(findings);
+
+	if (!findings->n_vcpus)
+		fputs("no vCPU ran\n", f);
+	else if (!found)
+		fprintf(f, "nothing found in %zu VMs with %zu vCPUs\n", findings->n_vms, findings->n_vcpus);
+	else
+		fprintf(f, "nothing found in the other %zu VMs\n", findings->n_vms > found ? findings->n_vms - found : 0);
+	fprintf(f, "looked for: %s\n", asked);
+	for (size_t i = 0; i < findings->n_gaps; i++) {
+		CLEANUP_FREE char *why = text_recleaned(findings->gaps[i].why);
+
+		fprintf(f, "not looked for: %s: %s\n", findings->gaps[i].rule->name, why);
+	}
+}
+
+void findings_print(FILE *f, const struct rules *rules, const struct findings *findings, const struct findings_frame *frame)
+{
+	struct vm_labels *labels = vm_labels_new();
+
+	if (frame->heading)
+		fprintf(f, "== %s\n", frame->heading);
+	for (size_t i = 0; i < findings->n; i++) {
+		CLEANUP_FREE char *vm = text_recleaned(findings->items[i].vm);
+
+		if (findings->items[i].vm)
+			vm_label(labels, vm, findings->items[i].pid);
+	}
+	for (size_t i = 0; i < findings->n && i < MAX_SHOWN; i++)
+		print_finding(f, labels, &findings->items[i]);
+	if (findings->n > MAX_SHOWN)
+		fprintf(f, "and %zu findings of smaller shares (-f json has all)\n", findings->n - MAX_SHOWN);
+	print_scope(f, rules, findings);
+	if (frame->have_tracer)
+		fprintf(f, "the trace took %" PRIu64 ".%" PRIu64 " %% of the host's CPU time\n", frame->tracer_share / 100,
+			frame->tracer_share / 10 % 10);
+	vm_labels_free(labels);
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_of_finding(const struct finding *f)
+{
+	CLEANUP_FREE char *say = finding_text(f, f->rule->say);
+	CLEANUP_FREE char *next = finding_text(f, f->rule->next);
+	json_t *vcpus = json_array(), *culprit = json_object_get(f->figures, "culprit");
+	json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "rule", f->rule->name, "fidelity", fidelity_word(f), "share",
+				   (json_int_t)finding_share(f), "cost", (json_int_t)f->cost, "whole", (json_int_t)f->whole, "threshold",
+				   f->rule->threshold.field, "text", say, "next", next);
+
+	if (f->vm) {
+		json_object_set_new(object, "vm", json_string(f->vm));
+		json_object_set_new(object, "pid", json_integer(f->pid));
+	}
+	for (size_t i = 0; i < f->n_vcpus; i++)
+		json_array_append_new(vcpus, json_integer(f->vcpus[i]));
+	json_object_set_new(object, "vcpus", vcpus);
+	if (culprit)
+		json_object_set(object, "culprit", culprit);
+	if (f->rule->see)
+		json_object_set_new(object, "see", json_string(f->rule->see));
+	return object;
+}
+
+json_t *findings_json(const struct rules *rules, const struct findings *findings, const struct findings_frame *frame)
+{
+	json_t *found = json_array(), *asked = json_array(), *gaps = json_array(), *object;
+
+	for (size_t i = 0; i < findings->n; i++)
+		json_array_append_new(found, json_of_finding(&findings->items[i]));
+	for (size_t i = 0; i < rules->n; i++)
+		if (is_asked(findings, &rules->items[i]))
+			json_array_append_new(asked, json_string(rules->items[i].name));
+	for (size_t i = 0; i < findings->n_gaps; i++)
+		json_array_append_new(gaps, json_pack("{s:s, s:s}", "rule", findings->gaps[i].rule->name, "why", findings->gaps[i].why));
+	object = json_pack("{s:i, s:o, s:o, s:o, s:I, s:I}", "kvmwait_why", 1, "findings", found, "looked_for", asked, "not_looked_for", gaps,
+			   "vms", (json_int_t)findings->n_vms, "vcpus", (json_int_t)findings->n_vcpus);
+	if (frame->heading)
+		json_object_set_new(object, "file", json_string(frame->heading));
+	if (frame->have_tracer)
+		json_object_set_new(object, "tracer_share", json_integer((json_int_t)frame->tracer_share));
+	return object;
+}
+
+/* ---- the rules ---- */
+
+static void print_percent(FILE *f, uint64_t hundredths)
+{
+	if (hundredths % 100)
+		fprintf(f, "%" PRIu64 ".%02" PRIu64, hundredths / 100, hundredths % 100);
+	else
+		fprintf(f, "%" PRIu64, hundredths / 100);
+}
+
+void rules_print(FILE *f, const struct rules *rules)
+{
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct rule *r = &rules->items[i];
+
+		fprintf(f, "%-22s %s >= ", r->name, r->threshold.field);
+		print_percent(f, r->threshold.number);
+		fprintf(f, " %% of %s\n%-22s %s\n", r->threshold.of, "", r->say);
+	}
+}

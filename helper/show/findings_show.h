@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What kvmwait why prints: the findings as sentences or as JSON.
+#ifndef KVMWAIT_SHOW_FINDINGS_SHOW_H
+#define KVMWAIT_SHOW_FINDINGS_SHOW_H
+
+#include "ledger/findings.h"
+
+#include <stdio.h>
+
+/* What is shown beside the findings. */
+struct findings_frame {
+	const char *heading;	/* of a recording: its name, fit to print; or NULL */
+	bool have_tracer;
+	uint64_t tracer_share;	/* CPU time of bpftrace and kvmwait, in hundredths of a percent of one CPU times all CPUs */
+};
+
+/* A screen of text: the worst findings, the rest as a number. */
+void findings_print(FILE *f, const struct rules *rules, const struct findings *findings, const struct findings_frame *frame);
+/* All of it. */
+json_t *findings_json(const struct rules *rules, const struct findings *findings, const struct findings_frame *frame);
+/* The rules themselves, as kvmwait why --list shows them. */
+void rules_print(FILE *f, const struct rules *rules);
+
+#endif
