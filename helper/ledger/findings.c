@@ -314,6 +314,22 @@ static int compare_findings(const void *a, const void *b)
 	return x->rule->line < y->rule->line ? -1 : x->rule->line > y->rule->line;
 }
 
+/* Moves each symptom behind the first culprit of its VM. */
+static void sort_symptoms(struct findings *all)
+{
+	for (size_t i = all->n; i-- > 0;) {
+		const struct finding f = all->items[i];
+		size_t j = i + 1;
+
+		while (f.rule->symptom && j < all->n && (all->items[j].rule->scope != RULE_CULPRIT || all->items[j].pid != f.pid))
+			j++;
+		if (!f.rule->symptom || j == all->n)
+			continue;
+		memmove(&all->items[i], &all->items[i + 1], (j - i) * sizeof(f));
+		all->items[j] = f;
+	}
+}
+
 void findings_make(const struct rules *rules, json_t *meta, json_t *stat, json_t *blame, json_t *end, struct findings *ret)
 {
 	json_t *vcpus = stat ? vcpu_rows(stat) : NULL;
@@ -352,6 +368,7 @@ void findings_make(const struct rules *rules, json_t *meta, json_t *stat, json_t
 	}
 	if (all.n)
 		qsort(all.items, all.n, sizeof(*all.items), compare_findings);
+	sort_symptoms(&all);
 	for (size_t i = 0; i < RULE_SCOPES; i++)
 		json_decref(rows[i]);
 	*ret = all;

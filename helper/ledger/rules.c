@@ -143,6 +143,12 @@ static const char *parse_needs(const char *text, struct rule *rule)
 	return NULL;
 }
 
+static const char *parse_symptom(const char *text, struct rule *rule)
+{
+	rule->symptom = !strcmp(text, "yes");
+	return rule->symptom || !strcmp(text, "no") ? NULL : "the value is yes or no";
+}
+
 static const char *check_text(const char *text)
 {
 	for (const char *p = text; (p = strchr(p, '{')); p++)
@@ -160,6 +166,7 @@ static const struct rule_key {
 	{ .name = "scope", .parse = parse_scope },
 	{ .name = "needs", .parse = parse_needs },
 	{ .name = "when", .parse = parse_conditions, .optional = true },
+	{ .name = "symptom", .parse = parse_symptom, .optional = true },
 	{ .name = "threshold", .parse = parse_threshold },
 	{ .name = "source", .text = offsetof(struct rule, source) },
 	{ .name = "say", .text = offsetof(struct rule, say) },

@@ -33,6 +33,7 @@ struct rule {
 	size_t n_conditions;
 	struct rule_condition threshold; /* what --threshold replaces: the cost as a share of a whole */
 	struct strings needs;		 /* events and parts that have to be measured */
+	bool symptom;			 /* a culprit of the same VM explains it and stands before it */
 	char *source;			 /* where the threshold comes from */
 	char *say, *also, *next, *see;	 /* `also` and `see` can be NULL */
 };

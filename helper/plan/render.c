@@ -62,7 +62,7 @@ struct renderer {
 	size_t n_waits; /* event lines seen so far */
 	unsigned int event_bit; /* of the last of them */
 	unsigned int interval_ms;
-	bool raw_tracepoints;
+	bool keeps_lines, raw_tracepoints;
 	const char *vendor; /* NULL: not known */
 	bool omits_event;	/* its line was left out: so is the one that counts it */
 	bool chooses;		/* between "have" and "end" */
@@ -280,7 +280,7 @@ static void write_bodies(const struct renderer *r, const char *name)
 
 static bool prints_events(const struct renderer *r)
 {
-	for (size_t i = 0; i < r->n_parts; i++)
+	for (size_t i = 0; i < r->n_parts && !r->keeps_lines; i++)
 		if (r->parts[i]->script->lines_none)
 			return false;
 	return true;
@@ -579,6 +579,7 @@ char *program_render(const struct program *program)
 		.parts = program->parts,
 		.n_parts = program->n_parts,
 		.interval_ms = program->interval_ms,
+		.keeps_lines = program->keeps_lines,
 		.raw_tracepoints = program->raw_tracepoints,
 		.vendor = program->vendor,
 		.out = open_memstream(&text, &size),

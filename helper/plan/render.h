@@ -16,6 +16,7 @@ struct program {
 	size_t n_parts;
 	unsigned int interval_ms; /* how often clauses of parts that wait for it run; 0: they are left out */
 	const char *vendor;	  /* whose module is loaded; NULL: the program finds out */
+	bool keeps_lines;	  /* event lines are printed though a part says "lines: none" */
 	bool raw_tracepoints;	  /* clauses that say so go to the raw tracepoint, which costs a quarter */
 	struct filter filter;
 };

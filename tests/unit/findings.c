@@ -9,6 +9,8 @@ static const char rules_text[] = "rule: lost\nscope: run\nneeds: hlt\nthreshold:
 				 "source: s\nsay: {vcpus} waited {share} for {culprit}: {ready_ns}\nnext: n\n"
 				 "rule: wasted\nscope: vcpu\nneeds: hlt\nwhen: bad_ns >= 80 % of poll_ns\nthreshold: bad_ns >= 10 % of wall_ns\n"
 				 "source: s\nsay: {vcpus} {share} {bad_ns % of poll_ns} {hlt}\nnext: n\n"
+				 "rule: waits-spinning\nscope: vm\nneeds: hlt\nsymptom: yes\nwhen: blamed >= 10 % of spins\n"
+				 "threshold: spin_ns >= 10 % of wall_ns\nsource: s\nsay: {spins}\nnext: n\n"
 				 "rule: spins\nscope: vm\nneeds: hlt\nwhen: blamed < 10 % of spins\nthreshold: spin_ns >= 10 % of wall_ns\n"
 				 "source: s\nsay: {vcpus} {spins}\nnext: n\n";
 
@@ -126,28 +128,36 @@ static void a_vm(void)
 				       ROW("a", 1, "'bad_ns': 0, 'poll_ns': 1, 'spin_ns': 0") "]}";
 
 	FOUND(exact_meta, spinning, BLAME("", VM_ROW(1000, 99)), "{'lost': 0, 'counted': 1}", "spins a: vCPUs 1000");
-	FOUND(exact_meta, spinning, BLAME("", VM_ROW(1000, 100)), "{'lost': 0, 'counted': 1}", "");
+	FOUND(exact_meta, spinning, BLAME("", VM_ROW(1000, 100)), "{'lost': 0, 'counted': 1}", "waits-spinning a: 1000");
+	/* the cause stands before it, though it cost less; that of another VM does not */
+	FOUND(exact_meta, spinning, BLAME(WAITED(1, "host", 5, 60), VM_ROW(1000, 100)), "{'lost': 0, 'counted': 1}",
+	      "by-host a: vCPU 1 waited 6 % for sh (5): 0 us | waits-spinning a: 1000");
+	FOUND(exact_meta, spinning,
+	      BLAME("{'vm': 'b', 'pid': 8, 'vcpu': 0, 'culprit': {'kind': 'host', 'tid': 5, 'comm': 'sh'}, 'ready_ns': 60, 'wall_ns': 1000}",
+		    VM_ROW(1000, 100)),
+	      "{'lost': 0, 'counted': 1}", "waits-spinning a: 1000 | by-host b: vCPU 0 waited 6 % for sh (5): 0 us");
 }
 
 /* Nothing is said of what was not measured, and that is said. */
 static void gaps(void)
 {
 	FOUND(exact_meta, "{'ns': 1000, 'rows': [{'vm': 'a', 'pid': 7, 'vcpu': 0, 'hlt': 1}]}", NULL, "{'lost': 0}",
-	      "!lost: 'counted' was not recorded | !by-host: not recorded | !wasted: 'bad_ns' was not recorded | !spins: 'spin_ns' was not recorded");
+	      "!lost: 'counted' was not recorded | !by-host: not recorded | !wasted: 'bad_ns' was not recorded | !waits-spinning: 'spin_ns' was not recorded | !spins: 'spin_ns' was not recorded");
 	FOUND("{'probes': [{'event': 'hlt', 'source': 'kvm', 'fidelity': 'absent', 'functions': [], 'why': 'gone'}]}", "{'ns': 1, 'rows': []}",
 	      NULL, "{'lost': 0, 'counted': 1}",
 	      "!lost: hlt cannot be measured on this kernel: gone | !by-host: not recorded | !wasted: hlt cannot be measured on this kernel: gone"
-	      " | !spins: hlt cannot be measured on this kernel: gone");
+	      " | !waits-spinning: hlt cannot be measured on this kernel: gone | !spins: hlt cannot be measured on this kernel: gone");
 	FOUND("{'probes': [{'event': 'hlt', 'source': 'kvm', 'fidelity': 'inferred', 'functions': []}]}",
 	      "{'ns': 1, 'rows': [" ROW("a", 0, WASTES) "]}", NULL, "{'lost': 0, 'counted': 1}",
-	      "wasted a: vCPU 0 10 % 80 % 3 inferred | !by-host: not recorded | !spins: 'blamed' was not recorded");
+	      "wasted a: vCPU 0 10 % 80 % 3 inferred | !by-host: not recorded | !waits-spinning: 'blamed' was not recorded | !spins: 'blamed' was not recorded");
 }
 
 /* Records may come from anybody. */
 static void hostile(void)
 {
 	FOUND(exact_meta, "{'rows': [1, null, {'vm': 3, 'pid': 'x', 'vcpu': [], 'bad_ns': -5, 'poll_ns': {}, 'spin_ns': 'y', 'wall_ns': 1}]}",
-	      "{'rows': 7, 'vms': [[], {'blamed': 1, 'spins': 1}]}", "{'lost': -1, 'counted': 0}", "!spins: 'blamed' was not recorded");
+	      "{'rows': 7, 'vms': [[], {'blamed': 1, 'spins': 1}]}", "{'lost': -1, 'counted': 0}",
+	      "!waits-spinning: 'blamed' was not recorded | !spins: 'blamed' was not recorded");
 	FOUND("{'probes': [1, {'event': 2}, {'event': 'hlt', 'fidelity': 'exact'}, {'event': 'blame', 'fidelity': 'exact'}]}",
 	      "{'rows': [" ROW("a", 0, "'bad_ns': 9223372036854775807, 'poll_ns': 9223372036854775807, 'spin_ns': 0") "]}",
 	      BLAME("", VM_ROW(0, 0)), "{'lost': 0, 'counted': 1}", "wasted a: vCPU 0 1000000 % 100 % 3");

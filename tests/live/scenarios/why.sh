@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Scenarios of kvmwait why, each with a cause that is built, or with none. They want three CPUs: the tracers have CPU 0.
+
+# why CASE: measures for six seconds. What follows CASE in each branch is all that differs from its healthy twin.
+why() {
+	mkdir -p /tmp/cg
+	mount -t cgroup2 cgroup2 /tmp/cg 2>/dev/null
+	echo +cpu >/tmp/cg/cgroup.subtree_control
+	cat >why.sh <<-'SH'
+		await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 240 ] || return 1; sleep 0.25; done; }
+		pid_of() { grep -l "[g]uest=$1-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
+		tid_of() { for t in /proc/$(pid_of "$1")/task/*; do ! grep -q "^CPU $2/" $t/comm 2>/dev/null || echo ${t##*/}; done; }
+		is_there() { [ -n "$(tid_of "$1" 0)" ] && [ -n "$(tid_of "$1" 1)" ]; }
+		runs() { [ "$(sed 's/.*) //' /proc/$1/task/$2/stat | cut -d' ' -f12)" -ge 5 ]; }
+		# vm NAME CPUS OP...: a VM whose vCPU 0 is on the first of two CPUs and vCPU 1 on the second
+		vm() {
+			name=$1 first=$2 second=$3
+			shift 3
+			taskset 1 kvmwait-guest -n $name --op-timeout 300 --gate stop "$@" >$name.json &
+			await is_there $name
+			taskset -p $first $(tid_of $name 0) >/dev/null
+			taskset -p $second $(tid_of $name 1) >/dev/null
+		}
+		case $1 in
+		idle) vm a 2 4 hlt-long=1 ;;
+		busy | hog | neighbour | overcommit | quota | quota-above | stopped) vm a 2 2 busy=1@1 ;;
+		siblings | apart) vm a 2 $([ $1 = apart ] && echo 4 || echo 2) busy=1 ;;
+		esac
+		case $1 in
+		hog) taskset 2 hog & hogs=$! ;;
+		neighbour) vm b 2 2 busy=1@1 ;;
+		overcommit)
+			for n in b c d; do vm $n 2 2 busy=1@1; done ;;
+		quota | quota-above)
+			[ $1 = quota ] && leaf=quota || leaf=quota/vm/leaf
+			mkdir -p /tmp/cg/$leaf
+			for g in /tmp/cg/quota /tmp/cg/quota/vm; do echo +cpu >$g/cgroup.subtree_control; done 2>/dev/null
+			[ $1 = quota ] && rmdir /tmp/cg/quota && mkdir /tmp/cg/quota
+			echo '20000 100000' >/tmp/cg/quota/cpu.max
+			echo $(pid_of a) >/tmp/cg/$leaf/cgroup.procs ;;
+		stopped) kill -STOP $(pid_of a) ;;
+		esac
+		sleep 6
+		[ $1 != stopped ] || kill -CONT $(pid_of a)
+		kill $hogs $(grep -l '[g]uest=' /proc/[0-9]*/cmdline | cut -d/ -f3) 2>/dev/null
+		wait
+	SH
+	taskset 1 kvmwait why --rules /why.list -f json -o why.json -- sh why.sh "$1" 2>err
+	echo $? >status
+}
+
+# ---- judge ----
+
+prepare_why() {
+	put "$top/share/why.list" /why.list
+	printf '#!/bin/sh\nwhile :; do :; done\n' >"$work/$row.hog"
+	chmod 755 "$work/$row.hog"
+	put "$work/$row.hog" /usr/bin/hog
+}
+
+# judge_why DIR NAME CASE: the first finding is the built cause; a case without a cause has no finding.
+judge_why() {
+	local d=$1 rule='' culprit=true
+	case $3 in
+	hog) rule=host-thread culprit='.culprit.comm == "hog"' ;;
+	neighbour | overcommit) rule=neighbour culprit='.culprit.vm != "a-kvm"' ;;
+	siblings) rule=siblings-stacked culprit='.culprit.vm == "a-kvm"' ;;
+	quota) rule=quota culprit='.culprit.cgroup == "/quota"' ;;
+	quota-above) rule=quota culprit='.culprit.cgroup == "/quota"' ;;
+	stopped) rule=paused ;;
+	esac
+	test_that "$2 ends well" test "$(cat "$d/status")" = 0
+	if [ "$rule" ]; then
+		test_that "$2 the first finding is $rule" jq -e -c --arg rule "$rule" \
+			"if .findings[0] | .rule == \$rule and .vm == \"a-kvm\" and ($culprit) then true else [.findings[] | {rule, vm, vcpus, share, text}], false end" "$d/why.json"
+	else
+		test_that "$2 no finding" jq -e -c 'if .findings == [] and .vcpus >= 1 then true else [.findings[] | {rule, vm, vcpus, share, text}], false end' "$d/why.json"
+	fi
+}
