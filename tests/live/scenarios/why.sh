@@ -17,21 +17,21 @@ why() {
 		vm() {
 			name=$1 first=$2 second=$3
 			shift 3
-			taskset 1 kvmwait-guest -n $name --op-timeout 300 --gate stop "$@" >$name.json &
+			taskset 1 kvmwait-guest -n $name --op-timeout 300 "$@" >$name.json &
 			await is_there $name
 			taskset -p $first $(tid_of $name 0) >/dev/null
 			taskset -p $second $(tid_of $name 1) >/dev/null
 		}
 		case $1 in
-		idle) vm a 2 4 hlt-long=1 ;;
-		busy | hog | neighbour | overcommit | quota | quota-above | stopped) vm a 2 2 busy=1@1 ;;
-		siblings | apart) vm a 2 $([ $1 = apart ] && echo 4 || echo 2) busy=1 ;;
+		idle) vm a 2 4 hlt-long=2 ;;
+		busy | hog | neighbour | overcommit | quota | quota-above | stopped) vm a 2 2 --gate never busy=1@1 ;;
+		siblings | apart) vm a 2 $([ $1 = apart ] && echo 4 || echo 2) --gate never busy=1 ;;
 		esac
 		case $1 in
-		hog) taskset 2 hog & hogs=$! ;;
-		neighbour) vm b 2 2 busy=1@1 ;;
+		hog) taskset 2 hog & ;;
+		neighbour) vm b 2 2 --gate never busy=1@1 ;;
 		overcommit)
-			for n in b c d; do vm $n 2 2 busy=1@1; done ;;
+			for n in b c d; do vm $n 2 2 --gate never busy=1@1; done ;;
 		quota | quota-above)
 			[ $1 = quota ] && leaf=quota || leaf=quota/vm/leaf
 			mkdir -p /tmp/cg/$leaf
@@ -43,7 +43,7 @@ why() {
 		esac
 		sleep 6
 		[ $1 != stopped ] || kill -CONT $(pid_of a)
-		kill $hogs $(grep -l '[g]uest=' /proc/[0-9]*/cmdline | cut -d/ -f3) 2>/dev/null
+		killall -9 kvmwait-guest hog
 		wait
 	SH
 	taskset 1 kvmwait why --rules /why.list -f json -o why.json -- sh why.sh "$1" 2>err
