@@ -5,9 +5,9 @@
 #include "base/privilege.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "bundle/read.h"
 #include "cmd/command.h"
 #include "cmd/live_options.h"
+#include "cmd/recording_input.h"
 #include "ledger/account.h"
 #include "ledger/recording_problems.h"
 #include "record/recording_read.h"
@@ -152,23 +152,6 @@ static int check_content(const struct run *r)
 	return EXIT_OK;
 }
 
-/* Opens the file, or the recording in it where it is a bundle. 0, or an exit code after the message. */
-static int open_recording(struct run *r)
-{
-	CLEANUP_FREE char *why = NULL;
-	CLEANUP_FREE char *inside = NULL;
-	CLEANUP_FD int fd = -1;
-	int err;
-
-	if (strcmp(r->path, "-") != 0 && bundle_is_one(r->path)) {
-		if (bundle_open_member(r->path, BUNDLE_RECORD, &fd, &why))
-			return fail(EXIT_FAILED, "'%s': %s", r->name, why);
-		inside = xasprintf("/proc/self/fd/%d", fd);
-	}
-	err = recording_open(inside ? inside : r->path, &(struct recording_settings){ .scripts = scripts_directory() }, &r->recording);
-	return err ? fail(EXIT_FAILED, "cannot open the recording: '%s': %s", r->name, strerror(-err)) : EXIT_OK;
-}
-
 static int report_file(struct run *r)
 {
 	size_t n = strlen(r->path);
@@ -182,7 +165,7 @@ static int report_file(struct run *r)
 	r->recording = NULL;
 	r->account = NULL;
 	progress_start(&r->progress);
-	code = open_recording(r);
+	code = recording_input_open(r->path, r->name, &r->recording);
 	if (!code)
 		code = read_all(r);
 	if (!code)

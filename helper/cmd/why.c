@@ -9,11 +9,11 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/live_run.h"
+#include "cmd/recording_input.h"
 #include "ledger/account.h"
 #include "ledger/blame.h"
 #include "ledger/counts.h"
 #include "ledger/findings.h"
-#include "record/recording_read.h"
 #include "show/blame_show.h"
 #include "show/counts_show.h"
 #include "show/findings_show.h"
@@ -137,28 +137,28 @@ static void take_evidence(struct evidence *e, const struct record *r)
 	}
 }
 
-/* Reads NDJSON: a recording, or what stat printed. 0, or an exit code after the message. */
+/* 0, or an exit code after the message. */
 static int read_evidence(const char *path, const char *name, struct evidence *e)
 {
 	struct account *account = account_new(&(struct account_settings){ 0 });
 	struct recording *recording = NULL;
 	struct record record;
-	int more = recording_open(path, &recording);
+	int code = recording_input_open(path, name, &recording), more = 0;
 
-	while (!more && (more = recording_next(recording, &record)) > 0) {
+	while (!code && (more = recording_next(recording, &record)) > 0) {
 		take_evidence(e, &record);
 		account_take(account, &record);
-		more = 0;
 	}
-	if (more)
-		fail(EXIT_FAILED, "cannot read the recording: '%s': %s", name, strerror(-more));
-	else if (!e->meta && !e->stat)
-		more = fail(EXIT_FAILED, "'%s' is no recording: it holds no NDJSON of kvmwait", name);
-	else if (!e->stat)
+	if (!code && more)
+		code = fail(EXIT_FAILED, "cannot read the recording: '%s': %s", name,
+			    more == -EBADMSG ? recording_state(recording)->failure : strerror(-more));
+	else if (!code && !e->meta)
+		code = fail(EXIT_FAILED, "'%s' is no recording: it holds no records of kvmwait, and no trace of another tool", name);
+	else if (!code && !e->stat)
 		e->stat = stat_of_account(account);
 	recording_close(recording);
 	account_free(account);
-	return more ? EXIT_FAILED : EXIT_OK;
+	return code;
 }
 
 /* ---- measuring ---- */
