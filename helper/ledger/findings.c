@@ -240,11 +240,11 @@ static void take_row(struct findings *all, const struct rule *rule, json_t *row,
 
 /* ---- what can be asked ---- */
 
-/* The fidelity of an event over all its sources: the worst of those that exist. */
-static enum fidelity fidelity_in(json_t *meta, const char *event, const char **ret_why)
+/* The fidelity of an event over all its sources: the worst of those that exist. False where the trace was made without it. */
+static bool fidelity_in(json_t *meta, const char *event, enum fidelity *ret, const char **ret_why)
 {
 	enum fidelity worst = FIDELITY_ABSENT;
-	bool any = false;
+	bool any = false, known = false;
 	json_t *probe;
 	size_t i;
 
@@ -254,6 +254,7 @@ static enum fidelity fidelity_in(json_t *meta, const char *event, const char **r
 
 		if (!name || !text || strcmp(name, event) != 0)
 			continue;
+		known = true;
 		*ret_why = json_string_value(json_object_get(probe, "why"));
 		if (!strcmp(text, fidelity_name(FIDELITY_INFERRED)))
 			worst = FIDELITY_INFERRED;
@@ -261,7 +262,8 @@ static enum fidelity fidelity_in(json_t *meta, const char *event, const char **r
 			worst = FIDELITY_EXACT;
 		any = any || strcmp(text, fidelity_name(FIDELITY_ABSENT)) != 0;
 	}
-	return any ? worst : FIDELITY_ABSENT;
+	*ret = any ? worst : FIDELITY_ABSENT;
+	return known;
 }
 
 /* The first field of a condition that no row has. */
@@ -286,8 +288,10 @@ static char *gap_of(const struct rule *rule, json_t *meta, json_t *rows, bool *r
 		return xstrdup("not recorded");
 	for (size_t i = 0; i < rule->needs.n; i++) {
 		const char *why = NULL;
-		enum fidelity fidelity = fidelity_in(meta, rule->needs.items[i], &why);
+		enum fidelity fidelity;
 
+		if (!fidelity_in(meta, rule->needs.items[i], &fidelity, &why))
+			return xstrdup("not recorded");
 		if (fidelity == FIDELITY_ABSENT)
 			return xasprintf("%s cannot be measured on this kernel%s%s", rule->needs.items[i], why ? ": " : "", why ? why : "");
 		*ret_inferred |= fidelity == FIDELITY_INFERRED;

@@ -164,7 +164,7 @@ static const struct rule_key {
 	bool optional;
 } keys[] = {
 	{ .name = "scope", .parse = parse_scope },
-	{ .name = "needs", .parse = parse_needs },
+	{ .name = "needs", .parse = parse_needs, .optional = true },
 	{ .name = "when", .parse = parse_conditions, .optional = true },
 	{ .name = "symptom", .parse = parse_symptom, .optional = true },
 	{ .name = "threshold", .parse = parse_threshold },

@@ -72,6 +72,27 @@ static char *asked_text(const struct rules *rules, const struct findings *findin
 	return text;
 }
 
+/* The rules that could not be asked for one reason in one line. */
+static void print_gaps(FILE *f, const struct findings *findings)
+{
+	size_t j;
+
+	for (size_t i = 0; i < findings->n_gaps; i++) {
+		CLEANUP_FREE char *why = text_recleaned(findings->gaps[i].why);
+
+		for (j = 0; j < i; j++)
+			if (!strcmp(findings->gaps[j].why, findings->gaps[i].why))
+				break;
+		if (j < i)
+			continue;
+		fputs("not looked for: ", f);
+		for (; j < findings->n_gaps; j++)
+			if (!strcmp(findings->gaps[j].why, findings->gaps[i].why))
+				fprintf(f, "%s%s", j == i ? "" : ", ", findings->gaps[j].rule->name);
+		fprintf(f, ": %s\n", why);
+	}
+}
+
 static void print_scope(FILE *f, const struct rules *rules, const struct findings *findings)
 {
 	CLEANUP_FREE char *asked = asked_text(rules, findings);
@@ -79,16 +100,15 @@ static void print_scope(FILE *f, const struct rules *rules, const struct finding
 
 	if (!findings->n_vcpus)
 		fputs("no vCPU ran\n", f);
+	else if (findings->n_gaps == rules->n)
+		fputs("no rule can be applied: nothing that the rules need was recorded\n", f);
 	else if (!found)
 		fprintf(f, "nothing found in %zu VMs with %zu vCPUs\n", findings->n_vms, findings->n_vcpus);
-	else
-		fprintf(f, "nothing found in the other %zu VMs\n", findings->n_vms > found ? findings->n_vms - found : 0);
-	fprintf(f, "looked for: %s\n", asked);
-	for (size_t i = 0; i < findings->n_gaps; i++) {
-		CLEANUP_FREE char *why = text_recleaned(findings->gaps[i].why);
-
-		fprintf(f, "not looked for: %s: %s\n", findings->gaps[i].rule->name, why);
-	}
+	else if (findings->n_vms > found)
+		fprintf(f, "nothing found in the other %zu VMs\n", findings->n_vms - found);
+	if (*asked)
+		fprintf(f, "looked for: %s\n", asked);
+	print_gaps(f, findings);
 }
 
 void findings_print(FILE *f, const struct rules *rules, const struct findings *findings, const struct findings_frame *frame)

@@ -29,7 +29,8 @@ function rule() {
 		print ".Qq " value["also"] "."
 	print ".Pp\nNext: " value["next"] "." (value["see"] ? "\nSee " value["see"] "." : "")
 	print ".Pp\nScope: " value["scope"] "."
-	print "Needs: " value["needs"] "."
+	if (value["needs"])
+		print "Needs: " value["needs"] "."
 	if (value["when"])
 		print "When: " value["when"] "."
 	print "Threshold: " value["threshold"] "; " value["source"] "."
