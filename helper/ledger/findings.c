@@ -126,17 +126,28 @@ static json_t *vcpu_rows(json_t *stat)
 	return rows;
 }
 
+/* How long a vCPU of the blame record was there: the sum of its states. */
+static json_t *wall_of(json_t *row)
+{
+	static const char *const states[] = { "run_ns", "ready_ns", "blocked_ns", "unknown_ns" };
+	uint64_t wall_ns = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		wall_ns += json_count(row, states[i]);
+	return json_integer((json_int_t)wall_ns);
+}
+
 /* The rows of the blame record, with the wall time of the vCPU that was kept waiting. */
-static json_t *culprit_rows(json_t *vcpus, json_t *blame)
+static json_t *culprit_rows(json_t *blame)
 {
 	json_t *rows = json_array(), *row;
 	size_t i;
 
 	json_array_foreach(json_object_get(blame, "rows"), i, row) {
-		json_t *figures = json_copy(row), *vcpu = row_of_vcpu(vcpus, row);
+		json_t *figures = json_copy(row), *vcpu = row_of_vcpu(json_object_get(blame, "vcpus"), row);
 
-		if (vcpu && !json_object_get(figures, "wall_ns"))
-			json_object_set(figures, "wall_ns", json_object_get(vcpu, "wall_ns"));
+		if (vcpu)
+			json_object_set_new(figures, "wall_ns", wall_of(vcpu));
 		json_array_append_new(rows, figures);
 	}
 	return rows;
@@ -338,7 +349,7 @@ void findings_make(const struct rules *rules, json_t *meta, json_t *stat, json_t
 {
 	json_t *vcpus = stat ? vcpu_rows(stat) : NULL;
 	json_t *rows[RULE_SCOPES] = {
-		[RULE_CULPRIT] = blame ? culprit_rows(vcpus, blame) : NULL,
+		[RULE_CULPRIT] = blame ? culprit_rows(blame) : NULL,
 		[RULE_VCPU] = vcpus,
 		[RULE_VM] = stat ? vm_rows(vcpus, blame) : NULL,
 		[RULE_RUN] = end ? run_rows(end) : NULL,

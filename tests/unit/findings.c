@@ -5,8 +5,8 @@
 #include "ledger/findings.h"
 
 static const char rules_text[] = "rule: lost\nscope: run\nneeds: hlt\nthreshold: lost >= 1 % of counted\nsource: s\nsay: lost {share}\nnext: n\n"
-				 "rule: by-host\nscope: culprit\nneeds: hlt blame\nwhen: culprit.kind = host\nthreshold: ready_ns >= 5 % of wall_ns\n"
-				 "source: s\nsay: {vcpus} waited {share} for {culprit}: {ready_ns}\nnext: n\n"
+				 "rule: by-host\nscope: culprit\nneeds: hlt blame\nwhen: culprit.kind = host\nthreshold: all_ns >= 5 % of wall_ns\n"
+				 "source: s\nsay: {vcpus} waited {share} for {culprit}: {all_ns}\nnext: n\n"
 				 "rule: wasted\nscope: vcpu\nneeds: hlt\nwhen: bad_ns >= 80 % of poll_ns\nthreshold: bad_ns >= 10 % of wall_ns\n"
 				 "source: s\nsay: {vcpus} {share} {bad_ns % of poll_ns} {hlt}\nnext: n\n"
 				 "rule: waits-spinning\nscope: vm\nneeds: hlt\nsymptom: yes\nwhen: blamed >= 10 % of spins\n"
@@ -75,10 +75,12 @@ static char *found(const char *meta_text, const char *stat_text, const char *bla
 #define ROW(vm, vcpu, more) "{'vm': '" vm "', 'pid': 7, 'vcpu': " #vcpu ", 'hlt': 3, 'wall_ns': 1000, " more "}"
 #define QUIET "'bad_ns': 0, 'poll_ns': 100, 'spin_ns': 0"
 #define WASTES "'bad_ns': 100, 'poll_ns': 125, 'spin_ns': 0"
-#define BLAME(rows, vms) "{'rows': [" rows "], 'vms': [" vms "]}"
+#define BLAME(rows, vms) "{'rows': [" rows "], 'vms': [" vms "], 'vcpus': [" STATES("a", 7, 0) "," STATES("a", 7, 1) "," STATES("b", 8, 0) "]}"
+#define STATES(vm, pid, vcpu)                                                                                                    \
+	"{'vm': '" vm "', 'pid': " #pid ", 'vcpu': " #vcpu ", 'run_ns': 200, 'ready_ns': 300, 'blocked_ns': 400, 'unknown_ns': 100}"
 #define VM_ROW(spins, blamed) "{'vm': 'a', 'pid': 7, 'vcpus': 3, 'unseen': 0, 'spins': " #spins ", 'blamed': " #blamed "}"
 #define WAITED(vcpu, kind, tid, ns)                                                                                              \
-	"{'vm': 'a', 'pid': 7, 'vcpu': " #vcpu ", 'culprit': {'kind': '" kind "', 'tid': " #tid ", 'comm': 'sh'}, 'ready_ns': " #ns "}"
+	"{'vm': 'a', 'pid': 7, 'vcpu': " #vcpu ", 'culprit': {'kind': '" kind "', 'tid': " #tid ", 'comm': 'sh'}, 'all_ns': " #ns "}"
 
 static void nothing_wrong(void)
 {
@@ -115,11 +117,11 @@ static void culprits(void)
 	      "{'lost': 0, 'counted': 1}", "by-host a: vCPU 1 waited 30 % for sh (6): 0 us | by-host a: vCPUs 0 and 1 waited 5.5 % for sh (5): 0 us");
 }
 
-/* The record's length is the wall time of rows without one. */
+/* The length of the stat record is the wall time of rows without one. */
 static void no_wall_time(void)
 {
-	FOUND(exact_meta, "{'ns': 2000, 'rows': [{'vm': 'a', 'pid': 7, 'vcpu': 0, 'hlt': 1, 'bad_ns': 0, 'poll_ns': 1, 'spin_ns': 0}]}",
-	      BLAME(WAITED(0, "host", 5, 1000), VM_ROW(0, 0)), "{'lost': 0, 'counted': 1}", "by-host a: vCPU 0 waited 50 % for sh (5): 1 us");
+	FOUND(exact_meta, "{'ns': 2000, 'rows': [{'vm': 'a', 'pid': 7, 'vcpu': 0, 'hlt': 1, 'bad_ns': 1000, 'poll_ns': 1000, 'spin_ns': 0}]}",
+	      BLAME("", VM_ROW(0, 0)), "{'lost': 0, 'counted': 1}", "wasted a: vCPU 0 50 % 100 % 1");
 }
 
 static void a_vm(void)
@@ -133,7 +135,7 @@ static void a_vm(void)
 	FOUND(exact_meta, spinning, BLAME(WAITED(1, "host", 5, 60), VM_ROW(1000, 100)), "{'lost': 0, 'counted': 1}",
 	      "by-host a: vCPU 1 waited 6 % for sh (5): 0 us | waits-spinning a: 1000");
 	FOUND(exact_meta, spinning,
-	      BLAME("{'vm': 'b', 'pid': 8, 'vcpu': 0, 'culprit': {'kind': 'host', 'tid': 5, 'comm': 'sh'}, 'ready_ns': 60, 'wall_ns': 1000}",
+	      BLAME("{'vm': 'b', 'pid': 8, 'vcpu': 0, 'culprit': {'kind': 'host', 'tid': 5, 'comm': 'sh'}, 'all_ns': 60}",
 		    VM_ROW(1000, 100)),
 	      "{'lost': 0, 'counted': 1}", "waits-spinning a: 1000 | by-host b: vCPU 0 waited 6 % for sh (5): 0 us");
 }
