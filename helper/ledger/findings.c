@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "plan/select.h"
+#include "record/event.h"
 
 #include <inttypes.h>
 #include <stdio.h>
