@@ -192,7 +192,8 @@ static json_t *stat_of_counts(const struct measurement *m, const struct plan *pl
 {
 	struct counts_rows rows;
 	struct origin origin;
-	struct counts_report report = { .by = COUNTS_BY_VM | COUNTS_BY_VCPU, .total = true, .rows = &rows, .names = m->names };
+	struct counts_report report = { .by = COUNTS_BY_VM | COUNTS_BY_VCPU, .total = true, .rows = &rows, .names = m->names,
+					.has_account = true };
 	json_t *object;
 
 	origin_of_plan(plan, &origin);
