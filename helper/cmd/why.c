@@ -213,10 +213,10 @@ static int take_record(void *context, const struct record *r)
 		m->began_ns = boottime_of(r);
 	if (r->type == RECORD_END)
 		counts_finish(m->counts, boottime_of(r));
-	if (r->object)
-		take_evidence(&m->evidence, r);
-	else
+	if (r->type == RECORD_WAIT || r->type == RECORD_SCHED)
 		blame_take(m->blame, r);
+	else
+		take_evidence(&m->evidence, r);
 	return 0;
 }
 
@@ -242,7 +242,7 @@ static int measure(struct live_run *l, struct evidence *e, struct findings_frame
 	const struct plan *plan = &l->loaded.plan;
 	CLEANUP_FREE struct wait_name *waits = NULL;
 	size_t n_waits = program_waits(plan->chosen, &waits);
-	struct measurement m = { .counts = counts_new(waits, n_waits), .blame = blame_new(blame_look_up, NULL), .names = vmnames_new("") };
+	struct measurement m = { .counts = counts_new(waits, n_waits), .blame = blame_new(blame_look_up, blame_look_up_cgroup, NULL), .names = vmnames_new("") };
 	uint64_t since_ns = monotonic_ns();
 	int code;
 
