@@ -13,14 +13,13 @@ why() {
 		tid_of() { for t in /proc/$(pid_of "$1")/task/*; do ! grep -q "^CPU $2/" $t/comm 2>/dev/null || echo ${t##*/}; done; }
 		is_there() { [ -n "$(tid_of "$1" 0)" ] && [ -n "$(tid_of "$1" 1)" ]; }
 		runs() { [ "$(sed 's/.*) //' /proc/$1/task/$2/stat | cut -d' ' -f12)" -ge 5 ]; }
-		# vm NAME CPUS OP...: a VM whose vCPU 0 is on the first of two CPUs and vCPU 1 on the second
+		# vm NAME FIRST SECOND OP...: a VM on the CPUs of the mask SECOND, but for its vCPU 0, which is on those of FIRST
 		vm() {
 			name=$1 first=$2 second=$3
 			shift 3
-			taskset 1 kvmwait-guest -n $name --op-timeout 300 "$@" >$name.json &
+			taskset $second kvmwait-guest -n $name --op-timeout 300 "$@" >$name.json &
 			await is_there $name
 			taskset -p $first $(tid_of $name 0) >/dev/null
-			taskset -p $second $(tid_of $name 1) >/dev/null
 		}
 		case $1 in
 		idle) vm a 2 4 hlt-long=2 ;;
@@ -42,12 +41,12 @@ why() {
 		stopped) kill -STOP $(pid_of a) ;;
 		esac
 		sleep 6
-		[ $1 != stopped ] || kill -CONT $(pid_of a)
-		killall -9 kvmwait-guest hog
-		wait
 	SH
 	taskset 1 kvmwait why --rules /why.list -f json -o why.json -- sh why.sh "$1" 2>err
 	echo $? >status
+	# the VMs outlive the measurement, so that their cgroups have names when it ends
+	killall -9 kvmwait-guest hog 2>/dev/null
+	wait
 }
 
 # ---- judge ----
