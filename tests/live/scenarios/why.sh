@@ -22,22 +22,24 @@ why() {
 			taskset -p $first $(tid_of $name 0) >/dev/null
 		}
 		case $1 in
-		idle) vm a 2 4 hlt-long=2 ;;
-		busy | hog | neighbour | overcommit | quota | quota-above | stopped) vm a 2 2 --gate never busy=1@1 ;;
-		siblings | apart) vm a 2 $([ $1 = apart ] && echo 4 || echo 2) --gate never busy=1 ;;
+		idle) vm a 4 2 hlt-long=2 ;;
+		siblings) vm a 2 2 --gate never busy=1 ;;
+		*) vm a 4 2 --gate never busy=1 ;;
 		esac
 		case $1 in
 		hog) taskset 2 hog & ;;
-		neighbour) vm b 2 2 --gate never busy=1@1 ;;
-		overcommit)
-			for n in b c d; do vm $n 2 2 --gate never busy=1@1; done ;;
+		neighbour) vm b 4 2 --gate never busy=1 ;;
+		overcommit) for n in b c d; do vm $n 4 2 --gate never busy=1; done ;;
 		quota | quota-above)
-			[ $1 = quota ] && leaf=quota || leaf=quota/vm/leaf
-			mkdir -p /tmp/cg/$leaf
-			for g in /tmp/cg/quota /tmp/cg/quota/vm; do echo +cpu >$g/cgroup.subtree_control; done 2>/dev/null
-			[ $1 = quota ] && rmdir /tmp/cg/quota && mkdir /tmp/cg/quota
+			leaf=/tmp/cg/quota
+			mkdir $leaf
+			if [ $1 = quota-above ]; then
+				leaf=/tmp/cg/quota/vm/leaf
+				mkdir -p $leaf
+				echo +cpu >/tmp/cg/quota/cgroup.subtree_control
+			fi
 			echo '20000 100000' >/tmp/cg/quota/cpu.max
-			echo $(pid_of a) >/tmp/cg/$leaf/cgroup.procs ;;
+			echo $(pid_of a) >$leaf/cgroup.procs ;;
 		stopped) kill -STOP $(pid_of a) ;;
 		esac
 		sleep 6
@@ -65,8 +67,7 @@ judge_why() {
 	hog) rule=host-thread culprit='.culprit.comm == "hog"' ;;
 	neighbour | overcommit) rule=neighbour culprit='.culprit.vm != "a-kvm"' ;;
 	siblings) rule=siblings-stacked culprit='.culprit.vm == "a-kvm"' ;;
-	quota) rule=quota culprit='.culprit.cgroup == "/quota"' ;;
-	quota-above) rule=quota culprit='.culprit.cgroup == "/quota"' ;;
+	quota | quota-above) rule=quota culprit='.culprit.cgroup == "/tmp/cg/quota"' ;;
 	stopped) rule=paused ;;
 	esac
 	test_that "$2 ends well" test "$(cat "$d/status")" = 0
