@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Scenarios of kvmwait why, each with a cause that is built, or with none. They want three CPUs: the tracers have CPU 0.
 
 # why CASE: measures for six seconds. What follows CASE in each branch is all that differs from its healthy twin.
