@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "plan/clause.h"
+#include "plan/event_line.h"
 #include "record/event.h"
 
 #include <errno.h>
@@ -39,9 +40,6 @@
 #define HAVE_MARK "//@ have "
 #define ELSE_MARK "//@ else"
 #define END_MARK "//@ end"
-#define EVENT_MARK "printf(\"w "
-#define BYTES_MARK "%rh"
-#define QUICK_FORMAT "%llx:%llx."
 #define EVENT_TAIL "\\n\","
 #define ARGUMENTS_TAIL ");"
 #define COUNTED_MARK "@counted = count();"
@@ -319,50 +317,6 @@ static void write_event_line(const struct renderer *r, const char *p, size_t n)
 	fputs(ARGUMENTS_TAIL "\n", r->out);
 }
 
-/* The word at p; returns where the next one begins. */
-static const char *take_word(const char *p, char *word)
-{
-	size_t n = strcspn(p, " ");
-
-	snprintf(word, NAME_BYTES, "%.*s", (int)n, p);
-	return p + n + (p[n] == ' ');
-}
-
-/* Event and source of the event line at p. */
-static void read_event_line(const char *p, struct wait_name *ret)
-{
-	const char *word = p + strlen(EVENT_MARK);
-	char skipped[NAME_BYTES];
-
-	for (int i = 0; i < 5; i++) /* TS CPU PID TID VCPU */
-		word = take_word(word, skipped);
-	take_word(take_word(word, ret->event), ret->source);
-}
-
-/* The text with the first `from` replaced; the caller frees. NULL where it has none. */
-static char *replaced(const char *text, const char *from, const char *to)
-{
-	const char *found = strstr(text, from);
-
-	return found ? xasprintf("%.*s%s%s", (int)(found - text), text, to, found + strlen(from)) : NULL;
-}
-
-/* The line with numbers for bytes; the caller frees. NULL where there is nothing to replace, or the place is not known. */
-static char *quick_line(const struct verdict *v, const char *p, size_t n)
-{
-	const struct quick *q = &v->script->quick;
-	CLEANUP_FREE char *line = NULL, *numbers = NULL, *format = NULL;
-	unsigned int at;
-
-	if (!q->expression || v->needs[q->need].state != NEED_MET)
-		return NULL;
-	line = xstrndup(p, n);
-	at = v->needs[q->need].offset_bytes;
-	numbers = xasprintf("*(uint64 *)((uint64)%s + %u), *(uint64 *)((uint64)%s + %u)", q->base, at, q->base, at + 8);
-	format = strstr(line, q->expression) ? replaced(line, BYTES_MARK, QUICK_FORMAT) : NULL;
-	return format ? replaced(format, q->expression, numbers) : NULL;
-}
-
 /* Does what is wanted rest on the need of this id, and does the kernel meet it? */
 static bool have_need(const struct renderer *r, const char *id, size_t n)
 {
@@ -425,15 +379,15 @@ static void write_clause_line(struct renderer *r, const char *p, size_t n)
 
 	if (take_choice(r, p, n))
 		return;
-	quick = quick_line(r->v, p, n);
+	quick = event_line_quick(r->v, p, n);
 	if (quick) {
 		p = quick;
 		n = strlen(quick);
 	}
-	if (starts_with(p + indent, EVENT_MARK)) {
+	if (starts_with(p + indent, EVENT_LINE)) {
 		struct wait_name name;
 
-		read_event_line(p + indent, &name);
+		event_line_read(p + indent, &name);
 		r->event_bit = event_bit(name.event);
 		r->n_waits++;
 		r->omits_event = is_omitted(r, &name);
@@ -462,7 +416,7 @@ static size_t count_event_lines(const char *p, size_t n)
 {
 	size_t count = 0;
 
-	for (const char *end = p + n; (p = memmem(p, (size_t)(end - p), EVENT_MARK, strlen(EVENT_MARK))); p++)
+	for (const char *end = p + n; (p = memmem(p, (size_t)(end - p), EVENT_LINE, strlen(EVENT_LINE))); p++)
 		count++;
 	return count;
 }
@@ -603,9 +557,9 @@ size_t program_waits(const struct verdict *chosen, struct wait_name **ret)
 	size_t n = 0;
 
 	for (size_t i = 0; v; v = verdict_fallback(chosen, i++))
-		for (const char *p = v->script->text; (p = strstr(p, EVENT_MARK)); p++) {
+		for (const char *p = v->script->text; (p = strstr(p, EVENT_LINE)); p++) {
 			waits = xrealloc(waits, n + 1, sizeof(*waits));
-			read_event_line(p, &waits[n++]);
+			event_line_read(p, &waits[n++]);
 		}
 	*ret = waits;
 	return n;

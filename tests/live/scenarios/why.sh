@@ -13,13 +13,14 @@ why() {
 		tid_of() { for t in /proc/$(pid_of "$1")/task/*; do ! grep -q "^CPU $2/" $t/comm 2>/dev/null || echo ${t##*/}; done; }
 		is_there() { [ -n "$(tid_of "$1" 0)" ] && [ -n "$(tid_of "$1" 1)" ]; }
 		runs() { [ "$(sed 's/.*) //' /proc/$1/task/$2/stat | cut -d' ' -f12)" -ge 5 ]; }
-		# vm NAME FIRST SECOND OP...: a VM on the CPUs of the mask SECOND, but for its vCPU 0, which is on those of FIRST
+		# vm NAME FIRST SECOND OP...: a VM whose vCPU 0 is on the CPU of the mask FIRST and vCPU 1 on that of SECOND
 		vm() {
 			name=$1 first=$2 second=$3
 			shift 3
-			taskset $second kvmwait-guest -n $name --op-timeout 300 "$@" >$name.json &
+			taskset $((first | second)) kvmwait-guest -n $name --op-timeout 300 "$@" >$name.json &
 			await is_there $name
 			taskset -p $first $(tid_of $name 0) >/dev/null
+			taskset -p $second $(tid_of $name 1) >/dev/null
 		}
 		case $1 in
 		idle) vm a 4 2 hlt-long=2 ;;
@@ -62,10 +63,10 @@ prepare_why() {
 
 # judge_why DIR NAME CASE: the first finding is the built cause; a case without a cause has no finding.
 judge_why() {
-	local d=$1 rule='' culprit=true
+	local d=$1 rule='' culprit=true vm='.vm == "a-kvm"'
 	case $3 in
 	hog) rule=host-thread culprit='.culprit.comm == "hog"' ;;
-	neighbour | overcommit) rule=neighbour culprit='.culprit.vm != "a-kvm"' ;;
+	neighbour | overcommit) rule=neighbour vm='.culprit.vm != .vm' ;;
 	siblings) rule=siblings-stacked culprit='.culprit.vm == "a-kvm"' ;;
 	quota | quota-above) rule=quota culprit='.culprit.cgroup == "/tmp/cg/quota"' ;;
 	stopped) rule=paused ;;
@@ -73,7 +74,7 @@ judge_why() {
 	test_that "$2 ends well" test "$(cat "$d/status")" = 0
 	if [ "$rule" ]; then
 		test_that "$2 the first finding is $rule" jq -e -c --arg rule "$rule" \
-			"if .findings[0] | .rule == \$rule and .vm == \"a-kvm\" and ($culprit) then true else [.findings[] | {rule, vm, vcpus, share, text}], false end" "$d/why.json"
+			"if .findings[0] | .rule == \$rule and ($vm) and ($culprit) then true else [.findings[] | {rule, vm, vcpus, share, text}], false end" "$d/why.json"
 	else
 		test_that "$2 no finding" jq -e -c 'if .findings == [] and .vcpus >= 1 then true else [.findings[] | {rule, vm, vcpus, share, text}], false end' "$d/why.json"
 	fi
