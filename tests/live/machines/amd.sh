@@ -50,6 +50,7 @@ rows='
 6.12:0.27:2 exact migrate loss:0 loss:1
 6.12:0.27:4:parallel parallel
 6.1:0.17:4:parallel parallel
+6.12:0.23:3 why:busy why:idle why:hog why:neighbour why:siblings why:quota
 6.12:0.23:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared
 5.10:0.17:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared
 7:0.27:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared'
