@@ -28,7 +28,7 @@ machine_start() {
 # kernel:bpftrace[:policy] scenarios. The policy is KVM's, for what it traps. "7" is the newest of the 7.x series.
 row_option=--policy row_timeout=300
 rows='
-6.12:0.23 exact hand:arm64 filters outcome totals check selftest portable spots
+6.12:0.23 exact hand:arm64 filters outcome totals check selftest spots portable
 7:0.27 exact hand:arm64 outcome selftest
 6.1:0.17:default exact hand:arm64
 6.12:0.27:default exact
