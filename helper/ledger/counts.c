@@ -3,6 +3,7 @@
 // and an interval rows. The maps, and how a vCPU is one number, are described in scripts/stat.part.
 #include "ledger/counts.h"
 
+#include "base/cursor.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "ledger/counts_time.h"
@@ -109,35 +110,6 @@ static int64_t key_vcpu(int64_t key)
 
 /* ---- lines ---- */
 
-struct cursor {
-	const char *p, *end;
-};
-
-static bool take_text(struct cursor *c, const char *text)
-{
-	size_t n = strlen(text);
-
-	if ((size_t)(c->end - c->p) < n || memcmp(c->p, text, n))
-		return false;
-	c->p += n;
-	return true;
-}
-
-static bool take_number(struct cursor *c, int64_t *ret)
-{
-	bool negative = take_text(c, "-");
-	const char *start = c->p;
-	int64_t value = 0;
-
-	for (; c->p < c->end && *c->p >= '0' && *c->p <= '9'; c->p++)
-		if (__builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, *c->p - '0', &value))
-			return false;
-	if (c->p == start || (!negative && value == INT64_MIN))
-		return false;
-	*ret = negative ? value : -value;
-	return true;
-}
-
 /* A map of counts: its name, and where a value goes. Its keys have a second number. */
 struct map {
 	const char *name;
@@ -156,7 +128,7 @@ static bool take_count(struct counts *s, struct cursor *c, const struct map *map
 {
 	int64_t key, second, value, *place;
 
-	if (!take_number(c, &key) || !take_text(c, ", ") || !take_number(c, &second) || !take_text(c, "]: ") || !take_number(c, &value) ||
+	if (!cursor_take_i64(c, &key) || !cursor_take_text(c, ", ") || !cursor_take_i64(c, &second) || !cursor_take_text(c, "]: ") || !cursor_take_i64(c, &value) ||
 	    c->p != c->end || key < 0)
 		return false;
 	if (!key) /* what gave the map its types */
@@ -176,9 +148,9 @@ static bool take_count(struct counts *s, struct cursor *c, const struct map *map
 static bool take_numbers(struct cursor *c, int64_t *ret, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!take_text(c, i ? ", " : "(") || !take_number(c, &ret[i]))
+		if (!cursor_take_text(c, i ? ", " : "(") || !cursor_take_i64(c, &ret[i]))
 			return false;
-	return take_text(c, ")") && c->p == c->end;
+	return cursor_take_text(c, ")") && c->p == c->end;
 }
 
 /* "KEY]: (...)" */
@@ -186,7 +158,7 @@ static bool take_halts(struct counts *s, struct cursor *c)
 {
 	int64_t key, numbers[HALT_NUMBERS];
 
-	if (!take_number(c, &key) || !take_text(c, "]: ") || !take_numbers(c, numbers, ARRAY_SIZE(numbers)) || key < 0)
+	if (!cursor_take_i64(c, &key) || !cursor_take_text(c, "]: ") || !take_numbers(c, numbers, ARRAY_SIZE(numbers)) || key < 0)
 		return false;
 	for (size_t i = 0; i < HALT_NUMBERS; i++)
 		if (numbers[i] < 0)
@@ -203,7 +175,7 @@ static bool take_account(struct counts *s, struct cursor *c, bool has_slot, size
 	struct counts_account *a;
 	struct thread *t;
 
-	if (!take_number(c, &first) || (has_slot && (!take_text(c, ", ") || !take_number(c, &slot))) || !take_text(c, "]: ") ||
+	if (!cursor_take_i64(c, &first) || (has_slot && (!cursor_take_text(c, ", ") || !cursor_take_i64(c, &slot))) || !cursor_take_text(c, "]: ") ||
 	    !take_numbers(c, numbers, ARRAY_SIZE(numbers)) || slot < 0 || slot >= COUNTS_SLOTS || numbers[0] < 0)
 		return false;
 	if (!numbers[0])
@@ -218,22 +190,22 @@ static bool take_account(struct counts *s, struct cursor *c, bool has_slot, size
 static bool take_map(struct counts *s, struct cursor *c)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
-		if (take_text(c, maps[i].name))
+		if (cursor_take_text(c, maps[i].name))
 			return take_count(s, c, &maps[i], &s->n_keys[i]);
-	if (take_text(c, "halt["))
+	if (cursor_take_text(c, "halt["))
 		return take_halts(s, c);
-	if (take_text(c, "time["))
+	if (cursor_take_text(c, "time["))
 		return take_account(s, c, false, offsetof(struct counts_account, time));
-	if (take_text(c, "past["))
+	if (cursor_take_text(c, "past["))
 		return take_account(s, c, false, offsetof(struct counts_account, past));
-	return take_text(c, "cut[") && take_account(s, c, true, offsetof(struct counts_account, cut));
+	return cursor_take_text(c, "cut[") && take_account(s, c, true, offsetof(struct counts_account, cut));
 }
 
 static bool take_stop(struct counts *s, struct cursor *c)
 {
 	int64_t value;
 
-	if (!take_number(c, &value) || c->p != c->end || value < 0)
+	if (!cursor_take_i64(c, &value) || c->p != c->end || value < 0)
 		return false;
 	s->stopped_ns = (uint64_t)value;
 	return true;
@@ -295,13 +267,13 @@ static enum counts_line take_mark(struct counts *s, struct cursor *c)
 	uint64_t at_ns = s->pending_ns;
 	int64_t value, slot = 0;
 
-	if (take_text(c, "vcpu ")) {
-		if (!take_number(c, &value) || c->p != c->end || value <= 0)
+	if (cursor_take_text(c, "vcpu ")) {
+		if (!cursor_take_i64(c, &value) || c->p != c->end || value <= 0)
 			return COUNTS_MALFORMED;
 		s->newest_pid = key_pid(find_thread(s, value)->key);
 		return COUNTS_VCPU;
 	}
-	if (take_text(c, "end") && c->p == c->end) {
+	if (cursor_take_text(c, "end") && c->p == c->end) {
 		s->pending_ns = 0;
 		if (at_ns <= s->last_ns) /* its begin is missing, or it came too late */
 			return COUNTS_TAKEN;
@@ -309,7 +281,7 @@ static enum counts_line take_mark(struct counts *s, struct cursor *c)
 		s->serial++; /* the next values are of another printing, with a mark or, at the end, without */
 		return COUNTS_SNAPSHOT;
 	}
-	if (!take_number(c, &value) || (c->p != c->end && (!take_text(c, " ") || !take_number(c, &slot))) || c->p != c->end || value <= 0 ||
+	if (!cursor_take_i64(c, &value) || (c->p != c->end && (!cursor_take_text(c, " ") || !cursor_take_i64(c, &slot))) || c->p != c->end || value <= 0 ||
 	    slot < 0 || slot >= COUNTS_SLOTS)
 		return COUNTS_MALFORMED;
 	s->pending_ns = (uint64_t)value;
@@ -323,11 +295,11 @@ enum counts_line counts_take_line(struct counts *s, const char *line, size_t n)
 	struct cursor c = { line, line + n };
 	enum counts_line taken = COUNTS_OTHER;
 
-	if (take_text(&c, "maps "))
+	if (cursor_take_text(&c, "maps "))
 		taken = take_mark(s, &c);
-	else if (take_text(&c, "@s_stop: "))
+	else if (cursor_take_text(&c, "@s_stop: "))
 		taken = take_stop(s, &c) ? COUNTS_TAKEN : COUNTS_MALFORMED;
-	else if (take_text(&c, "@s_"))
+	else if (cursor_take_text(&c, "@s_"))
 		taken = take_map(s, &c) ? COUNTS_TAKEN : COUNTS_MALFORMED;
 	s->malformed += taken == COUNTS_MALFORMED;
 	return taken;

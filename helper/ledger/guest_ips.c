@@ -2,7 +2,7 @@
 // How often each VM spun at which of its addresses: from records, or from the map of the part 'guest_ip_counts'.
 #include "ledger/guest_ips.h"
 
-#include "base/digits.h"
+#include "base/cursor.h"
 #include "base/table.h"
 
 #include <stdlib.h>
@@ -146,29 +146,13 @@ void guest_ips_take_wait(struct guest_ips *g, const struct wait_event *w)
 
 /* ---- the map ---- */
 
-struct cursor {
-	const char *p, *end;
-};
-
-static bool take_text(struct cursor *c, const char *text)
-{
-	size_t n = strlen(text);
-
-	if ((size_t)(c->end - c->p) < n || memcmp(c->p, text, n))
-		return false;
-	c->p += n;
-	return true;
-}
-
 /* bpftrace prints a signed number; one above INT64_MAX comes to the same. */
 static bool take_number(struct cursor *c, uint64_t *ret)
 {
-	bool negative = take_text(c, "-");
-	const char *end = digits_take(c->p, c->end, ret);
+	bool negative = cursor_take_text(c, "-");
 
-	if (!end)
+	if (!cursor_take_u64(c, ret))
 		return false;
-	c->p = end;
 	if (negative)
 		*ret = 0 - *ret;
 	return true;
@@ -183,10 +167,10 @@ enum guest_ips_line guest_ips_take_line(struct guest_ips *g, const char *line, s
 	struct vm_entry *vm;
 	struct place_entry *e;
 
-	if (!take_text(&c, "@g_n["))
+	if (!cursor_take_text(&c, "@g_n["))
 		return GUEST_IPS_OTHER;
-	if (!take_number(&c, &key) || !take_text(&c, ", ") || !take_number(&c, &place.ip) || !take_text(&c, ", ") ||
-	    !take_number(&c, &known) || !take_text(&c, "]: ") || !take_number(&c, &spins) || c.p != c.end || key > INT64_MAX ||
+	if (!take_number(&c, &key) || !cursor_take_text(&c, ", ") || !take_number(&c, &place.ip) || !cursor_take_text(&c, ", ") ||
+	    !take_number(&c, &known) || !cursor_take_text(&c, "]: ") || !take_number(&c, &spins) || c.p != c.end || key > INT64_MAX ||
 	    spins > INT64_MAX || known > (GUEST_IP | GUEST_MODE | GUEST_KERNEL))
 		return GUEST_IPS_MALFORMED;
 	if (!key) /* what gave the map its types */

@@ -2,21 +2,9 @@
 // Reads the waits and outcomes that kvmwait itself wrote, letter by letter as it writes them; no other JSON.
 #include "record/ndjson_fast.h"
 
-#include "base/digits.h"
+#include "base/cursor.h"
 
-struct cursor {
-	const char *p, *end;
-};
-
-static inline bool take_bytes(struct cursor *c, const char *s, size_t n)
-{
-	if ((size_t)(c->end - c->p) < n || memcmp(c->p, s, n))
-		return false;
-	c->p += n;
-	return true;
-}
-
-#define TAKE(c, literal) take_bytes(c, literal, sizeof(literal) - 1)
+#define TAKE(c, literal) cursor_take_bytes(c, literal, sizeof(literal) - 1)
 
 /* As JSON has it: no zero in front. */
 static bool take_integer(struct cursor *c, uint64_t high, uint64_t *ret)

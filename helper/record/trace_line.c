@@ -6,7 +6,7 @@
 #include "record/trace_line.h"
 
 #include "base/clock.h"
-#include "base/digits.h"
+#include "base/cursor.h"
 
 #include <string.h>
 
@@ -14,10 +14,6 @@
 #define ESCAPED_COMM_MOST 60u /* as kvmwait writes it */
 #define FLAGS_MOST 9u
 #define PERF_UNPARSED "[FAILED TO PARSE] " /* perf knows the fields of the event, but not how to print them */
-
-struct cursor {
-	const char *p, *end;
-};
 
 static void skip_spaces(struct cursor *c)
 {
@@ -33,31 +29,11 @@ static bool take_char(struct cursor *c, char byte)
 	return true;
 }
 
-static bool take_text(struct cursor *c, const char *text)
-{
-	size_t n = strlen(text);
-
-	if ((size_t)(c->end - c->p) < n || memcmp(c->p, text, n))
-		return false;
-	c->p += n;
-	return true;
-}
-
-static bool take_u64(struct cursor *c, uint64_t *ret)
-{
-	const char *p = digits_take(c->p, c->end, ret);
-
-	if (!p)
-		return false;
-	c->p = p;
-	return true;
-}
-
 static bool take_u32(struct cursor *c, uint32_t *ret)
 {
 	uint64_t value;
 
-	if (!take_u64(c, &value) || value > UINT32_MAX)
+	if (!cursor_take_u64(c, &value) || value > UINT32_MAX)
 		return false;
 	*ret = (uint32_t)value;
 	return true;
@@ -69,13 +45,13 @@ static bool take_time(struct cursor *c, struct trace_event *e)
 	uint64_t seconds, fraction;
 	const char *start;
 
-	if (!take_u64(c, &seconds))
+	if (!cursor_take_u64(c, &seconds))
 		return false;
 	e->have_time = take_char(c, '.');
 	if (!e->have_time)
 		return take_char(c, ':');
 	start = c->p;
-	if (!take_u64(c, &fraction) || (c->p - start != 6 && c->p - start != 9))
+	if (!cursor_take_u64(c, &fraction) || (c->p - start != 6 && c->p - start != 9))
 		return false;
 	e->whole_time = c->p - start == 9;
 	if (seconds > INT64_MAX / NS_PER_S - 1)
@@ -179,11 +155,11 @@ static bool take_lost(struct cursor *c, uint64_t *ret)
 	uint64_t cpu;
 
 	*ret = 0;
-	if (!take_text(c, "CPU:") || !take_u64(c, &cpu) || !take_text(c, " ["))
+	if (!cursor_take_text(c, "CPU:") || !cursor_take_u64(c, &cpu) || !cursor_take_text(c, " ["))
 		return false;
-	if (take_text(c, "LOST "))
-		return (take_u64(c, ret) ? take_char(c, ' ') : true) && take_text(c, "EVENTS]");
-	return (take_u64(c, ret) ? take_char(c, ' ') : true) && take_text(c, "EVENTS DROPPED]");
+	if (cursor_take_text(c, "LOST "))
+		return (cursor_take_u64(c, ret) ? take_char(c, ' ') : true) && cursor_take_text(c, "EVENTS]");
+	return (cursor_take_u64(c, ret) ? take_char(c, ' ') : true) && cursor_take_text(c, "EVENTS DROPPED]");
 }
 
 /* "# entries-in-buffer/entries-written: 10/52   #P:1": what was overwritten is lost. */
@@ -191,8 +167,8 @@ static bool take_overwritten(struct cursor *c, uint64_t *ret)
 {
 	uint64_t there, written;
 
-	if (!take_text(c, "# entries-in-buffer/entries-written: ") || !take_u64(c, &there) || !take_char(c, '/') ||
-	    !take_u64(c, &written) || written <= there)
+	if (!cursor_take_text(c, "# entries-in-buffer/entries-written: ") || !cursor_take_u64(c, &there) || !take_char(c, '/') ||
+	    !cursor_take_u64(c, &written) || written <= there)
 		return false;
 	*ret = written - there;
 	return true;
@@ -201,7 +177,7 @@ static bool take_overwritten(struct cursor *c, uint64_t *ret)
 /* "# lost 42 events", as kvmwait writes it. */
 static bool take_own_lost(struct cursor *c, uint64_t *ret)
 {
-	return take_text(c, "# lost ") && take_u64(c, ret) && take_text(c, " events");
+	return cursor_take_text(c, "# lost ") && cursor_take_u64(c, ret) && cursor_take_text(c, " events");
 }
 
 enum trace_line_kind trace_line_read(const char *line, size_t n, struct trace_event *ret_event, uint64_t *ret_lost)
@@ -220,7 +196,7 @@ enum trace_line_kind trace_line_read(const char *line, size_t n, struct trace_ev
 	if (!take_head(&c, COMM_MOST, ret_event) && !take_head(&c, ESCAPED_COMM_MOST, ret_event))
 		return TRACE_LINE_OTHER;
 	skip_spaces(&c);
-	ret_event->fields = take_text(&c, PERF_UNPARSED);
+	ret_event->fields = cursor_take_text(&c, PERF_UNPARSED);
 	ret_event->text = (struct piece){ c.p, (size_t)(c.end - c.p) };
 	return TRACE_LINE_EVENT;
 }

@@ -2,7 +2,7 @@
 // The lines that every script prints, and bpftrace's own among them.
 #include "record/wire.h"
 
-#include "base/digits.h"
+#include "base/cursor.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -11,22 +11,15 @@
 #define PART_MARK "kvmwait-part "
 #define COUNTED_MARK "@counted: "
 
-struct cursor {
-	const char *p, *end;
-};
+/* The one space behind a number, or the end of the line. */
+static inline bool take_gap(struct cursor *c)
+{
+	return c->p == c->end || *c->p++ == ' ';
+}
 
-/* Reads digits and the one space (or the end) behind them. */
 static inline bool take_u64(struct cursor *c, uint64_t *ret)
 {
-	const char *p = digits_take(c->p, c->end, ret);
-
-	if (!p)
-		return false;
-	c->p = p;
-	if (p == c->end)
-		return true;
-	c->p++;
-	return *p == ' ';
+	return cursor_take_u64(c, ret) && take_gap(c);
 }
 
 static bool take_u32(struct cursor *c, uint32_t *ret)
@@ -41,14 +34,7 @@ static bool take_u32(struct cursor *c, uint32_t *ret)
 
 static bool take_i64(struct cursor *c, int64_t *ret)
 {
-	bool negative = c->p < c->end && *c->p == '-';
-	uint64_t magnitude;
-
-	c->p += negative;
-	if (!take_u64(c, &magnitude) || magnitude > (uint64_t)INT64_MAX + negative)
-		return false;
-	*ret = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
-	return true;
+	return cursor_take_i64(c, ret) && take_gap(c);
 }
 
 /* A byte of a name: small letters, digits, underscores. */
