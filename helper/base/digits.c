@@ -65,7 +65,7 @@ char *digits_put_signed(char *p, int64_t value)
 	return digits_put(p, 0 - (uint64_t)value);
 }
 
-static int hex_value(char c)
+int digits_hex_value(char c)
 {
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
@@ -75,8 +75,8 @@ const char *digits_take_hex(const char *p, const char *end, uint64_t *ret)
 	const char *start = p;
 	uint64_t value = 0;
 
-	for (; p < end && hex_value(*p) >= 0; p++)
-		value = value << 4 | (uint64_t)hex_value(*p);
+	for (; p < end && digits_hex_value(*p) >= 0; p++)
+		value = value << 4 | (uint64_t)digits_hex_value(*p);
 	if (p == start || p - start > 16)
 		return NULL;
 	*ret = value;

@@ -55,7 +55,9 @@ static inline const char *digits_take(const char *p, const char *end, uint64_t *
 	return p;
 }
 
-/* The same of hexadecimal digits, in upper or lower case, 16 at most. */
+/* The value of a hexadecimal digit, in upper or lower case; -1: it is none. */
+int digits_hex_value(char c);
+/* digits_take() of hexadecimal digits, in upper or lower case, 16 at most. */
 const char *digits_take_hex(const char *p, const char *end, uint64_t *ret);
 
 /* Writes a number; returns its end. There must be room for DIGITS_MOST. */

@@ -4,6 +4,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,19 @@ void strings_add_n(struct strings *list, const char *s, size_t n)
 void strings_add(struct strings *list, const char *s)
 {
 	strings_add_n(list, s, strlen(s));
+}
+
+void strings_add_format(struct strings *list, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		abort();
+	va_end(args);
+	strings_add(list, text);
+	free(text);
 }
 
 bool strings_have(const struct strings *list, const char *s)

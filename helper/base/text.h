@@ -15,6 +15,8 @@ struct strings {
 };
 void strings_add(struct strings *list, const char *s);
 void strings_add_n(struct strings *list, const char *s, size_t n);
+/* Adds a text that is made as printf() makes it. */
+void strings_add_format(struct strings *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool strings_have(const struct strings *list, const char *s);
 void strings_done(struct strings *list);
 /* Adds the words of `text` that any character of `separators` parts; empty words are left out. */

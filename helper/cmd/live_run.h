@@ -11,6 +11,11 @@
 /* There is room for so many vCPUs, or for twice as many as run already, since VMs can start while it traces. */
 #define LIVE_VCPUS_LEAST 1024u
 #define LIVE_VCPUS_MOST 16384u
+/*
+ * Keys for each vCPU where its durations are counted: it has 28 at most in the map of its HLTs and as many as the script has event
+ * lines in that of its waits. Memory for all keys is taken at once, some 2 to 3 MB a map for 1,024 vCPUs.
+ */
+#define LIVE_VCPU_KEYS 32u
 
 /* Zeroed to begin with. The functions are called in this order, each returns 0, or an exit code after its message. */
 struct live_run {

@@ -17,12 +17,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/*
- * Keys for each vCPU: one has 28 at most in the map of its HLTs' durations and as many as the script has event lines in
- * that of its waits. Memory for all keys is taken at once, some 2 to 3 MB a map for 1,024 vCPUs.
- */
-#define VCPU_KEYS 32u
-/* The same for eight event lines, where each CPU has a copy: 64 kB of values each for 1,024 vCPUs. */
+/* LIVE_VCPU_KEYS for eight event lines, where each CPU has a copy: 64 kB of values each for 1,024 vCPUs. */
 #define COUNTS_VCPU_KEYS 8u
 #define MAX_INTERVAL_NS (INT32_MAX * NS_PER_MS)
 #define DEFAULT_INTERVAL_NS NS_PER_S
@@ -92,7 +87,7 @@ static bool is_on_terminal(const struct settings *s)
 
 static unsigned int map_keys(const struct settings *s)
 {
-	return (unsigned int)s->max_vcpus * (s->counts ? COUNTS_VCPU_KEYS : VCPU_KEYS);
+	return (unsigned int)s->max_vcpus * (s->counts ? COUNTS_VCPU_KEYS : LIVE_VCPU_KEYS);
 }
 
 /* Which state a vCPU is in follows from all events. */

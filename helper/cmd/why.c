@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #define DEFAULT_DURATION_NS (10 * NS_PER_S)
-#define MAP_KEYS 32768u /* as kvmwait stat has for 1,024 vCPUs */
 
 static const char *const format_names[] = { "table", "json", NULL };
 static const struct choices formats = CHOICES(format_names);
@@ -250,7 +249,7 @@ static int measure(struct live_run *l, struct evidence *e, struct findings_frame
 	l->options.take_line = take_line;
 	l->options.context = &m;
 	l->options.hold = SESSION_HOLD_ALWAYS;
-	l->options.map_keys = MAP_KEYS;
+	l->options.map_keys = (unsigned int)l->max_vcpus * LIVE_VCPU_KEYS;
 	l->options.reads_maps = true;
 	l->options.program.keeps_lines = true;
 	code = live_trace(l);

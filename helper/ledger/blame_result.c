@@ -56,7 +56,7 @@ size_t blame_vcpus(const struct blame *b, struct blame_vcpu **ret)
 		for (size_t i = 0; i < vm->n_seats; i++) {
 			if (!wants_vm(&b->filter, vm->v.tgid) || !wants_vcpu(&b->filter, vm->seats[i].vcpu))
 				continue;
-			list = xrealloc(list, n + 1, sizeof(*list));
+			list = xgrow(list, n, sizeof(*list));
 			list[n++] = vm->seats[i].time;
 		}
 	if (n)

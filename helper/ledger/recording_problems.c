@@ -7,22 +7,7 @@
 #include "record/balance.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-__attribute__((format(printf, 2, 3))) static void add_problem(struct strings *problems, const char *format, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		abort();
-	va_end(args);
-	strings_add(problems, text);
-	free(text);
-}
 
 /* The recording ends before the trace did, or cannot be read in places. */
 static void find_cut(const struct account *account, const struct recording_state *state, bool at_end, struct strings *problems)
@@ -31,17 +16,17 @@ static void find_cut(const struct account *account, const struct recording_state
 	CLEANUP_FREE char *until = clock_seconds_text(account_until_ns(account) - account_began_ns(account));
 
 	if (!account_balance(account)->have_end)
-		add_problem(problems, "cut short after %s s: the end record is missing, so that events after that are missing, and what was "
+		strings_add_format(problems, "cut short after %s s: the end record is missing, so that events after that are missing, and what was "
 			    "lost before is not known to the event", until);
 	if (at_end && state->tail_bytes)
-		add_problem(problems, "the last %" PRIu64 " bytes are no whole record", state->tail_bytes);
+		strings_add_format(problems, "the last %" PRIu64 " bytes are no whole record", state->tail_bytes);
 	if (at_end && in->frame_cut)
-		add_problem(problems, "the last frame of the compressed file is not whole");
+		strings_add_format(problems, "the last frame of the compressed file is not whole");
 	if (in->damages)
-		add_problem(problems, "damaged at byte %" PRIu64 "%s: what could not be decompressed is missing", in->damage_bytes,
+		strings_add_format(problems, "damaged at byte %" PRIu64 "%s: what could not be decompressed is missing", in->damage_bytes,
 			    in->damages > 1 ? ", and later" : "");
 	if (state->malformed)
-		add_problem(problems, "%" PRIu64 " lines are no records; %s", state->malformed, state->first_error);
+		strings_add_format(problems, "%" PRIu64 " lines are no records; %s", state->malformed, state->first_error);
 }
 
 static void find_audit(const struct account *account, struct strings *problems)
@@ -50,7 +35,7 @@ static void find_audit(const struct account *account, struct strings *problems)
 
 	audit_texts(account_audit(account), NULL, &differ);
 	for (size_t i = 0; i < differ.n; i++)
-		add_problem(problems, "the audit differs: %s", differ.items[i]);
+		strings_add_format(problems, "the audit differs: %s", differ.items[i]);
 	strings_done(&differ);
 }
 
@@ -64,15 +49,15 @@ static void find_imbalance(const struct account *account, const struct recording
 	if (!b->have_end)
 		return;
 	if (seen != (uint64_t)b->received)
-		add_problem(problems, "the end record speaks of %" PRId64 " records received, %" PRIu64 " are here", b->received, seen);
+		strings_add_format(problems, "the end record speaks of %" PRId64 " records received, %" PRIu64 " are here", b->received, seen);
 	if (state->uncounted)
 		; /* of another tool, which counts nothing in the kernel */
 	else if (!b->have_counted)
-		add_problem(problems, "the kernel's count is not known: whether events were lost cannot be said");
+		strings_add_format(problems, "the kernel's count is not known: whether events were lost cannot be said");
 	else if ((uint64_t)b->received + (uint64_t)b->lost != (uint64_t)b->counted)
-		add_problem(problems, "%s", text);
+		strings_add_format(problems, "%s", text);
 	if (b->malformed)
-		add_problem(problems, "%" PRId64 " lines of bpftrace were malformed when it was recorded", b->malformed);
+		strings_add_format(problems, "%" PRId64 " lines of bpftrace were malformed when it was recorded", b->malformed);
 	find_audit(account, problems);
 }
 
@@ -83,6 +68,6 @@ void recording_problems(const struct account *account, const struct recording_st
 	for (size_t i = 0; i < state->problems.n && at_end; i++)
 		strings_add(problems, state->problems.items[i]);
 	if (account_overflow(account))
-		add_problem(problems, "%" PRIu64 " waits are in no row: there are more vCPUs or sources than there is room for",
+		strings_add_format(problems, "%" PRIu64 " waits are in no row: there are more vCPUs or sources than there is room for",
 			    account_overflow(account));
 }

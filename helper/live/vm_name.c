@@ -35,13 +35,14 @@ static int read_of(const char *root, uint32_t tgid, enum root_helper_file file, 
 	return file_read(path, limit_bytes, ret_text, ret_size);
 }
 
-/* Where the link to the program leads. Its length, or -1. */
-static ssize_t read_exe(const char *root, uint32_t tgid, char *exe, size_t size)
+/* The path of the program, in `exe`; empty where it cannot be read. */
+static struct view read_exe(const char *root, uint32_t tgid, char exe[PATH_MAX])
 {
 	CLEANUP_FD int fd = *root ? -1 : root_helper_open(tgid, ROOT_HELPER_EXE);
 	CLEANUP_FREE char *path = *root ? xasprintf("%s/proc/%" PRIu32 "/exe", root, tgid) : xasprintf("/proc/self/fd/%d", fd);
+	ssize_t length = readlink(path, exe, PATH_MAX);
 
-	return readlink(path, exe, size);
+	return (struct view){ exe, length > 0 ? (size_t)length : 0 };
 }
 
 char *vmname_of_process(const char *root, uint32_t tgid)
@@ -49,11 +50,11 @@ char *vmname_of_process(const char *root, uint32_t tgid)
 	CLEANUP_FREE char *cmdline = NULL;
 	CLEANUP_FREE char *cgroup = NULL;
 	char exe[PATH_MAX], *name = NULL;
-	ssize_t length = read_exe(root, tgid, exe, sizeof(exe));
+	struct view program = read_exe(root, tgid, exe);
 	size_t n;
 
 	if (!read_of(root, tgid, ROOT_HELPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
-		name = vmm_name((struct view){ exe, length > 0 ? (size_t)length : 0 }, (struct view){ cmdline, n });
+		name = vmm_name(program, (struct view){ cmdline, n });
 	if (!name && !read_of(root, tgid, ROOT_HELPER_CGROUP, CGROUP_LIMIT_BYTES, &cgroup, &n))
 		name = vmm_name_of_cgroup((struct view){ cgroup, n });
 	return name;
@@ -63,11 +64,11 @@ void vmname_ids_of_process(const char *root, uint32_t tgid, struct strings *ids)
 {
 	CLEANUP_FREE char *cmdline = NULL;
 	char exe[PATH_MAX];
-	ssize_t length = read_exe(root, tgid, exe, sizeof(exe));
+	struct view program = read_exe(root, tgid, exe);
 	size_t n;
 
 	if (!read_of(root, tgid, ROOT_HELPER_CMDLINE, CMDLINE_LIMIT_BYTES, &cmdline, &n))
-		vmm_ids((struct view){ exe, length > 0 ? (size_t)length : 0 }, (struct view){ cmdline, n }, ids);
+		vmm_ids(program, (struct view){ cmdline, n }, ids);
 }
 
 /* Field 22 of stat, in ticks. The name of the process, field 2, may hold anything, but ends with the last ')'. */

@@ -3,6 +3,7 @@
 #include "live/vmm.h"
 
 #include "base/clean_text.h"
+#include "base/digits.h"
 
 #include <ctype.h>
 #include <stdint.h>
@@ -255,19 +256,14 @@ static const struct {
 	{ "microvm@", ".service", true, false }, /* microvm.nix */
 };
 
-static int hex_value(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Undoes \xNN; returns the length in out. */
 static size_t unescape(struct view s, char *out, size_t size)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.n && n < size; i++) {
-		int high = i + 3 < s.n && s.at[i] == '\\' && s.at[i + 1] == 'x' ? hex_value(s.at[i + 2]) : -1;
-		int low = high >= 0 ? hex_value(s.at[i + 3]) : -1;
+		int high = i + 3 < s.n && s.at[i] == '\\' && s.at[i + 1] == 'x' ? digits_hex_value(s.at[i + 2]) : -1;
+		int low = high >= 0 ? digits_hex_value(s.at[i + 3]) : -1;
 
 		out[n++] = low >= 0 ? (char)(high << 4 | low) : s.at[i];
 		i += low >= 0 ? 3 : 0;

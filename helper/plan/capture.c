@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define CAPTURE_LIMIT_BYTES (256u << 20)
+#define KPROBE_TYPE "/sys/bus/event_source/devices/kprobe/type"
 
 struct capture {
 	int directory_fd;
@@ -70,13 +71,13 @@ static void save_text(struct capture *c, const char *path, const char *text)
 }
 
 /* Copies a file. One that is missing or unreadable is left out: the capture then shows the same. */
-static void save_copy(struct capture *c, const char *path)
+static void save_copy(struct capture *c, const char *from, const char *to)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t size;
 
-	if (!file_read(path, CAPTURE_LIMIT_BYTES, &text, &size))
-		save(c, path, text, size);
+	if (!file_read(from, CAPTURE_LIMIT_BYTES, &text, &size))
+		save(c, to, text, size);
 }
 
 static void save_identity(struct capture *c)
@@ -98,7 +99,7 @@ static void save_identity(struct capture *c)
 	save_text(c, "/proc/modules", modules ? modules : "");
 	free(modules);
 	if (k->have_kprobes)
-		save_copy(c, "/sys/bus/event_source/devices/kprobe/type");
+		save_copy(c, KPROBE_TYPE, KPROBE_TYPE);
 }
 
 /* Does a script ask about this function, or is it in a module of one? */
@@ -145,11 +146,8 @@ static void save_tracepoint(struct capture *c, const char *system, const char *e
 {
 	CLEANUP_FREE char *from = xasprintf("%s/events/%s/%s/format", c->kernel->tracefs, system, event);
 	CLEANUP_FREE char *to = xasprintf("/sys/kernel/tracing/events/%s/%s/format", system, event);
-	CLEANUP_FREE char *text = NULL;
-	size_t size;
 
-	if (!file_read(from, CAPTURE_LIMIT_BYTES, &text, &size))
-		save(c, to, text, size);
+	save_copy(c, from, to);
 }
 
 /* All tracepoints of the modules, and the others that scripts name. */

@@ -39,12 +39,11 @@ static void decide(struct recording *r, enum recording_kind kind);
 
 static int begin_trace(struct recording *r)
 {
-	int err = trace_read_new(r->settings.scripts, &r->trace);
-
+	r->trace = trace_read_new(r->settings.scripts);
 	while (r->reader.state.compressed && r->reader.used < TRACE_READ_MAGIC_BYTES && line_reader_fill(&r->reader) > 0)
 		; /* a compressed file has nothing to look at when it has been opened */
-	if (err || !trace_read_is_dat(r->reader.text, r->reader.used))
-		return err;
+	if (!trace_read_is_dat(r->reader.text, r->reader.used))
+		return 0;
 	decide(r, RECORDING_TRACE_DAT);
 	return trace_read_begin_dat(r->trace, &r->reader);
 }
@@ -124,9 +123,8 @@ static void give(struct recording *r, const struct record *record)
 }
 
 /* A record whose place in time is to be found, unless nobody asks for that. */
-static void give_in_order(struct recording *r, struct record *record)
+static void give_in_order(struct recording *r, const struct record *record)
 {
-	record->object = NULL;
 	r->state.balance.received++;
 	r->state.balance.outcomes += record->type == RECORD_OUTCOME;
 	if (r->settings.unordered)
@@ -147,7 +145,6 @@ static bool take_ordered(struct recording *r, struct record *ret)
 		return true;
 	}
 	if (order_pop(&r->order, r->at_end ? UINT64_MAX : 0, &record)) {
-		record.object = NULL;
 		if (!r->outcomes || !outcomes_take(r->outcomes, &record, &unseen)) {
 			*ret = record;
 			return true;

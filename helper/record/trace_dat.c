@@ -302,24 +302,24 @@ static bool take_number(const char **p, const char *end, uint64_t *ret)
 	return true;
 }
 
-static struct piece take_word(const char **p, const char *end)
+static struct view take_word(const char **p, const char *end)
 {
 	const char *start = *p;
 
 	while (*p < end && **p != ' ')
 		++*p;
 	if (*p < end)
-		return (struct piece){ start, (size_t)((*p)++ - start) };
-	return (struct piece){ start, (size_t)(*p - start) };
+		return (struct view){ start, (size_t)((*p)++ - start) };
+	return (struct view){ start, (size_t)(*p - start) };
 }
 
-static bool take_comm(struct piece hex, char comm[COMM_BYTES + 1])
+static bool take_comm(struct view hex, char comm[COMM_BYTES + 1])
 {
 	memset(comm, 0, COMM_BYTES + 1);
 	if (hex.n % 2 || hex.n > 2 * (size_t)COMM_BYTES)
 		return false;
 	for (size_t i = 0; i < hex.n; i++) {
-		char digit = hex.p[i];
+		char digit = hex.at[i];
 
 		if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')))
 			return false;
@@ -338,14 +338,14 @@ static bool take_event(const char *p, const char *end, struct trace_event *e, ch
 		return false;
 	e->cpu = (uint32_t)cpu;
 	e->tid = (uint32_t)tid;
-	e->comm = (struct piece){ comm, strlen(comm) };
+	e->comm = (struct view){ comm, strlen(comm) };
 	e->name = take_word(&p, end);
-	e->text = (struct piece){ p, (size_t)(end - p) };
+	e->text = (struct view){ p, (size_t)(end - p) };
 	return true;
 }
 
 enum trace_dat_kind trace_dat_line_read(const char *line, size_t n, struct trace_event *ret_event, char comm[COMM_BYTES + 1],
-					uint64_t *ret_number, struct piece *ret_text)
+					uint64_t *ret_number, struct view *ret_text)
 {
 	static const struct {
 		char letter;
@@ -361,7 +361,7 @@ enum trace_dat_kind trace_dat_line_read(const char *line, size_t n, struct trace
 		return take_event(p, end, ret_event, comm) ? TRACE_DAT_EVENT : TRACE_DAT_OTHER;
 	if (*line == 'l')
 		return take_number(&p, end, ret_number) ? TRACE_DAT_LOST : TRACE_DAT_OTHER;
-	*ret_text = (struct piece){ p, (size_t)(end - p) };
+	*ret_text = (struct view){ p, (size_t)(end - p) };
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].letter == *line)
 			return kinds[i].kind;

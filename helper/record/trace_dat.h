@@ -32,6 +32,6 @@ enum trace_dat_kind {
 
 /* Reads a line of the child. The name of the thread is written to comm. */
 enum trace_dat_kind trace_dat_line_read(const char *line, size_t n, struct trace_event *ret_event, char comm[COMM_BYTES + 1],
-					uint64_t *ret_number, struct piece *ret_text);
+					uint64_t *ret_number, struct view *ret_text);
 
 #endif

@@ -129,7 +129,7 @@ static void note_point(struct trace_infer *t, const struct tracepoint *point)
 		t->survey.steps[point->rules[i].step] = true;
 }
 
-void trace_infer_survey_name(struct trace_infer *t, struct piece name)
+void trace_infer_survey_name(struct trace_infer *t, struct view name)
 {
 	const struct tracepoint *point = trace_rules_find(t->rules, name);
 
@@ -153,13 +153,13 @@ void trace_infer_survey(struct trace_infer *t, const struct trace_event *e)
 
 /* ---- what the steps do ---- */
 
-static void set_comm(const struct tracepoint *point, struct piece comm, char ret[COMM_BYTES + 1])
+static void set_comm(const struct tracepoint *point, struct view comm, char ret[COMM_BYTES + 1])
 {
 	char text[4 * COMM_BYTES + 1];
 	size_t n = comm.n < sizeof(text) - 1 ? comm.n : sizeof(text) - 1;
 
 	memset(ret, 0, COMM_BYTES + 1);
-	memcpy(text, comm.p, n);
+	memcpy(text, comm.at, n);
 	text[n] = '\0';
 	if (point->escaped && text_restore(text, ret, COMM_BYTES + 1) >= 0)
 		return;

@@ -20,7 +20,7 @@ void trace_infer_free(struct trace_infer *t);
 /* Looks at an event before any is taken: which tracepoints there are, and which thread runs which vCPU. */
 void trace_infer_survey(struct trace_infer *t, const struct trace_event *e);
 /* The file describes this tracepoint. */
-void trace_infer_survey_name(struct trace_infer *t, struct piece name);
+void trace_infer_survey_name(struct trace_infer *t, struct view name);
 const struct trace_survey *trace_infer_surveyed(const struct trace_infer *t);
 
 enum trace_found {

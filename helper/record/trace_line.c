@@ -69,10 +69,10 @@ static bool is_name_byte(char c)
 static bool take_event(struct cursor *c, struct trace_event *e)
 {
 	for (int i = 0; i < 2; i++) {
-		e->name.p = c->p;
+		e->name.at = c->p;
 		while (c->p < c->end && is_name_byte(*c->p))
 			c->p++;
-		e->name.n = (size_t)(c->p - e->name.p);
+		e->name.n = (size_t)(c->p - e->name.at);
 		if (!e->name.n || !take_char(c, ':'))
 			return false;
 		if (c->p == c->end || *c->p == ' ')
@@ -140,8 +140,8 @@ static bool take_head(struct cursor *c, size_t most, struct trace_event *e)
 			skip_spaces(&at);
 		if (!take_frame(&at, e))
 			continue;
-		e->comm = (struct piece){ c->p, n };
-		while (e->comm.n && e->comm.p[e->comm.n - 1] == ' ')
+		e->comm = (struct view){ c->p, n };
+		while (e->comm.n && e->comm.at[e->comm.n - 1] == ' ')
 			e->comm.n--;
 		*c = at;
 		return true;
@@ -197,6 +197,6 @@ enum trace_line_kind trace_line_read(const char *line, size_t n, struct trace_ev
 		return TRACE_LINE_OTHER;
 	skip_spaces(&c);
 	ret_event->fields = cursor_take_text(&c, PERF_UNPARSED);
-	ret_event->text = (struct piece){ c.p, (size_t)(c.end - c.p) };
+	ret_event->text = (struct view){ c.p, (size_t)(c.end - c.p) };
 	return TRACE_LINE_EVENT;
 }

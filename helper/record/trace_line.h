@@ -18,7 +18,7 @@ struct trace_event {
 	bool have_time;	 /* false: the clock of the trace counts no time */
 	bool whole_time; /* nanoseconds, not microseconds */
 	bool fields;	 /* the text is "FIELD=VALUE ..." of binary fields */
-	struct piece comm, name, text;
+	struct view comm, name, text;
 };
 
 /* Reads a line without its newline. ret_event is set for an event, ret_lost for losses: how many, 0 where that is not known. */

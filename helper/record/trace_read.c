@@ -42,14 +42,13 @@ struct trace_read {
 	uint64_t lost, unknown_losses, no_vcpu, late;
 };
 
-int trace_read_new(const char *scripts, struct trace_read **ret)
+struct trace_read *trace_read_new(const char *scripts)
 {
 	struct trace_read *t = xcalloc(1, sizeof(*t));
 
 	trace_rules_load(scripts, &t->rules, &t->rules_error);
 	t->infer = trace_infer_new(&t->rules);
-	*ret = t;
-	return 0;
+	return t;
 }
 
 void trace_read_free(struct trace_read *t)
@@ -78,7 +77,6 @@ bool trace_read_is_dat(const char *bytes, size_t n)
 
 int trace_read_begin_dat(struct trace_read *t, struct line_reader *reader)
 {
-	uint64_t size_bytes = reader->state.size_bytes;
 	int fd, err;
 
 	t->used = t->is_dat = true;
@@ -96,7 +94,6 @@ int trace_read_begin_dat(struct trace_read *t, struct line_reader *reader)
 	line_reader_done(reader);
 	line_reader_init(reader, fd, 65536, 65536);
 	reader->owns_fd = true;
-	(void)size_bytes; /* how much of the file has been read only the child knows */
 	return 0;
 }
 
@@ -119,9 +116,9 @@ static void hold(struct trace_read *t, const char *line, size_t n, uint64_t numb
 }
 
 /* The system as trace-cmd writes it: its name, that of the host, the release, the machine. */
-static void take_system(struct trace_read *t, struct piece text)
+static void take_system(struct trace_read *t, struct view text)
 {
-	CLEANUP_FREE char *copy = xstrndup(text.p, text.n);
+	CLEANUP_FREE char *copy = xstrndup(text.at, text.n);
 	CLEANUP_FREE char *clean = text_cleaned(copy);
 	struct strings words = { 0 };
 
@@ -134,9 +131,9 @@ static void take_system(struct trace_read *t, struct piece text)
 }
 
 /* What a line of the child says of the file. */
-static void take_fact(struct trace_read *t, enum trace_dat_kind kind, struct piece text)
+static void take_fact(struct trace_read *t, enum trace_dat_kind kind, struct view text)
 {
-	CLEANUP_FREE char *copy = xstrndup(text.p, text.n);
+	CLEANUP_FREE char *copy = xstrndup(text.at, text.n);
 
 	if (kind == TRACE_DAT_HAS)
 		trace_infer_survey_name(t->infer, text);
@@ -151,7 +148,7 @@ static void take_fact(struct trace_read *t, enum trace_dat_kind kind, struct pie
 /* Reads a line. True: it is an event. */
 static bool read_line(struct trace_read *t, const char *line, size_t n, struct trace_event *e, bool *ret_other)
 {
-	struct piece text = { line, 0 };
+	struct view text = { line, 0 };
 	uint64_t lost = 0;
 	bool is_lost;
 
@@ -218,11 +215,8 @@ void trace_read_notes(const struct trace_read *t, struct strings *notes)
 	trace_infer_notes(t->infer, notes);
 	if (!t->clock)
 		strings_add(notes, "which clock 'ts' is of, the trace does not say");
-	else if (strcmp(t->clock, BOOT_CLOCK)) {
-		CLEANUP_FREE char *text = xasprintf("'ts' is of the trace's clock '%s', not CLOCK_BOOTTIME", t->clock);
-
-		strings_add(notes, text);
-	}
+	else if (strcmp(t->clock, BOOT_CLOCK))
+		strings_add_format(notes, "'ts' is of the trace's clock '%s', not CLOCK_BOOTTIME", t->clock);
 }
 
 static json_t *make_meta(const struct trace_read *t)
@@ -280,7 +274,7 @@ void trace_read_line(struct trace_read *t, const char *line, size_t n, uint64_t 
 	} else if (line) {
 		if (read_line(t, line, n, &e, &other))
 			trace_infer_survey(t->infer, &e);
-		if (t->is_dat ? !t->failure : true)
+		if (!t->failure)
 			hold(t, line, n, *number);
 	} else if (!t->have_meta) {
 		t->have_meta = true;
@@ -327,27 +321,21 @@ bool trace_read_close_survey(struct trace_read *t)
 	return true;
 }
 
-static void add_problem(struct strings *problems, char *text)
-{
-	strings_add(problems, text);
-	free(text);
-}
-
 uint64_t trace_read_end(struct trace_read *t, struct strings *problems, char **ret_failure)
 {
 	if (!t->used)
 		return 0;
 	collect(t);
 	if (t->lost)
-		add_problem(problems, xasprintf("the tracer lost %" PRIu64 " events, of any kind", t->lost));
+		strings_add_format(problems, "the tracer lost %" PRIu64 " events, of any kind", t->lost);
 	if (t->unknown_losses)
-		add_problem(problems, xasprintf("the tracer lost events in %" PRIu64 " places, and not how many", t->unknown_losses));
+		strings_add_format(problems, "the tracer lost events in %" PRIu64 " places, and not how many", t->unknown_losses);
 	if (t->no_vcpu)
-		add_problem(problems, xasprintf("%" PRIu64 " waits are left out: neither the trace nor the name of the thread gives the vCPU",
-						t->no_vcpu));
+		strings_add_format(problems, "%" PRIu64 " waits are left out: neither the trace nor the name of the thread gives the vCPU",
+						t->no_vcpu);
 	if (t->late)
-		add_problem(problems, xasprintf("%" PRIu64 " events are of a tracepoint that is missing from the first %u lines: outcomes do "
-						"without them", t->late, SURVEY_LINES));
+		strings_add_format(problems, "%" PRIu64 " events are of a tracepoint that is missing from the first %u lines: outcomes do "
+						"without them", t->late, SURVEY_LINES);
 	if (t->rules_error)
 		*ret_failure = xstrdup(t->rules_error);
 	else if (t->failure)

@@ -12,9 +12,9 @@
 struct trace_read;
 /*
  * With scripts/tracepoints.list of that directory. A list that cannot be read is reported at the end, as a failure, by those
- * that need it. 0 or -errno.
+ * that need it.
  */
-int trace_read_new(const char *scripts, struct trace_read **ret);
+struct trace_read *trace_read_new(const char *scripts);
 void trace_read_free(struct trace_read *t);
 
 bool trace_read_is_dat(const char *bytes, size_t n);

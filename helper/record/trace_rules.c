@@ -2,6 +2,7 @@
 // What the tracepoints in a trace of another tool mean, from scripts/tracepoints.list.
 #include "record/trace_rules.h"
 
+#include "base/digits.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -21,20 +22,15 @@ static const char *const step_names[TRACE_STEPS] = {
 
 /* ---- values ---- */
 
-static bool piece_is(struct piece a, const char *text)
-{
-	return a.n == strlen(text) && !memcmp(a.p, text, a.n);
-}
-
-static const struct piece *find_value(const struct trace_values *values, const char *name)
+static const struct view *find_value(const struct trace_values *values, const char *name)
 {
 	for (size_t i = 0; i < values->n; i++)
-		if (piece_is(values->items[i].name, name))
+		if (view_is(values->items[i].name, name))
 			return &values->items[i].value;
 	return NULL;
 }
 
-static bool add_value(struct trace_values *values, struct piece name, struct piece value)
+static bool add_value(struct trace_values *values, struct view name, struct view value)
 {
 	if (values->n == TRACE_VALUES_MAX)
 		return false;
@@ -43,34 +39,16 @@ static bool add_value(struct trace_values *values, struct piece name, struct pie
 	return true;
 }
 
-static bool take_hex(struct piece text, uint64_t *ret)
-{
-	uint64_t value = 0;
-
-	if (!text.n || text.n > 16)
-		return false;
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned int c = (unsigned char)text.p[i] | 0x20;
-		unsigned int digit = c >= 'a' && c <= 'f' ? c - 'a' + 10 : c - '0';
-
-		if (digit > 15 || (c < 'a' && digit > 9))
-			return false;
-		value = value << 4 | digit;
-	}
-	*ret = value;
-	return true;
-}
-
-static bool take_number(struct piece text, uint64_t *ret)
+static bool take_number(struct view text, uint64_t *ret)
 {
 	char digits[24];
 	int64_t negative;
 
-	if (text.n > 2 && text.p[0] == '0' && text.p[1] == 'x')
-		return take_hex((struct piece){ text.p + 2, text.n - 2 }, ret);
+	if (view_cut_start(&text, "0x"))
+		return digits_take_hex(text.at, text.at + text.n, ret) == text.at + text.n;
 	if (!text.n || text.n >= sizeof(digits))
 		return false;
-	memcpy(digits, text.p, text.n);
+	memcpy(digits, text.at, text.n);
 	digits[text.n] = '\0';
 	if (*digits != '-')
 		return !parse_u64(digits, ret);
@@ -82,7 +60,7 @@ static bool take_number(struct piece text, uint64_t *ret)
 
 bool trace_value_number(const struct trace_values *values, const char *name, uint64_t *ret)
 {
-	const struct piece *value = find_value(values, name);
+	const struct view *value = find_value(values, name);
 
 	return value && take_number(*value, ret);
 }
@@ -123,17 +101,17 @@ static bool match(const char *template, const char *p, const char *end, struct t
 	}
 	for (most = 0; p + most < end && p[most] != ' ' && p[most] != close[1]; most++)
 		;
-	return most && add_value(ret, (struct piece){ template + 1, length }, (struct piece){ p, most }) &&
+	return most && add_value(ret, (struct view){ template + 1, length }, (struct view){ p, most }) &&
 	       match(close + 1, p + most, end, ret);
 }
 
-bool trace_template_read(const char *template, struct piece text, struct trace_values *ret)
+bool trace_template_read(const char *template, struct view text, struct trace_values *ret)
 {
 	ret->n = 0;
-	return match(template, text.p, text.p + text.n, ret);
+	return match(template, text.at, text.at + text.n, ret);
 }
 
-bool trace_point_read(const struct tracepoint *point, struct piece text, struct trace_values *ret)
+bool trace_point_read(const struct tracepoint *point, struct view text, struct trace_values *ret)
 {
 	for (size_t i = 0; i < point->texts.n; i++)
 		if (trace_template_read(point->texts.items[i], text, ret))
@@ -143,33 +121,33 @@ bool trace_point_read(const struct tracepoint *point, struct piece text, struct 
 }
 
 /* The name that the list gives to a field; an empty one: it has no use for it. */
-static struct piece name_of_field(const struct tracepoint *point, struct piece field)
+static struct view name_of_field(const struct tracepoint *point, struct view field)
 {
 	for (size_t i = 0; i < point->fields.n; i++) {
 		const char *equals = strchr(point->fields.items[i], '=');
 
-		if (piece_is(field, equals + 1))
-			return (struct piece){ point->fields.items[i], (size_t)(equals - point->fields.items[i]) };
+		if (view_is(field, equals + 1))
+			return (struct view){ point->fields.items[i], (size_t)(equals - point->fields.items[i]) };
 	}
-	return (struct piece){ "", 0 };
+	return (struct view){ "", 0 };
 }
 
-bool trace_point_read_fields(const struct tracepoint *point, struct piece text, struct trace_values *ret)
+bool trace_point_read_fields(const struct tracepoint *point, struct view text, struct trace_values *ret)
 {
-	const char *p = text.p, *end = text.p + text.n;
+	const char *p = text.at, *end = text.at + text.n;
 
 	ret->n = 0;
 	while (p < end) {
 		const char *equals = memchr(p, '=', (size_t)(end - p)), *space;
-		struct piece name;
+		struct view name;
 
 		if (!equals)
 			break;
 		space = memchr(equals, ' ', (size_t)(end - equals));
 		if (!space)
 			space = end;
-		name = name_of_field(point, (struct piece){ p, (size_t)(equals - p) });
-		if (name.n && !add_value(ret, name, (struct piece){ equals + 1, (size_t)(space - equals - 1) }))
+		name = name_of_field(point, (struct view){ p, (size_t)(equals - p) });
+		if (name.n && !add_value(ret, name, (struct view){ equals + 1, (size_t)(space - equals - 1) }))
 			return false;
 		p = space < end ? space + 1 : end;
 	}
@@ -178,21 +156,21 @@ bool trace_point_read_fields(const struct tracepoint *point, struct piece text, 
 
 /* ---- rules ---- */
 
-static bool is_value(const struct piece *value, uint64_t mask, const char *wanted)
+static bool is_value(const struct view *value, uint64_t mask, const char *wanted)
 {
-	struct piece text = { wanted, strlen(wanted) };
+	struct view text = { wanted, strlen(wanted) };
 	uint64_t number, expected;
 
 	if (!value)
 		return !strcmp(wanted, NO_VALUE);
 	if (take_number(text, &expected))
 		return take_number(*value, &number) && (number & mask) == expected;
-	return piece_is(*value, wanted);
+	return view_is(*value, wanted);
 }
 
 static bool holds(const struct trace_condition *c, const struct trace_values *values)
 {
-	const struct piece *value = find_value(values, c->name);
+	const struct view *value = find_value(values, c->name);
 
 	for (size_t i = 0; i < c->values.n; i++)
 		if (is_value(value, c->mask, c->values.items[i]))
@@ -214,10 +192,10 @@ const struct trace_rule *trace_point_rule(const struct tracepoint *point, const 
 	return NULL;
 }
 
-const struct tracepoint *trace_rules_find(const struct trace_rules *rules, struct piece name)
+const struct tracepoint *trace_rules_find(const struct trace_rules *rules, struct view name)
 {
 	for (size_t i = 0; i < rules->n_points; i++)
-		if (piece_is(name, rules->points[i].name))
+		if (view_is(name, rules->points[i].name))
 			return &rules->points[i];
 	return NULL;
 }
@@ -256,7 +234,7 @@ static char *add_condition(struct trace_rule *rule, const char *text)
 	size_t n = equals ? (size_t)((mask && mask < equals ? mask : equals) - text) : 0;
 
 	c.name = xstrndup(text, n);
-	if (equals && mask && mask < equals && !take_number((struct piece){ mask + 1, (size_t)(equals - mask - 1) }, &c.mask))
+	if (equals && mask && mask < equals && !take_number((struct view){ mask + 1, (size_t)(equals - mask - 1) }, &c.mask))
 		n = 0;
 	if (n)
 		strings_split(&c.values, equals + 1, ",");
@@ -348,7 +326,7 @@ static char *add_fields(struct tracepoint *point, const char *text)
 
 static struct tracepoint *get_point(struct trace_rules *rules, const char *name)
 {
-	struct tracepoint *point = (struct tracepoint *)trace_rules_find(rules, (struct piece){ name, strlen(name) });
+	struct tracepoint *point = (struct tracepoint *)trace_rules_find(rules, (struct view){ name, strlen(name) });
 
 	if (point)
 		return point;

@@ -3,21 +3,16 @@
 #ifndef KVMWAIT_RECORD_TRACE_RULES_H
 #define KVMWAIT_RECORD_TRACE_RULES_H
 
+#include "base/view.h"
 #include "record/event.h"
 
 #define TRACE_RULES_FILE "tracepoints.list"
 #define TRACE_VALUES_MAX 16
 
-/* A piece of text, not terminated. */
-struct piece {
-	const char *p;
-	size_t n;
-};
-
 /* The values of one tracepoint event, by the names that the list gives them; borrowed from the list and the line. */
 struct trace_values {
 	struct {
-		struct piece name, value;
+		struct view name, value;
 	} items[TRACE_VALUES_MAX];
 	size_t n;
 };
@@ -72,15 +67,15 @@ int trace_rules_load(const char *directory, struct trace_rules *ret, char **ret_
 void trace_rules_done(struct trace_rules *rules);
 
 /* The tracepoint of that name, or NULL. */
-const struct tracepoint *trace_rules_find(const struct trace_rules *rules, struct piece name);
+const struct tracepoint *trace_rules_find(const struct trace_rules *rules, struct view name);
 /* The names of all tracepoints are those of what follows the text "EVENT: ". True where the text has the form of a template. */
-bool trace_point_read(const struct tracepoint *point, struct piece text, struct trace_values *ret);
+bool trace_point_read(const struct tracepoint *point, struct view text, struct trace_values *ret);
 /* The values of "NAME=VALUE NAME=VALUE ...", where the names are those of binary fields. */
-bool trace_point_read_fields(const struct tracepoint *point, struct piece text, struct trace_values *ret);
+bool trace_point_read_fields(const struct tracepoint *point, struct view text, struct trace_values *ret);
 /* The first rule that holds, or NULL. */
 const struct trace_rule *trace_point_rule(const struct tracepoint *point, const struct trace_values *values);
 /* Does the text have the form of the template? */
-bool trace_template_read(const char *template, struct piece text, struct trace_values *ret);
+bool trace_template_read(const char *template, struct view text, struct trace_values *ret);
 
 /* A value that is a number, decimal or hexadecimal with 0x, of up to 64 bits with or without a sign. */
 bool trace_value_number(const struct trace_values *values, const char *name, uint64_t *ret);

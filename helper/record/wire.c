@@ -281,16 +281,6 @@ static bool take_sched_gone(struct cursor *c, struct sched_event *s)
 	return take_sched_head(c, SCHED_GONE, s) && take_u32(c, &s->pid) && take_u32(c, &s->tid) && c->p == c->end && c->end[-1] != ' ';
 }
 
-static bool take_mark(struct cursor *c, const char *mark)
-{
-	size_t n = strlen(mark);
-
-	if ((size_t)(c->end - c->p) < n || memcmp(c->p, mark, n))
-		return false;
-	c->p += n;
-	return true;
-}
-
 /* The rest of the line. */
 static bool take_rest(struct cursor *c, char *ret, size_t size)
 {
@@ -324,8 +314,8 @@ static bool take_counted(struct cursor *c, uint64_t *ret)
 /* "Lost 42 events", in whatever words a version of bpftrace puts around it. */
 static bool take_lost(struct cursor *c, uint64_t *ret)
 {
-	take_mark(c, "WARNING: "); /* from 0.24 on */
-	return take_mark(c, "Lost ") && take_u64(c, ret) && take_mark(c, "events");
+	cursor_take_text(c, "WARNING: "); /* from 0.24 on */
+	return cursor_take_text(c, "Lost ") && take_u64(c, ret) && cursor_take_text(c, "events");
 }
 
 /* An address in hex; bpftrace adds a name of its own behind it. */
@@ -395,23 +385,24 @@ void wire_parse(const char *line, size_t n, struct wire_line *ret)
 	struct cursor c = { line, line + n };
 
 	ret->kind = WIRE_NOTHING;
-	if (take_mark(&c, "w ")) {
+	ret->record.object = NULL;
+	if (cursor_take_text(&c, "w ")) {
 		ret->record.type = RECORD_WAIT;
 		ret->kind = parse_wait(&c, &ret->record.wait) ? WIRE_WAIT : WIRE_MALFORMED;
-	} else if (take_mark(&c, "o ")) {
+	} else if (cursor_take_text(&c, "o ")) {
 		ret->record.type = RECORD_OUTCOME;
 		ret->kind = parse_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
 	} else if (n && *line == '\t') {
 		ret->kind = take_frame(&c, &ret->number) ? WIRE_FRAME : WIRE_NOTHING;
-	} else if (take_mark(&c, "a ")) {
+	} else if (cursor_take_text(&c, "a ")) {
 		ret->kind = take_audit(&c, &ret->audit) ? WIRE_AUDIT : WIRE_MALFORMED;
 	} else if (take_sched(&c, ret)) {
 		return;
-	} else if (take_mark(&c, BEGIN_MARK)) {
+	} else if (cursor_take_text(&c, BEGIN_MARK)) {
 		ret->kind = take_begin(&c, ret->name, sizeof(ret->name)) ? WIRE_BEGIN : WIRE_MALFORMED;
-	} else if (take_mark(&c, PART_MARK)) {
+	} else if (cursor_take_text(&c, PART_MARK)) {
 		ret->kind = take_rest(&c, ret->name, sizeof(ret->name)) ? WIRE_PART : WIRE_MALFORMED;
-	} else if (take_mark(&c, COUNTED_MARK)) {
+	} else if (cursor_take_text(&c, COUNTED_MARK)) {
 		ret->kind = take_counted(&c, &ret->number) ? WIRE_COUNTED : WIRE_MALFORMED;
 	} else if (take_lost(&c, &ret->number)) {
 		ret->kind = WIRE_LOST;

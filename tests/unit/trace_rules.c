@@ -40,9 +40,9 @@ static void refuses_what_has_no_form(void)
 	is_refused("a | wait hlt kvm | x=1 | y | z\n", "tracepoints.list, line 1: it has too many columns");
 }
 
-static struct piece piece(const char *text)
+static struct view piece(const char *text)
 {
-	return (struct piece){ text, strlen(text) };
+	return (struct view){ text, strlen(text) };
 }
 
 static const char *source_of(const struct trace_rules *rules, const char *text)
