@@ -2,13 +2,10 @@
 // What kvmwait why concludes: the rules applied to the stat, blame and end records of one time.
 #include "ledger/findings.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "plan/select.h"
 #include "record/event.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +14,7 @@
 
 /* ---- fields ---- */
 
-/* "culprit.kind" is the member kind of the member culprit. */
-static json_t *field_of(json_t *figures, const char *field)
+json_t *figures_field(json_t *figures, const char *field)
 {
 	size_t n = strcspn(field, ".");
 	CLEANUP_FREE char *head = xstrndup(field, n);
@@ -27,9 +23,9 @@ static json_t *field_of(json_t *figures, const char *field)
 	return field[n] ? json_object_get(value, field + n + 1) : value;
 }
 
-static bool number_of(json_t *figures, const char *field, uint64_t *ret)
+bool figures_number(json_t *figures, const char *field, uint64_t *ret)
 {
-	const json_t *value = field_of(figures, field);
+	const json_t *value = figures_field(figures, field);
 
 	if (!json_is_integer(value) || json_integer_value(value) < 0)
 		return false;
@@ -37,8 +33,7 @@ static bool number_of(json_t *figures, const char *field, uint64_t *ret)
 	return true;
 }
 
-/* Hundredths of a percent, a million percent at most; 0 of 0 is 0. */
-static uint64_t share_of(uint64_t part, uint64_t whole)
+uint64_t figures_share(uint64_t part, uint64_t whole)
 {
 	unsigned __int128 share = whole ? (unsigned __int128)part * ALL / whole : 0;
 
@@ -47,16 +42,16 @@ static uint64_t share_of(uint64_t part, uint64_t whole)
 
 static bool condition_holds(const struct rule_condition *c, json_t *figures)
 {
-	const char *word = json_string_value(field_of(figures, c->field));
+	const char *word = json_string_value(figures_field(figures, c->field));
 	uint64_t value, whole;
 
 	if (c->operator == RULE_IS || c->operator == RULE_IS_NOT)
 		return word && !strcmp(word, c->word) == (c->operator == RULE_IS);
-	if (!number_of(figures, c->field, &value))
+	if (!figures_number(figures, c->field, &value))
 		return false;
-	if (c->of && (!number_of(figures, c->of, &whole) || !whole))
+	if (c->of && (!figures_number(figures, c->of, &whole) || !whole))
 		return false;
-	value = c->of ? share_of(value, whole) : value;
+	value = c->of ? figures_share(value, whole) : value;
 	return c->operator == RULE_AT_LEAST ? value >= c->number : value < c->number;
 }
 
@@ -68,10 +63,11 @@ static bool rule_holds(const struct rule *rule, json_t *figures)
 	return condition_holds(&rule->threshold, figures);
 }
 
-/* Adds the numbers of one object to those of another. Other members stay as the first had them. */
+/* Adds the numbers of one object to those of another. Other members, and sums that do not fit, stay as the first had them. */
 static void add_figures(json_t *to, json_t *from)
 {
 	const char *name;
+	json_int_t sum;
 	json_t *value;
 
 	json_object_foreach(from, name, value) {
@@ -79,9 +75,9 @@ static void add_figures(json_t *to, json_t *from)
 
 		if (!old)
 			json_object_set(to, name, value);
-		else if (json_is_integer(old) && json_is_integer(value))
-			json_object_set_new(to, name, json_integer((json_int_t)((uint64_t)json_integer_value(old) +
-										(uint64_t)json_integer_value(value))));
+		else if (json_is_integer(old) && json_is_integer(value) &&
+			 !__builtin_add_overflow(json_integer_value(old), json_integer_value(value), &sum))
+			json_object_set_new(to, name, json_integer(sum));
 	}
 }
 
@@ -286,8 +282,8 @@ static const char *missing_field(const struct rule_condition *c, json_t *rows)
 	size_t i;
 
 	json_array_foreach(rows, i, row) {
-		have = have || field_of(row, c->field);
-		have_of = have_of || field_of(row, c->of);
+		have = have || figures_field(row, c->field);
+		have_of = have_of || figures_field(row, c->of);
 	}
 	return have ? have_of ? NULL : c->of : c->field;
 }
@@ -377,8 +373,8 @@ void findings_make(const struct rules *rules, json_t *meta, json_t *stat, json_t
 	for (size_t i = 0; i < all.n; i++) {
 		struct finding *f = &all.items[i];
 
-		number_of(f->figures, f->rule->threshold.field, &f->cost);
-		number_of(f->figures, f->rule->threshold.of, &f->whole);
+		figures_number(f->figures, f->rule->threshold.field, &f->cost);
+		figures_number(f->figures, f->rule->threshold.of, &f->whole);
 		if (f->n_vcpus)
 			qsort(f->vcpus, f->n_vcpus, sizeof(*f->vcpus), compare_vcpus);
 	}
@@ -405,115 +401,5 @@ void findings_done(struct findings *f)
 
 uint64_t finding_share(const struct finding *f)
 {
-	return share_of(f->cost, f->whole);
-}
-
-/* ---- text ---- */
-
-static void put_share(FILE *f, uint64_t share)
-{
-	if (share >= 1000 || share % 100 == 0)
-		fprintf(f, "%" PRIu64 " %%", (share + 50) / 100);
-	else
-		fprintf(f, "%" PRIu64 ".%" PRIu64 " %%", share / 100, share / 10 % 10);
-}
-
-static void put_duration(FILE *f, uint64_t ns)
-{
-	if (ns >= NS_PER_S)
-		fprintf(f, "%" PRIu64 ".%" PRIu64 " s", ns / NS_PER_S, ns / (NS_PER_S / 10) % 10);
-	else if (ns >= NS_PER_MS)
-		fprintf(f, "%" PRIu64 ".%" PRIu64 " ms", ns / NS_PER_MS, ns / (NS_PER_MS / 10) % 10);
-	else
-		fprintf(f, "%" PRIu64 " us", ns / 1000);
-}
-
-static void put_vcpus(FILE *f, const struct finding *finding)
-{
-	const int64_t *v = finding->vcpus;
-	size_t n = finding->n_vcpus;
-
-	fprintf(f, n == 1 ? "vCPU" : "vCPUs");
-	if (n > 2 && v[n - 1] - v[0] == (int64_t)n - 1) {
-		fprintf(f, " %" PRId64 " to %" PRId64, v[0], v[n - 1]);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		fprintf(f, "%s%" PRId64, !i ? " " : i + 1 == n ? " and " : ", ", v[i]);
-}
-
-/* "web01 vCPU 3", "sh (340)". Names in records are cleaned. */
-static void put_culprit(FILE *f, json_t *culprit)
-{
-	const char *vm = json_string_value(json_object_get(culprit, "vm")), *comm = json_string_value(json_object_get(culprit, "comm"));
-	uint64_t tid = 0, vcpu = 0;
-
-	number_of(culprit, "tid", &tid);
-	if (vm && number_of(culprit, "vcpu", &vcpu))
-		fprintf(f, "%s vCPU %" PRIu64, vm, vcpu);
-	else if (comm)
-		fprintf(f, "%s (%" PRIu64 ")", comm, tid);
-	else
-		fputs("an unknown thread", f);
-}
-
-static void put_value(FILE *f, json_t *figures, const char *field)
-{
-	const char *word = json_string_value(field_of(figures, field));
-	size_t n = strlen(field);
-	uint64_t value;
-
-	if (word)
-		fputs(word, f);
-	else if (!number_of(figures, field, &value))
-		fputs("?", f);
-	else if (n > 3 && !strcmp(field + n - 3, "_ns"))
-		put_duration(f, value);
-	else
-		fprintf(f, "%" PRIu64, value);
-}
-
-static void put_field(FILE *f, const struct finding *finding, const char *field)
-{
-	const char *of = strstr(field, " % of ");
-	CLEANUP_FREE char *part = xstrndup(field, of ? (size_t)(of - field) : strlen(field));
-	uint64_t a = 0, b = 0;
-
-	if (!strcmp(field, "share"))
-		put_share(f, finding_share(finding));
-	else if (!strcmp(field, "vcpus"))
-		put_vcpus(f, finding);
-	else if (!strcmp(field, "culprit"))
-		put_culprit(f, json_object_get(finding->figures, "culprit"));
-	else if (!of)
-		put_value(f, finding->figures, part);
-	else if (number_of(finding->figures, part, &a) && number_of(finding->figures, of + strlen(" % of "), &b))
-		put_share(f, share_of(a, b));
-	else
-		fputs("?", f);
-}
-
-char *finding_text(const struct finding *finding, const char *text)
-{
-	char *result = NULL;
-	size_t size;
-	FILE *f = open_memstream(&result, &size);
-
-	if (!f)
-		abort();
-	while (*text) {
-		size_t n = strcspn(text, "{");
-
-		fwrite(text, 1, n, f);
-		text += n;
-		if (*text) {
-			size_t length = strcspn(text + 1, "}");
-			CLEANUP_FREE char *field = xstrndup(text + 1, length);
-
-			put_field(f, finding, field);
-			text += length + 1 + (text[length + 1] == '}');
-		}
-	}
-	fclose(f);
-	return result;
+	return figures_share(f->cost, f->whole);
 }

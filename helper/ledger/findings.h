@@ -40,14 +40,14 @@ struct findings {
 void findings_make(const struct rules *rules, json_t *meta, json_t *stat, json_t *blame, json_t *end, struct findings *ret);
 void findings_done(struct findings *f);
 
-/*
- * The text of a rule with its fields filled in, the caller frees. {FIELD} is the value: fields that end with _ns as a
- * duration, others as they stand; {FIELD % of FIELD} a percentage; {share} the cost of the threshold as one; {vcpus}
- * "vCPU 1", "vCPUs 0 and 2", or "vCPUs 0 to 3"; {culprit} the culprit. A field that is missing is "?".
- */
-char *finding_text(const struct finding *f, const char *text);
-
 /* Cost as a share of the whole, in hundredths of a percent. */
 uint64_t finding_share(const struct finding *f);
+
+/* A member of figures by its path: "culprit.kind" is the member kind of the member culprit. Borrowed; NULL: there is none. */
+json_t *figures_field(json_t *figures, const char *field);
+/* The same of a number from 0 on; false: there is none. */
+bool figures_number(json_t *figures, const char *field, uint64_t *ret);
+/* Hundredths of a percent, a million percent at most; 0 of 0 is 0. */
+uint64_t figures_share(uint64_t part, uint64_t whole);
 
 #endif

@@ -181,12 +181,12 @@ struct rules_parser {
 	bool seen[ARRAY_SIZE(keys)]; /* of the last rule */
 };
 
-/* NULL, or what is wrong; of the keys of the last rule. */
-static const char *check_rule(const struct rules_parser *p)
+/* What is missing in the last rule; the caller frees. NULL: nothing. */
+static char *check_rule(const struct rules_parser *p)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys) && p->rules.n; i++)
 		if (!p->seen[i] && !keys[i].optional)
-			return keys[i].name;
+			return xasprintf("the rule '%s' has no '%s'", p->rules.items[p->rules.n - 1].name, keys[i].name);
 	return NULL;
 }
 
@@ -231,7 +231,7 @@ static const char *take_key(struct rules_parser *p, const char *name, const char
 static char *take_line(struct rules_parser *p, char *line, unsigned int number)
 {
 	char *colon = strchr(line, ':');
-	const char *error, *missing;
+	const char *error;
 
 	trim_end(line);
 	if (!*skip_space(line) || *line == '#')
@@ -240,9 +240,10 @@ static char *take_line(struct rules_parser *p, char *line, unsigned int number)
 		return xasprintf("line %u: no 'KEY: VALUE'", number);
 	*colon = '\0';
 	if (!strcmp(line, "rule")) {
-		missing = check_rule(p);
+		char *missing = check_rule(p);
+
 		if (missing)
-			return xasprintf("line %u: the rule '%s' above has no '%s'", number, p->rules.items[p->rules.n - 1].name, missing);
+			return missing;
 		error = begin_rule(p, skip_space(colon + 1), number);
 	} else {
 		error = take_key(p, line, skip_space(colon + 1));
@@ -254,7 +255,6 @@ int rules_parse(const char *text, struct rules *ret, char **ret_error)
 {
 	struct rules_parser p = { 0 };
 	unsigned int number = 0;
-	const char *missing;
 	char *error = NULL;
 
 	while (*text && !error) {
@@ -264,9 +264,8 @@ int rules_parse(const char *text, struct rules *ret, char **ret_error)
 		error = take_line(&p, line, ++number);
 		text += n + (text[n] == '\n');
 	}
-	missing = error ? NULL : check_rule(&p);
-	if (missing)
-		error = xasprintf("the last rule, '%s', has no '%s'", p.rules.items[p.rules.n - 1].name, missing);
+	if (!error)
+		error = check_rule(&p);
 	if (error) {
 		rules_done(&p.rules);
 		*ret_error = error;

@@ -4,6 +4,7 @@
 
 #include "base/clean_text.h"
 #include "base/memory.h"
+#include "show/finding_text.h"
 #include "show/vm_label.h"
 
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of helper/ledger/findings.c: which rules hold for which rows, how rows are added up, and what cannot be asked.
+// Tests of helper/ledger/findings.c and helper/show/finding_text.c: which rules hold for which rows, how rows are added up, and what cannot be asked.
 #include "unit.h"
 
-#include "ledger/findings.h"
+#include "show/finding_text.h"
 
 static const char rules_text[] = "rule: lost\nscope: run\nneeds: hlt\nthreshold: lost >= 1 % of counted\nsource: s\nsay: lost {share}\nnext: n\n"
 				 "rule: by-host\nscope: culprit\nneeds: hlt blame\nwhen: culprit.kind = host\nthreshold: all_ns >= 5 % of wall_ns\n"
