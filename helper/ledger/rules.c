@@ -170,7 +170,6 @@ static const struct rule_key {
 	{ .name = "threshold", .parse = parse_threshold },
 	{ .name = "source", .text = offsetof(struct rule, source) },
 	{ .name = "say", .text = offsetof(struct rule, say) },
-	{ .name = "also", .text = offsetof(struct rule, also), .optional = true },
 	{ .name = "next", .text = offsetof(struct rule, next) },
 	{ .name = "see", .text = offsetof(struct rule, see), .optional = true },
 };
@@ -301,7 +300,6 @@ void rules_done(struct rules *rules)
 		free(r->name);
 		free(r->source);
 		free(r->say);
-		free(r->also);
 		free(r->next);
 		free(r->see);
 	}

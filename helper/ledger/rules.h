@@ -35,7 +35,7 @@ struct rule {
 	struct strings needs;		 /* events and parts that have to be measured */
 	bool symptom;			 /* a culprit of the same VM explains it and stands before it */
 	char *source;			 /* where the threshold comes from */
-	char *say, *also, *next, *see;	 /* `also` and `see` can be NULL */
+	char *say, *next, *see;		 /* `see` can be NULL */
 };
 
 struct rules {

@@ -214,7 +214,7 @@ void trace_read_notes(const struct trace_read *t, struct strings *notes)
 {
 	trace_infer_notes(t->infer, notes);
 	if (!t->clock)
-		strings_add(notes, "which clock 'ts' is of, the trace does not say");
+		strings_add(notes, "the trace does not name the clock of 'ts'");
 	else if (strcmp(t->clock, BOOT_CLOCK))
 		strings_add_format(notes, "'ts' is of the trace's clock '%s', not CLOCK_BOOTTIME", t->clock);
 }
@@ -232,7 +232,7 @@ static json_t *make_meta(const struct trace_read *t)
 
 json_t *trace_read_csv_meta(struct strings *notes)
 {
-	strings_add(notes, "csv holds the waits alone: neither their fidelity nor what was lost");
+	strings_add(notes, "csv holds waits only: their fidelity and what was lost are unknown");
 	return trace_infer_meta(NULL, "csv", BOOT_CLOCK, NULL, NULL, notes);
 }
 
@@ -329,13 +329,13 @@ uint64_t trace_read_end(struct trace_read *t, struct strings *problems, char **r
 	if (t->lost)
 		strings_add_format(problems, "the tracer lost %" PRIu64 " events, of any kind", t->lost);
 	if (t->unknown_losses)
-		strings_add_format(problems, "the tracer lost events in %" PRIu64 " places, and not how many", t->unknown_losses);
+		strings_add_format(problems, "the tracer lost events in %" PRIu64 " places, an unknown number of them", t->unknown_losses);
 	if (t->no_vcpu)
 		strings_add_format(problems, "%" PRIu64 " waits are left out: neither the trace nor the name of the thread gives the vCPU",
 						t->no_vcpu);
 	if (t->late)
-		strings_add_format(problems, "%" PRIu64 " events are of a tracepoint that is missing from the first %u lines: outcomes do "
-						"without them", t->late, SURVEY_LINES);
+		strings_add_format(problems, "%" PRIu64 " events are of a tracepoint that is missing from the first %u lines: outcomes ignore "
+						"them", t->late, SURVEY_LINES);
 	if (t->rules_error)
 		*ret_failure = xstrdup(t->rules_error);
 	else if (t->failure)

@@ -38,11 +38,6 @@ static void print_finding(FILE *f, struct vm_labels *labels, const struct findin
 		fprintf(f, "%s: %s.  [%s]\n", vm_label(labels, vm, finding->pid), say, fidelity_word(finding));
 	else
 		fprintf(f, "%s.  [%s]\n", say, fidelity_word(finding));
-	if (finding->rule->also) {
-		CLEANUP_FREE char *also = finding_text(finding, finding->rule->also);
-
-		fprintf(f, "       %s.\n", also);
-	}
 	fprintf(f, "       next: %s%s%s\n", next, finding->rule->see ? "; " : "", finding->rule->see ? finding->rule->see : "");
 }
 

@@ -25,8 +25,6 @@ function rule() {
 	if (!name)
 		return
 	print ".It Cm " name "\n.Qq " value["say"] "."
-	if (value["also"])
-		print ".Qq " value["also"] "."
 	print ".Pp\nNext: " value["next"] "." (value["see"] ? "\nSee " value["see"] "." : "")
 	print ".Pp\nScope: " value["scope"] "."
 	if (value["needs"])

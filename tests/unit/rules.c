@@ -12,7 +12,7 @@ static void what_a_rule_holds(void)
 {
 	static const char text[] = "# a remark\n\n" RULE("a") "when: culprit.kind = host, hlt >= 7, polled < 12.5 % of hlt\n"
 				   "rule: b-c\nscope: run\nneeds: ple, hlt\nthreshold: lost >= 0.01 % of counted\nsource: s\n"
-				   "say: {a % of b} and {c}\nalso: more\nnext: n\nsee: DOC.md\n";
+				   "say: {a % of b} and {c}\nnext: n\nsee: DOC.md\n";
 	struct rules rules = { 0 };
 	struct strings fields = { 0 };
 	char *error = NULL;
@@ -31,7 +31,7 @@ static void what_a_rule_holds(void)
 	CHECK_U64(rules.items[0].conditions[2].number, 1250);
 	CHECK_STR(rules.items[0].conditions[2].of, "hlt");
 	CHECK_INT(rules.items[0].conditions[2].operator, RULE_BELOW);
-	CHECK(!rules.items[0].also && !rules.items[0].see);
+	CHECK(!rules.items[0].see);
 	CHECK_INT(rules.items[1].scope, RULE_RUN);
 	CHECK_U64(rules.items[1].needs.n, 2);
 	CHECK_U64(rules.items[1].threshold.number, 1);
@@ -200,7 +200,6 @@ static void the_list_that_is_shipped(void)
 			check_condition(rule, &rule->conditions[j]);
 		check_condition(rule, &rule->threshold);
 		check_text(rule, rule->say);
-		check_text(rule, rule->also);
 		check_text(rule, rule->next);
 		CHECK(!document || !access(document, R_OK));
 		for (size_t j = 0; j < rule->needs.n; j++)
