@@ -257,6 +257,8 @@ size_t guest_ips_vms(struct guest_ips *g, struct guest_ip_vm **ret)
 	for (cursor = 0; (e = table_next(&g->places, &cursor));) {
 		struct guest_ip_vm *own = bsearch(&e->vm->vm, g->sorted, g->n_sorted, sizeof(*g->sorted), compare_vms);
 
+		if (!own) /* every place is of a VM in the table */
+			continue;
 		any |= e->place.known != 0;
 		own->rows = xgrow(own->rows, own->n_rows, sizeof(*own->rows));
 		own->rows[own->n_rows++] = (struct guest_ip_row){ .place = e->place, .spins = e->spins };

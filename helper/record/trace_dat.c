@@ -66,7 +66,7 @@ typedef int take_record_fn(struct tracecmd_input *input, struct tep_record *reco
 	F(const char *, tep_data_comm_from_pid, (struct tep_handle *, int))
 
 static struct {
-#define MEMBER(type, name, arguments) type(*name) arguments;
+#define MEMBER(type, name, arguments) type(*name) arguments; /* NOLINT(bugprone-macro-parentheses): a declaration */
 	FUNCTIONS(MEMBER)
 #undef MEMBER
 	/* Not in the headers of every version, and missing from a later one perhaps: NULL then. */

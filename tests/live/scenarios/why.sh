@@ -20,7 +20,7 @@ why() {
 			taskset $((first | second)) kvmwait-guest -n $name --op-timeout 300 "$@" >$name.json &
 			await is_there $name
 			# the VM's other threads are the VMM, which can be in a vCPU's way
-			for t in /proc/$(pid_of $name)/task/*; do taskset -p 1 ${t##*/}; done >/dev/null
+			for t in /proc/$(pid_of $name)/task/*; do grep -q "^CPU " $t/comm || taskset -p 1 ${t##*/} >/dev/null; done
 			taskset -p $first $(tid_of $name 0) >/dev/null
 			taskset -p $second $(tid_of $name 1) >/dev/null
 		}
