@@ -159,17 +159,20 @@ targets_fit() {
 		all(.source == "kvm" and .target >= 0 and .target < $vcpus and .target != .vcpu)' "$1/trace.ndjson"
 }
 
-# The kernel's code as it is before the kernel patches it.
+# guest_code DIR: the kernel's code as it is before the kernel patches it, of the very kernel that the guests ran. The kernel
+# patches no PAUSE, and none in: no entry of .altinstructions holds one.
 guest_code() {
-	local image at
+	local image at release
 	image=$("$here/fetch" kernel "$kernel")/vmlinuz
 	at=$(LC_ALL=C grep -abom1 -P '\x28\xb5\x2f\xfd' "$image" | head -n 1 | cut -d: -f1)
-	tail -c +$((at + 1)) "$image" | zstd -dcq >"$work/vmlinux" 2>/dev/null
-	[ -s "$work/vmlinux" ]
+	tail -c +$((at + 1)) "$image" | zstd -dcq >"$1/vmlinux" 2>/dev/null
+	release=$(sed -n 's/^Linux \([^ ]*\), .*/\1/p' "$1"/*.console | sort -u)
+	[ -n "$release" ] && LC_ALL=C grep -aqF "Linux version $release (" "$1/vmlinux" ||
+		{ echo "the guests ran '$release'"; LC_ALL=C grep -aom1 'Linux version [^ ]* ' "$1/vmlinux"; return 1; }
 }
 
 # insn_at ADDRESS: two bytes of the code there, in hex. The first segment holds it, from ffffffff81000000 on.
-insn_at() { od -An -tx1 -j $(($1 + 0x7f000000 + code_at)) -N 2 "$work/vmlinux" | tr -d ' '; }
+insn_at() { od -An -tx1 -j $(($1 + 0x7f000000 + code_at)) -N 2 "$d/vmlinux" | tr -d ' '; }
 
 # all_at DIR EVENT BYTES: each of these events is in kernel mode, in a function of the kernel and at an instruction that begins
 # so, and there are some; or in the firmware, below 1 MiB, which has no names.
@@ -187,8 +190,8 @@ all_at() {
 
 judge_places() {
 	local d=$1 name=$2 code_at
-	test_that "$name the code of the guests' kernel" guest_code
-	code_at=$(readelf -lW "$work/vmlinux" | awk '$1 == "LOAD" && $3 == "0xffffffff81000000" { print $2 }')
+	test_that "$name the code of the guests' kernel" guest_code "$d"
+	code_at=$(readelf -lW "$d/vmlinux" | awk '$1 == "LOAD" && $3 == "0xffffffff81000000" { print $2 }')
 	if [ -n "$(seen_of_all "$d" ple)" ]; then
 		test_that "$name every pause-loop exit is at a PAUSE of the guest's kernel" all_at "$d" ple f390
 	fi
