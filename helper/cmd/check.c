@@ -176,7 +176,7 @@ static bool check_obstacles(struct report *r, const struct plan *plan)
 
 	if (!plan->chosen)
 		return false;
-	program = program_render(&(struct program){ .script = plan->chosen, .vendor = plan->vendor });
+	program = program_render(&(struct program){ .script = plan->chosen });
 	obstacles_find(plan->kernel, program, &obstacles);
 	for (size_t i = 0; i < obstacles.n; i++)
 		find(r, LEVEL_BAD, "kprobes", obstacles.items[i].next, "%s", obstacles.items[i].what);

@@ -201,9 +201,9 @@ int live_check_kernel(const struct plan *plan, const struct program *program)
 	code = check_obstacles(plan, text);
 	if (code || !kptr_restrict || strcmp(kptr_restrict, "2"))
 		return code;
-	if (strstr(text, "kaddr(") || program_has_part(program, "callers"))
-		return fail(EXIT_LACKING, "the kernel hides its addresses from root too, and %s needs them: set it to 1 for the time of the "
-			    "trace: sysctl kernel.kptr_restrict=1", strstr(text, "kaddr(") ? program->script->script->name : "--callers");
+	if (program_has_part(program, "callers"))
+		return fail(EXIT_LACKING, "the kernel hides its addresses from root too, and --callers needs them: set it to 1 for the time of the "
+			    "trace: sysctl kernel.kptr_restrict=1");
 	return EXIT_OK;
 }
 
@@ -233,7 +233,7 @@ int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 
 	if (!plan->chosen)
 		return say_why_not(plan);
-	o->program = (struct program){ .script = plan->chosen, .vendor = plan->vendor, .filter = s->filter };
+	o->program = (struct program){ .script = plan->chosen, .filter = s->filter };
 	o->duration_ns = s->duration_ns;
 	o->attach_ns = s->attach_ns;
 	o->command_stdout = STDERR_FILENO;

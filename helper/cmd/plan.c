@@ -62,7 +62,7 @@ static void print_plan(const struct plan *plan)
 /* The program as it would run, for reading, or for running by hand. */
 static int print_program(const struct plan *plan, const char *parts)
 {
-	struct program program = { .script = plan->chosen, .vendor = plan->vendor };
+	struct program program = { .script = plan->chosen };
 	struct strings names = { 0 };
 	int code = EXIT_OK;
 

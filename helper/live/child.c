@@ -142,7 +142,7 @@ static bool is_told_to_go(int fd)
 	return n == 1;
 }
 
-static void exec_bpftrace(const char *path, const char *cat, const struct strings *params, const struct bpftrace_settings *settings,
+static void exec_bpftrace(const char *path, const char *cat, const struct bpftrace_settings *settings,
 			  const int in[2], const int out[2], const int err[2], int program_fd, int traceable_fd)
 {
 	char *environment[] = {
@@ -155,7 +155,7 @@ static void exec_bpftrace(const char *path, const char *cat, const struct string
 		NULL,
 	};
 	size_t n_environment = 0;
-	char **argv = xcalloc(params->n + 10, sizeof(*argv));
+	char **argv = xcalloc(10, sizeof(*argv));
 	const char *functions = settings->tracer->functions;
 	CLEANUP_FREE char *traceable = xasprintf("/proc/self/fd/%d", TRACEABLE_FD);
 	size_t n = 0;
@@ -178,8 +178,6 @@ static void exec_bpftrace(const char *path, const char *cat, const struct string
 	argv[n++] = "-c";
 	argv[n++] = (char *)cat;
 	argv[n++] = "/proc/self/fd/3";
-	for (size_t i = 0; i < params->n; i++)
-		argv[n++] = params->items[i];
 	/* A group of its own: Ctrl-C on the terminal is for kvmwait, which ends the trace in order. */
 	setpgid(0, 0);
 	dup2(in[0], STDIN_FILENO);
@@ -200,8 +198,8 @@ static void exec_bpftrace(const char *path, const char *cat, const struct string
 	_exit(127);
 }
 
-int bpftrace_start(const char *path, const char *program, const struct strings *params,
-		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error)
+int bpftrace_start(const char *path, const char *program, const struct bpftrace_settings *settings,
+		   struct child *ret, char **ret_error)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
 	CLEANUP_FREE char *cat = bpftrace_command();
@@ -226,7 +224,7 @@ int bpftrace_start(const char *path, const char *program, const struct strings *
 	}
 	if (!pid) {
 		process_begin(parent, SIGKILL);
-		exec_bpftrace(path, cat, params, settings, in, out, err, program_fd, traceable_fd);
+		exec_bpftrace(path, cat, settings, in, out, err, program_fd, traceable_fd);
 	}
 	setpgid(pid, pid);
 	close(in[0]);

@@ -48,8 +48,8 @@ struct bpftrace_settings {
  * to in_fd comes out on out_fd once everything is attached, and closing in_fd ends the trace in good order,
  * also when this process is killed. On failure -errno with ret_error (the caller frees).
  */
-int bpftrace_start(const char *path, const char *program, const struct strings *params,
-		   const struct bpftrace_settings *settings, struct child *ret, char **ret_error);
+int bpftrace_start(const char *path, const char *program, const struct bpftrace_settings *settings, struct child *ret,
+		   char **ret_error);
 
 /*
  * Puts bpftrace before all that is not real-time: while it reads a map the kernel runs no program on that CPU, and

@@ -403,20 +403,18 @@ static int start_attempts(struct session *t, char **ret_error)
 	};
 	size_t n = attempts_make(&t->tracer, t->options->plan->kernel, t->attempts);
 	struct child *const children[ATTEMPTS_MAX] = { &t->bpftrace, &t->spare };
-	struct strings params = { 0 };
 	int err = 0;
 
-	program_params(&t->options->program.filter, (uint32_t)t->stopper.pid, &params);
 	for (size_t i = 0; i < n && i < ARRAY_SIZE(children) && !err; i++) {
 		struct program program = t->options->program;
 
+		program.stopper = (uint32_t)t->stopper.pid;
 		program.raw_tracepoints = t->attempts[i].raw_tracepoints;
 		t->programs[i] = program_render(&program);
 		settings.attempt = t->attempts[i];
 		settings.waits = i > 0;
-		err = bpftrace_start(t->options->bpftrace, t->programs[i], &params, &settings, children[i], ret_error);
+		err = bpftrace_start(t->options->bpftrace, t->programs[i], &settings, children[i], ret_error);
 	}
-	strings_done(&params);
 	return err;
 }
 

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a user wants to see of a trace, and the numeric parameters of a script that say so.
+// What a user wants to see of a trace.
 #ifndef KVMWAIT_PLAN_FILTER_H
 #define KVMWAIT_PLAN_FILTER_H
-
-#include "base/text.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define PROGRAM_MAX_TGIDS 8
 #define PROGRAM_VCPU_SPAN 63
-#define PROGRAM_N_PARAMS 8
 
 /* What is to be seen; zero means all. */
 struct filter {
@@ -20,12 +17,6 @@ struct filter {
 	uint32_t vcpu_base; /* bit N of the mask is vCPU base + N */
 	uint64_t vcpu_mask;
 };
-
-/*
- * The positional parameters $1 to $8 as text; the caller frees with strings_done(). When the thread `stopper` ends,
- * the program reports no more; 0: never.
- */
-void program_params(const struct filter *filter, uint32_t stopper, struct strings *ret);
 
 /* Adds a vCPU to the filter. 0, or -ERANGE where the span is too wide. */
 int filter_add_vcpu(struct filter *filter, uint32_t vcpu);

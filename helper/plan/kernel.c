@@ -81,6 +81,27 @@ static int load_modules(struct kernel *k, char **ret_error)
 	return err;
 }
 
+/* "flags : fpu vme ..." of the first CPU, where no vendor of the scripts has a module. */
+static int load_cpu_flags(struct kernel *k, const struct script *scripts, size_t n_scripts, char **ret_error)
+{
+	CLEANUP_FREE char *text = NULL;
+	const char *flags;
+	int err;
+
+	for (size_t i = 0; i < n_scripts; i++)
+		for (size_t j = 0; j < scripts[i].n_vendors; j++)
+			if (kernel_has_module(k, scripts[i].vendors[j].module))
+				return 0;
+	err = kernel_file_read_optional(k, "/proc/cpuinfo", KERNEL_FILE_LIMIT_BYTES, &text, NULL, ret_error);
+	flags = text ? strstr(text, "\nflags\t\t: ") : NULL;
+	if (flags) {
+		CLEANUP_FREE char *line = xstrndup(flags + 1, strcspn(flags + 1, "\n"));
+
+		strings_split(&k->cpu_flags, line, " ");
+	}
+	return err;
+}
+
 static void load_tracefs(struct kernel *k)
 {
 	static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
@@ -177,6 +198,8 @@ static int load_once(const char *root, const struct script *scripts, size_t n_sc
 	err = load_identity(&k, ret_error);
 	if (!err)
 		err = load_modules(&k, ret_error);
+	if (!err)
+		err = load_cpu_flags(&k, scripts, n_scripts, ret_error);
 	if (!err) {
 		load_tracefs(&k);
 		k.have_kprobes = !kernel_file_find(&k, "/sys/bus/event_source/devices/kprobe");
@@ -235,6 +258,7 @@ void kernel_done(struct kernel *k)
 	kernel_btf_done(k);
 	symbols_done(&k->symbols);
 	strings_done(&k->modules);
+	strings_done(&k->cpu_flags);
 	free(k->tracefs);
 	free(k->release);
 	free(k->arch);

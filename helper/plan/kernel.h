@@ -15,6 +15,7 @@ struct kernel {
 	char *arch;
 	struct version version;
 	struct strings modules; /* loaded, and done with their start */
+	struct strings cpu_flags; /* read where a vendor's module is missing */
 	bool have_kprobes;
 	char *tracefs; /* where its files are, below root; NULL where not mounted */
 	bool tracefs_readable;

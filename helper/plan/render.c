@@ -1,106 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program that bpftrace is given: a script fitted to one kernel, with the parts that were asked for, and its
-// numeric parameters.
+// The program that bpftrace is given: a script fitted to one kernel and to what the user wants, with the parts that were asked
+// for.
 //
-// The form of a script that this rests on: a clause begins in the first column with its attach points, one a
-// line, and ends with a brace in the first column. "//@ only: NEED" above a clause names the one need it is
-// there for; its other attach points then only keep the clause attachable when the script is run by hand.
-// An event is a line printf("w ...") and the line "@counted = count();" below it. A part has clauses of its own;
-// what its BEGIN and END hold goes to the end of the script's, what its WAIT holds below each event, and what its SPIN
-// holds above each spin. The event line ends in EVENT_TAIL and its arguments in ARGUMENTS_TAIL, where a part can append
-// some. In WAIT and SPIN the word WAIT stands for the number of the event line and EVENT for the bit of its event; the
-// attach point interval:ms:INTERVAL for a clause that runs as often as the user wants, or not at all, and
-// interval:ms:INTERVAL/N for one that runs N times as often. In a part's clauses INTERVAL is that time in ns, and a line
-// with the name of a clause in capitals stands for what this clause holds.
-// "//@ quick EXPRESSION: BASE NEED" in the header: where %rh is for EXPRESSION, two numbers of 64 bits take its place, from
-// where the member lies. bpftrace before 0.24 takes twenty times as long to print bytes as all the rest of a line.
+// kvmwait-scripts(5) has the form of scripts that this rests on. A clause begins in the first column with its attach points, one
+// a line, and ends with a brace in the first column. What is inside a clause passes unchanged but for the marks "//@ ..."; what
+// they become is in render_event.c.
+// A part has clauses of its own; what its BEGIN and END hold goes to the end of the script's.
 // A fallback script follows the chosen one, with the clauses for the sources that are taken from it: its BEGIN and END give
-// what concerns maps that the chosen script has not. Event lines of sources that come from the other script are left out.
-// Further in, "//@ if VENDOR: TEXT" gives way to TEXT where the vendor's module is loaded; then what stands between
-// "//@ else" and "//@ end" is left out, which finds the vendor out where the script is run by hand. What stands between
-// "//@ have NEED" and "//@ end" or "//@ else" is written where what is wanted rests on that need and the kernel meets it.
+// what concerns maps that the chosen script has not. Events of sources that come from the other script are left out.
 #include "plan/render.h"
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "plan/clause.h"
-#include "plan/event_line.h"
+#include "plan/render_event.h"
 #include "record/event.h"
 
 #include <errno.h>
 
 #include <fnmatch.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ONLY_MARK "//@ only: "
 #define RAW_MARK "//@ raw: "
-#define IF_MARK "//@ if "
-#define HAVE_MARK "//@ have "
-#define ELSE_MARK "//@ else"
-#define END_MARK "//@ end"
-#define EVENT_TAIL "\\n\","
-#define ARGUMENTS_TAIL ");"
-#define COUNTED_MARK "@counted = count();"
-#define NUMBER_MARK "WAIT"
-#define EVENT_BIT_MARK "EVENT"
-#define INTERVAL_MARK "INTERVAL"
-#define INTERVAL_POINT "ms:" INTERVAL_MARK
-#define DEFAULT_INTERVAL_MS 1000u /* of a part's arithmetic where nobody wants reports */
+#define INTERVAL_POINT "ms:" PART_INTERVAL
 #define MAP_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
-
-struct renderer {
-	const struct verdict *v; /* of the script or part whose clauses are being written */
-	const struct verdict *chosen; /* of the script; its sources say which script gives what */
-	const struct filter *filter;
-	const bool *needed;
-	const struct verdict *const *parts;
-	size_t n_parts;
-	size_t n_waits; /* event lines seen so far */
-	unsigned int event_bit; /* of the last of them */
-	unsigned int interval_ms;
-	bool keeps_lines, raw_tracepoints;
-	const char *vendor; /* NULL: not known */
-	bool omits_event;	/* its line was left out: so is the one that counts it */
-	bool chooses;		/* between "have" and "end" */
-	bool decided, skips;	/* between "if" or "have" and "end": what it is about was put in; the lines are left out */
-	FILE *out;
-};
-
-/* What stands above a clause. */
-struct marks {
-	char *only; /* the need that it is there for; NULL: all */
-	char *raw;  /* the tracepoint that may be a raw one; NULL: none */
-};
-
-static bool wants_event(const struct filter *filter, const char *event)
-{
-	return !filter->events || (filter->events & event_bit(event));
-}
-
-/* Is it a script that only gives some of the sources of the chosen one? */
-static bool is_fallback(const struct renderer *r)
-{
-	return r->v != r->chosen && !r->v->script->part;
-}
-
-/* Does the source come from the script or part that is being written? */
-static bool gives_source(const struct renderer *r, const struct source_result *source)
-{
-	return source->claim && source->fidelity != FIDELITY_ABSENT && source->from == (is_fallback(r) ? r->v : NULL);
-}
 
 /* The needs that what is wanted rests on. */
 static bool *needs_in_use(const struct renderer *r)
 {
-	const struct verdict *v = is_fallback(r) ? r->chosen : r->v;
+	const struct verdict *v = renderer_is_fallback(r) ? r->program->script : r->v;
 	bool *needed = xcalloc(r->v->script->n_needs, sizeof(*needed));
 
 	for (size_t i = 0; i < v->n_sources; i++) {
 		const struct claim *claim = v->sources[i].claim;
 
-		if (!gives_source(r, &v->sources[i]) || (!v->script->part && !wants_event(r->filter, claim->event)))
+		if (!renderer_gives_source(r, &v->sources[i]) || (!v->script->part && !renderer_wants_event(r, claim->event)))
 			continue;
 		for (size_t j = 0; j < claim->n_needs; j++)
 			needed[claim->needs[j]] = true;
@@ -140,7 +74,7 @@ static char *attach_point(const char *type, const char *name, bool raw)
 static char *fit_interval(const struct renderer *r, const char *pattern)
 {
 	const char *divisor = pattern + strlen(INTERVAL_POINT);
-	unsigned int ms = r->interval_ms;
+	unsigned int ms = r->program->interval_ms;
 
 	if (!starts_with(pattern, INTERVAL_POINT))
 		return xasprintf("interval:%s", pattern);
@@ -151,18 +85,28 @@ static char *fit_interval(const struct renderer *r, const char *pattern)
 	return xasprintf("interval:ms:%u", ms ? ms : 1);
 }
 
-/* Adds what one attach point becomes. */
-static void fit_attach_point(const struct renderer *r, const char *point, const struct marks *marks, struct strings *fitted)
+/* Is it an attach point that a clause of this script further up has as well? Then it is there for running by hand. */
+static bool stands_above(const struct renderer *r, const char *point, size_t n_above)
 {
-	size_t type_n = strcspn(point, ":,\n");
-	const char *rest = point + type_n + (point[type_n] == ':');
-	CLEANUP_FREE char *type = xstrndup(point, (size_t)(rest - point));
-	CLEANUP_FREE char *pattern = xstrndup(rest, strcspn(rest, ",\n"));
+	for (size_t i = 0; i < n_above; i++)
+		if (!strcmp(r->points.items[i], point))
+			return true;
+	return false;
+}
+
+/* Adds what one attach point becomes. n_above: how many attach points the clauses further up have. */
+static void fit_attach_point(struct renderer *r, const char *line, const char *raw, size_t n_above, struct strings *fitted)
+{
+	CLEANUP_FREE char *point = xstrndup(line, strcspn(line, ",\n"));
+	size_t type_n = strcspn(point, ":");
+	const char *pattern = point + type_n + (point[type_n] == ':');
+	CLEANUP_FREE char *type = xstrndup(point, (size_t)(pattern - point));
 	const struct need *need = need_of(r->v->script, strcmp(type, "tracepoint:") ? NEED_FUNC : NEED_TRACEPOINT, pattern);
 	const struct need_result *result;
 
-	if (rest == point + type_n) /* no attach point */
+	if (pattern == point + type_n) /* no attach point */
 		return;
+	strings_add(&r->points, point);
 	if (!strcmp(type, "interval:")) {
 		CLEANUP_FREE char *whole = fit_interval(r, pattern);
 
@@ -170,67 +114,26 @@ static void fit_attach_point(const struct renderer *r, const char *point, const 
 			strings_add(fitted, whole);
 		return;
 	}
-	if (!need || (marks->only && strcmp(need->id, marks->only)) || !is_probed(r, need))
+	if (!need || !is_probed(r, need) || (!r->v->script->part && stands_above(r, point, n_above)))
 		return;
 	result = &r->v->needs[need - r->v->script->needs];
 	for (size_t i = 0; i < result->functions.n; i++) {
-		CLEANUP_FREE char *text = attach_point(type, result->functions.items[i], r->raw_tracepoints && marks->raw && !strcmp(need->id, marks->raw));
+		CLEANUP_FREE char *text = attach_point(type, result->functions.items[i], r->program->raw_tracepoints && raw && !strcmp(need->id, raw));
 
 		strings_add(fitted, text);
-	}
-}
-
-/* Writes one line of a part further in, with the numbers that words stand for; or the clause that it names. */
-static void write_part_line(const struct renderer *r, const char *text, const char *line, size_t n, int indent)
-{
-	static const char *const marks[] = { INTERVAL_MARK, NUMBER_MARK, EVENT_BIT_MARK };
-	const uint64_t ms = r->interval_ms ? r->interval_ms : DEFAULT_INTERVAL_MS;
-	const uint64_t values[] = { ms * NS_PER_MS, r->n_waits - 1, r->event_bit };
-	const char *end = line + n, *body;
-	size_t size = clause_of_line(text, line, n, &body);
-
-	for (const char *p = body; size && p < body + size; p += clause_line_length(p))
-		write_part_line(r, text, p, clause_line_length(p), indent + (int)strspn(line, "\t") - 1);
-	if (size)
-		return;
-	for (int i = 0; i < indent; i++)
-		putc('\t', r->out);
-	while (line < end) {
-		size_t i = 0;
-
-		while (i < ARRAY_SIZE(marks) && strncmp(line, marks[i], strlen(marks[i])))
-			i++;
-		if (i == ARRAY_SIZE(marks)) {
-			putc(*line++, r->out);
-			continue;
-		}
-		fprintf(r->out, "%" PRIu64, values[i]);
-		line += strlen(marks[i]);
-	}
-}
-
-/* What the parts do at an event: "WAIT" below it, "SPIN" above it. */
-static void write_wait(const struct renderer *r, const char *name, int indent)
-{
-	for (size_t i = 0; i < r->n_parts; i++) {
-		const char *text = r->parts[i]->script->text, *body;
-		size_t size = clause_find(text, name, &body);
-
-		for (const char *p = body; size && p < body + size; p += clause_line_length(p))
-			write_part_line(r, text, p, clause_line_length(p), indent);
 	}
 }
 
 /* The fallbacks of which anything is wanted: number n, or NULL. */
 static const struct verdict *fallback_in_use(const struct renderer *r, size_t n)
 {
-	const struct verdict *v;
+	const struct verdict *chosen = r->program->script, *v;
 
-	for (size_t i = 0; (v = verdict_fallback(r->chosen, i)); i++) {
+	for (size_t i = 0; (v = verdict_fallback(chosen, i)); i++) {
 		bool is_used = false;
 
-		for (size_t j = 0; j < r->chosen->n_sources; j++)
-			is_used |= r->chosen->sources[j].from == v && wants_event(r->filter, r->chosen->sources[j].event);
+		for (size_t j = 0; j < chosen->n_sources; j++)
+			is_used |= chosen->sources[j].from == v && renderer_wants_event(r, chosen->sources[j].event);
 		if (is_used && !n--)
 			return v;
 	}
@@ -260,61 +163,20 @@ static void write_fallback_maps(const struct renderer *r, const char *name)
 		size_t size = clause_find(v->script->text, name, &body);
 
 		for (const char *p = body; size && p < body + size; p += clause_line_length(p))
-			if (is_new_map(r->chosen->script->text, p, clause_line_length(p)))
+			if (is_new_map(r->program->script->script->text, p, clause_line_length(p)))
 				fwrite(p, 1, clause_line_length(p), r->out);
 	}
 }
 
 static void write_bodies(const struct renderer *r, const char *name)
 {
-	for (size_t i = 0; i < r->n_parts; i++) {
+	for (size_t i = 0; i < r->program->n_parts; i++) {
 		const char *body;
-		size_t size = clause_find(r->parts[i]->script->text, name, &body);
+		size_t size = clause_find(r->program->parts[i]->script->text, name, &body);
 
 		if (size)
 			fwrite(body, 1, size, r->out);
 	}
-}
-
-static bool prints_events(const struct renderer *r)
-{
-	for (size_t i = 0; i < r->n_parts && !r->keeps_lines; i++)
-		if (r->parts[i]->script->lines_none)
-			return false;
-	return true;
-}
-
-/* Is the event line that was seen last that of a spin? */
-static bool spins(const struct renderer *r)
-{
-	return event_is_spin(r->event_bit);
-}
-
-/* The line of an event, with what parts append to it. */
-static void write_event_line(const struct renderer *r, const char *p, size_t n)
-{
-	const char *tail = memmem(p, n, EVENT_TAIL, strlen(EVENT_TAIL)), *end = p + n;
-	const char *close = end - strlen(ARGUMENTS_TAIL "\n");
-
-	if (!tail || tail > close) {
-		fwrite(p, 1, n, r->out);
-		return;
-	}
-	fwrite(p, 1, (size_t)(tail - p), r->out);
-	for (size_t i = 0; i < r->n_parts && spins(r); i++)
-		if (r->parts[i]->script->spin_format)
-			fputs(r->parts[i]->script->spin_format, r->out);
-	for (size_t i = 0; i < r->n_parts; i++)
-		if (r->parts[i]->script->append)
-			fputs("%s", r->out);
-	fwrite(tail, 1, (size_t)(close - tail), r->out);
-	for (size_t i = 0; i < r->n_parts && spins(r); i++)
-		if (r->parts[i]->script->spin_format)
-			fprintf(r->out, ", %s", r->parts[i]->script->spin_values);
-	for (size_t i = 0; i < r->n_parts; i++)
-		if (r->parts[i]->script->append)
-			fprintf(r->out, ", %s", r->parts[i]->script->append);
-	fputs(ARGUMENTS_TAIL "\n", r->out);
 }
 
 /* Does what is wanted rest on the need of this id, and does the kernel meet it? */
@@ -328,111 +190,92 @@ static bool have_need(const struct renderer *r, const char *id, size_t n)
 	return false;
 }
 
-/* Does the line belong to a choice by vendor or need, or is it left out by one? Puts in the text that is chosen. */
-static bool take_choice(struct renderer *r, const char *p, size_t n)
+/* Takes the line that begins, parts or ends what is written under a condition; false where it is another line. */
+static bool take_choice(struct renderer *r, const struct mark *mark)
 {
-	int indent = (int)strspn(p, "\t");
-	const char *mark = p + indent, *name = mark + strlen(IF_MARK), *end = p + n, *colon, *text;
-
-	if (starts_with(mark, HAVE_MARK)) {
-		name = mark + strlen(HAVE_MARK);
-		r->chooses = true;
-		r->decided = have_need(r, name, strcspn(name, " \n"));
+	switch (mark->kind) {
+	case MARK_HAVE:
+		r->in_choice = true;
+		r->decided = have_need(r, mark->rest, mark->n);
 		r->skips = !r->decided;
 		return true;
+	case MARK_ELSE:
+		r->skips = r->in_choice && r->decided;
+		return true;
+	case MARK_END:
+		if (!r->in_event)
+			r->in_choice = r->decided = r->skips = false;
+		r->in_event = false;
+		return true;
+	default:
+		return r->in_event || r->skips;
 	}
-	if (!r->vendor && !r->chooses)
-		return false;
-	if (starts_with(mark, IF_MARK)) {
-		colon = memchr(name, ':', (size_t)(end - name));
-		if (!colon || strlen(r->vendor) != (size_t)(colon - name) || !starts_with(name, r->vendor))
-			return true;
-		text = colon + 1 < end && colon[1] == ' ' ? colon + 2 : colon + 1;
-		fprintf(r->out, "%.*s%.*s", indent, p, (int)(end - text), text);
-		r->decided = true;
-	} else if (starts_with(mark, ELSE_MARK)) {
-		r->skips = r->decided;
-	} else if (starts_with(mark, END_MARK)) {
-		r->chooses = r->decided = r->skips = false;
-	} else {
-		return r->skips;
-	}
-	return true;
 }
 
-/*
- * Is this event line of the script for a source that another script gives, or none? One of a source that the kernel has not
- * never runs. */
-static bool is_omitted(const struct renderer *r, const struct wait_name *name)
+/* Writes one line of a clause of the script or part. */
+static void write_clause_line(struct renderer *r, const char *p, size_t n)
 {
-	for (size_t i = 0; i < r->chosen->n_sources; i++)
-		if (!strcmp(r->chosen->sources[i].event, name->event) && !strcmp(r->chosen->sources[i].source, name->source))
-			return !gives_source(r, &r->chosen->sources[i]) && !r->chosen->sources[i].not_applicable;
+	struct mark mark = mark_read(p, n);
+	int indent = (int)strspn(p, "\t");
+
+	if (take_choice(r, &mark))
+		return;
+	switch (mark.kind) {
+	case MARK_EVENT:
+		r->in_event = true;
+		render_event(r, &mark, indent);
+		break;
+	case MARK_FILTER:
+		render_filter(r, &mark, indent);
+		break;
+	case MARK_STOP:
+		render_stop(r, indent);
+		break;
+	default:
+		if (r->v->script->part)
+			render_part_line(r, r->v->script->text, p, n, 0);
+		else
+			fwrite(p, 1, n, r->out);
+	}
+}
+
+/* Has the clause a filter? p is behind its attach points. */
+static bool has_filter(const char *p)
+{
+	for (; *p && !starts_with(p, "}"); p += clause_line_length(p))
+		if (mark_read(p, clause_line_length(p)).kind == MARK_FILTER)
+			return true;
 	return false;
 }
 
-/* Writes one line of a clause of the script; at an event what the parts do goes with it. */
-static void write_clause_line(struct renderer *r, const char *p, size_t n)
+/* Writes the predicate of the clause, of which p is the next line: that of the filter, and the one that is there. Returns its length. */
+static size_t write_predicate(const struct renderer *r, const char *p)
 {
-	int indent = (int)strspn(p, "\t");
-	CLEANUP_FREE char *quick = NULL;
+	CLEANUP_FREE char *filter = has_filter(p) ? render_predicate(&r->program->filter) : NULL;
+	size_t n = *p == '/' ? clause_line_length(p) : 0;
 
-	if (take_choice(r, p, n))
-		return;
-	quick = event_line_quick(r->v, p, n);
-	if (quick) {
-		p = quick;
-		n = strlen(quick);
-	}
-	if (starts_with(p + indent, EVENT_LINE)) {
-		struct wait_name name;
-
-		event_line_read(p + indent, &name);
-		r->event_bit = event_bit(name.event);
-		r->n_waits++;
-		r->omits_event = is_omitted(r, &name);
-		if (r->omits_event)
-			return;
-		if (spins(r) && !r->v->script->part)
-			write_wait(r, "SPIN", indent - 1);
-		if (prints_events(r))
-			write_event_line(r, p, n);
-		return;
-	}
-	if (starts_with(p + indent, COUNTED_MARK) && r->omits_event) {
-		r->omits_event = false;
-		return;
-	}
-	if (r->v->script->part) {
-		write_part_line(r, r->v->script->text, p, n, 0);
-		return;
-	}
-	fwrite(p, 1, n, r->out);
-	if (starts_with(p + indent, COUNTED_MARK))
-		write_wait(r, "WAIT", indent - 1);
-}
-
-static size_t count_event_lines(const char *p, size_t n)
-{
-	size_t count = 0;
-
-	for (const char *end = p + n; (p = memmem(p, (size_t)(end - p), EVENT_LINE, strlen(EVENT_LINE))); p++)
-		count++;
-	return count;
+	if (!filter)
+		fwrite(p, 1, n, r->out);
+	else if (n < 3)
+		fprintf(r->out, "/%s/\n", filter);
+	else
+		fprintf(r->out, "/(%s) && (%.*s)/\n", filter, (int)(n - 3), p + 1);
+	return n;
 }
 
 /* Writes the clause that begins at p, or leaves it out; returns its length. */
-static size_t render_clause(struct renderer *r, const char *p, const struct marks *marks)
+static size_t render_clause(struct renderer *r, const char *p, const char *raw)
 {
 	const char *start = p;
 	struct strings fitted = { 0 };
+	size_t n_above = r->points.n;
 	bool more = true;
 
-	r->chooses = r->decided = r->skips = false;
+	r->in_event = r->in_choice = r->decided = r->skips = false;
 	while (more) {
 		size_t n = clause_line_length(p);
 
-		fit_attach_point(r, p, marks, &fitted);
+		fit_attach_point(r, p, raw, n_above, &fitted);
 		more = n >= 2 && p[n - 2] == ',';
 		p += n;
 	}
@@ -440,14 +283,16 @@ static size_t render_clause(struct renderer *r, const char *p, const struct mark
 		CLEANUP_FREE char *points = strings_join(&fitted, ",\n");
 
 		fprintf(r->out, "%s\n", points);
+		p += write_predicate(r, p);
 	}
 	while (*p) {
 		size_t n = clause_line_length(p);
+		struct mark mark = mark_read(p, n);
 
 		if (fitted.n)
 			write_clause_line(r, p, n);
-		else
-			r->n_waits += count_event_lines(p, n);
+		else if (mark.kind == MARK_EVENT)
+			render_skip_event(r, &mark);
 		p += n;
 		if (starts_with(p - n, "}"))
 			break;
@@ -456,21 +301,46 @@ static size_t render_clause(struct renderer *r, const char *p, const struct mark
 	return (size_t)(p - start);
 }
 
-/* BEGIN and END of the script pass with what fallbacks and parts add to them; those of the others have gone there. */
+/* Does anything in the program look at the time at which the trace has ended? */
+static bool has_stop(const struct renderer *r)
+{
+	return r->program->stopper || r->program->n_parts;
+}
+
+/* What fallbacks and parts add to BEGIN and END of the script. */
+static void write_additions(const struct renderer *r, const char *name)
+{
+	write_fallback_maps(r, name);
+	write_bodies(r, name);
+	if (has_stop(r))
+		fputs(strcmp(name, "BEGIN") ? "\tclear(@stop);\n" : "\t@stop = (int64)0;\n", r->out);
+}
+
+/* BEGIN and END of the script pass with what is added to them; those of the others have gone there. */
 static size_t render_named(struct renderer *r, const char *p)
 {
 	CLEANUP_FREE char *name = xstrndup(p, clause_line_length(p) - 1);
+	bool is_chosen = r->v == r->program->script;
 	const char *start = p;
 
 	for (; *p && !starts_with(p, "}"); p += clause_line_length(p))
-		if (r->v == r->chosen && !take_choice(r, p, clause_line_length(p)))
+		if (is_chosen)
 			fwrite(p, 1, clause_line_length(p), r->out);
-	if (r->v == r->chosen) {
-		write_fallback_maps(r, name);
-		write_bodies(r, name);
+	if (is_chosen) {
+		write_additions(r, name);
 		fwrite(p, 1, clause_line_length(p), r->out);
 	}
 	return (size_t)(p - start) + clause_line_length(p);
+}
+
+/* A script that keeps nothing has no END of its own. */
+static void write_missing_end(struct renderer *r)
+{
+	if (strstr(r->program->script->script->text, "\nEND\n{\n") || !has_stop(r))
+		return;
+	fputs("\nEND\n{\n", r->out);
+	write_additions(r, "END");
+	fputs("}\n", r->out);
 }
 
 /* The need that a mark names, where the line at p is one. */
@@ -482,17 +352,10 @@ static void take_mark(const char *p, const char *mark, char **id)
 	*id = xstrndup(p + strlen(mark), strcspn(p + strlen(mark), " \n"));
 }
 
-static void marks_done(struct marks *marks)
-{
-	free(marks->only);
-	free(marks->raw);
-	*marks = (struct marks){ 0 };
-}
-
 static void render_script(struct renderer *r, const struct verdict *v)
 {
 	CLEANUP_FREE bool *needed = NULL;
-	struct marks marks = { 0 };
+	CLEANUP_FREE char *raw = NULL;
 
 	r->v = v;
 	r->needed = needed = needs_in_use(r);
@@ -500,18 +363,18 @@ static void render_script(struct renderer *r, const struct verdict *v)
 		size_t n = clause_line_length(p);
 
 		if (clause_begins(p)) {
-			n = render_clause(r, p, &marks);
-			marks_done(&marks);
+			n = render_clause(r, p, raw);
+			free(raw);
+			raw = NULL;
 		} else if (clause_begins_named(p)) {
 			n = render_named(r, p);
-		} else if (!starts_with(p, "#!") || v == r->chosen) { /* bpftrace 0.27 takes that in the first line alone */
-			take_mark(p, ONLY_MARK, &marks.only);
-			take_mark(p, RAW_MARK, &marks.raw);
+		} else if (!starts_with(p, "#!") || v == r->program->script) { /* bpftrace 0.27 takes that in the first line alone */
+			take_mark(p, RAW_MARK, &raw);
 			fwrite(p, 1, n, r->out);
 		}
 		p += n;
 	}
-	marks_done(&marks);
+	strings_done(&r->points);
 }
 
 bool program_has_part(const struct program *program, const char *part)
@@ -527,17 +390,7 @@ char *program_render(const struct program *program)
 	char *text = NULL;
 	size_t size;
 	const struct verdict *fallback;
-	struct renderer r = {
-		.chosen = program->script,
-		.filter = &program->filter,
-		.parts = program->parts,
-		.n_parts = program->n_parts,
-		.interval_ms = program->interval_ms,
-		.keeps_lines = program->keeps_lines,
-		.raw_tracepoints = program->raw_tracepoints,
-		.vendor = program->vendor,
-		.out = open_memstream(&text, &size),
-	};
+	struct renderer r = { .program = program, .out = open_memstream(&text, &size) };
 
 	if (!r.out)
 		abort();
@@ -546,6 +399,7 @@ char *program_render(const struct program *program)
 		render_script(&r, fallback);
 	for (size_t i = 0; i < program->n_parts; i++)
 		render_script(&r, program->parts[i]);
+	write_missing_end(&r);
 	fclose(r.out);
 	return text;
 }
@@ -557,9 +411,17 @@ size_t program_waits(const struct verdict *chosen, struct wait_name **ret)
 	size_t n = 0;
 
 	for (size_t i = 0; v; v = verdict_fallback(chosen, i++))
-		for (const char *p = v->script->text; (p = strstr(p, EVENT_LINE)); p++) {
-			waits = xrealloc(waits, n + 1, sizeof(*waits));
-			event_line_read(p, &waits[n++]);
+		for (const char *p = v->script->text; *p; p += clause_line_length(p)) {
+			struct mark mark = mark_read(p, clause_line_length(p));
+			struct event_mark e;
+
+			if (mark.kind != MARK_EVENT || !event_mark_read(&mark, &e))
+				continue;
+			waits = xrealloc(waits, n + e.n_sources, sizeof(*waits));
+			for (size_t s = 0; s < e.n_sources; s++, n++) {
+				memcpy(waits[n].event, e.event, NAME_BYTES);
+				memcpy(waits[n].source, e.sources[s], NAME_BYTES);
+			}
 		}
 	*ret = waits;
 	return n;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/safe_open.h"
 #include "base/text.h"
+#include "plan/mark.h"
 #include "record/event.h"
 
 #include <ctype.h>
@@ -310,29 +311,16 @@ static int parse_claim(struct script *s, enum fidelity fidelity, const char *wha
 	return err;
 }
 
-/* "quick EXPRESSION: BASE NEED" */
-static int parse_quick(struct script *s, const char *expression, const char *value)
+/* "append: FORMAT | EXPRESSION, EXPRESSION", or "append spin: ..." */
+static int parse_append(struct script *s, const char *what, const char *value)
 {
-	size_t n = strcspn(value, " ");
-	const struct need *need = value[n] ? find_need(s, value + n + 1) : NULL;
-
-	if (!*expression || !n || s->quick.expression || (need && need->kind != NEED_MEMBER))
-		return -EINVAL;
-	if (!need)
-		return -ENOENT;
-	s->quick = (struct quick){ .expression = xstrdup(expression), .base = xstrndup(value, n), .need = (size_t)(need - s->needs) };
-	return 0;
-}
-
-/* "append spin: FORMAT | EXPRESSION, EXPRESSION" */
-static int parse_spin_append(struct script *s, const char *what, const char *value)
-{
+	struct append *append = what ? &s->spin : &s->append;
 	const char *bar = strstr(value, " | ");
 
-	if (!s->part || strcmp(what, "spin") || s->spin_format || !bar || bar == value || strpbrk(value, "\"\\") || !bar[3])
+	if (!s->part || (what && strcmp(what, "spin")) || append->format || !bar || bar == value || strpbrk(value, "\"\\") || !bar[3])
 		return -EINVAL;
-	s->spin_format = xstrndup(value, (size_t)(bar - value));
-	s->spin_values = xstrdup(bar + 3);
+	append->format = xstrndup(value, (size_t)(bar - value));
+	append->values = xstrdup(bar + 3);
 	return 0;
 }
 
@@ -354,12 +342,10 @@ static int parse_line(struct script *s, char *line)
 			return parse_need(s, what, value);
 		if (!strcmp(line, "vendor"))
 			return parse_vendor(s, what, value);
-		if (!strcmp(line, "quick"))
-			return parse_quick(s, what, value);
 		if (!strcmp(line, "counter"))
 			return parse_counter(s, what, value);
 		if (!strcmp(line, "append"))
-			return parse_spin_append(s, what, value);
+			return parse_append(s, what, value);
 		for (enum fidelity f = FIDELITY_ABSENT; f <= FIDELITY_EXACT; f++)
 			if (!strcmp(line, fidelity_name(f)))
 				return parse_claim(s, f, what, value);
@@ -367,14 +353,12 @@ static int parse_line(struct script *s, char *line)
 	}
 	if (!strcmp(line, "format"))
 		return parse_number(value, SCRIPT_FORMAT);
-	if (!strcmp(line, "wire"))
-		return parse_number(value, SCRIPT_WIRE);
 	if (!strcmp(line, "arch"))
 		return parse_archs(s, value);
 	if (!strcmp(line, "part"))
 		return is_identifier(value) && !s->n_claims ? parse_text(&s->part, value) : -EINVAL;
 	if (!strcmp(line, "append"))
-		return s->part ? parse_text(&s->append, value) : -EINVAL;
+		return parse_append(s, NULL, value);
 	if (!strcmp(line, "without"))
 		return s->part ? -EINVAL : (strings_split(&s->without, value, " "), 0);
 	if (!strcmp(line, "fallback"))
@@ -387,7 +371,7 @@ static int parse_line(struct script *s, char *line)
 		return is_identifier(value) ? parse_text(&s->module, value) : -EINVAL;
 	if (!strcmp(line, "cost"))
 		return parse_text(&s->cost, value);
-	if (!strcmp(line, "only") || !strcmp(line, "raw")) /* beside a clause: see render.c */
+	if (!strcmp(line, "raw")) /* beside a clause: see render.c */
 		return find_need(s, value) ? 0 : -ENOENT;
 	return -EBADMSG;
 }
@@ -398,7 +382,7 @@ static const char *header_why(int err)
 	case -EBADMSG:
 		return "unknown header key";
 	case -ENOTSUP:
-		return "made for another kvmwait: this one reads format 1, wire 1";
+		return "made for another kvmwait: this one reads format 2";
 	case -ENOENT:
 		return "names a need that no line above declares";
 	default:
@@ -437,7 +421,7 @@ int script_parse(const char *name, const char *text, size_t size, struct script 
 {
 	struct script s = { .name = xstrdup(name), .text = xstrndup(text, size), .size = size };
 	unsigned int number = 0;
-	bool format = false, wire = false;
+	bool format = false, in_event = false;
 	int err = 0;
 
 	SHA256Data((const uint8_t *)text, size, s.sha256);
@@ -456,15 +440,21 @@ int script_parse(const char *name, const char *text, size_t size, struct script 
 			CLEANUP_FREE char *copy = xstrdup(starts_with(line, HEADER_MARK) ? line + strlen(HEADER_MARK) : "");
 
 			format |= starts_with(copy, "format:");
-			wire |= starts_with(copy, "wire:");
 			err = parse_line(&s, trim_end(copy));
 			if (err)
 				*ret_error = xasprintf("'%s' line %u: %s: '%s'", name, number, header_why(err), line);
+		} else if (!mark_is_good(line, &in_event)) {
+			err = -EINVAL;
+			*ret_error = xasprintf("'%s' line %u: malformed event: '%s'", name, number, line);
 		}
 		p += n + (p[n] == '\n');
 	}
-	if (!err && !(format && wire)) {
-		*ret_error = xasprintf("'%s': the header has no key '%s'", name, format ? "wire" : "format");
+	if (!err && in_event) {
+		*ret_error = xasprintf("'%s': the last event has no end", name);
+		err = -EINVAL;
+	}
+	if (!err && !format) {
+		*ret_error = xasprintf("'%s': the header has no key 'format'", name);
 		err = -EINVAL;
 	}
 	if (!err)
@@ -504,8 +494,6 @@ void script_done(struct script *s)
 	}
 	free(s->counters);
 	free(s->vendors);
-	free(s->quick.expression);
-	free(s->quick.base);
 	free(s->needs);
 	free(s->claims);
 	free(s->name);
@@ -513,9 +501,10 @@ void script_done(struct script *s)
 	free(s->purpose);
 	free(s->untrusted);
 	free(s->part);
-	free(s->append);
-	free(s->spin_format);
-	free(s->spin_values);
+	free(s->append.format);
+	free(s->append.values);
+	free(s->spin.format);
+	free(s->spin.values);
 	strings_done(&s->without);
 	strings_done(&s->archs);
 	free(s->range);

@@ -7,8 +7,7 @@
 
 #include "base/text.h"
 
-#define SCRIPT_FORMAT 1
-#define SCRIPT_WIRE 1
+#define SCRIPT_FORMAT 2
 #define SCRIPT_COUNTERS 4 /* at most, of a part */
 
 enum fidelity {
@@ -62,10 +61,9 @@ struct vendor {
 	char *module;
 };
 
-/* An expression of bytes that are costly to print as such, and where they lie. */
-struct quick {
-	char *expression, *base;
-	size_t need; /* index of a need for a member: its offset from the base */
+/* What lines of events end in, as printf() has it. */
+struct append {
+	char *format, *values; /* NULL: nothing */
 };
 
 /* A counter that KVM keeps by itself and that moves with each event of one source; of a part. */
@@ -85,8 +83,8 @@ struct script {
 	char *part;	/* what it adds to another script that is run, "outcome"; NULL: it is run by itself */
 	bool fallback;	 /* its sources stand in for those that the chosen script lacks */
 	bool lines_none; /* of a part: with it, events are counted and no line is printed for them */
-	char *append;	 /* of a part: an expression whose text follows the line of each event; or NULL */
-	char *spin_format, *spin_values; /* of a part: what the line of each spin ends in, as printf() has it; or NULL */
+	struct append append;	 /* of a part: what the line of each event ends in */
+	struct append spin;	 /* of a part: what the line of each spin ends in */
 	struct strings without;		 /* of other scripts: parts that do not go with them */
 	struct strings archs;
 	char *range; /* as it stands in the header */
@@ -102,7 +100,6 @@ struct script {
 	size_t n_claims;
 	struct counter *counters;
 	size_t n_counters;
-	struct quick quick; /* expression NULL: none */
 };
 
 /*

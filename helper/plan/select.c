@@ -279,6 +279,15 @@ static const char *loaded_vendor(const struct kernel *k, const struct script *s)
 	return NULL;
 }
 
+/* Where no vendor's module is loaded yet, the CPU decides which one can be: its flag has the vendor's name. */
+static const char *vendor_to_come(const struct kernel *k, const struct script *s)
+{
+	for (size_t i = 0; i < s->n_vendors; i++)
+		if (strings_have(&k->cpu_flags, s->vendors[i].source))
+			return s->vendors[i].source;
+	return s->n_vendors ? s->vendors[0].source : NULL;
+}
+
 /* Is the source that of a vendor whose module is not loaded, while another one's is? */
 static bool is_other_vendor(const struct kernel *k, const struct script *s, const char *source)
 {
@@ -307,6 +316,9 @@ static void judge_script(const struct kernel *k, const struct script *s, struct 
 		v->reason = xasprintf("made for %s, the kernel is %s", archs, k->arch);
 		return;
 	}
+	v->vendor = loaded_vendor(k, s);
+	if (!v->vendor)
+		v->vendor = vendor_to_come(k, s);
 	for (size_t i = 0; i < s->n_needs; i++)
 		resolve_need(k, s, &s->needs[i], &v->needs[i]);
 	for (size_t i = 0; i < s->n_claims; i++)

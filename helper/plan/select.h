@@ -45,6 +45,7 @@ struct verdict {
 	struct need_result *needs;
 	struct source_result *sources;
 	size_t n_sources;
+	const char *vendor; /* of sources that stand in one event the one that holds; NULL: the script has no vendors */
 };
 
 struct plan {

@@ -363,8 +363,7 @@ test_that 'kptr_restrict 2, --callers: exit 4' traces good 4 -d 0.05 --callers
 test_that 'kptr_restrict 2, --callers: the next step' said good 'hides its addresses from root too, and --callers needs them: .*sysctl kernel.kptr_restrict=1'
 cp "$room/proc/modules" modules
 sed -i '/^kvm_amd /d' "$room/proc/modules"
-test_that 'kptr_restrict 2, the vendor unknown: exit 4' traces good 4 -d 0.05
-test_that 'kptr_restrict 2, the vendor unknown: the next step' said good 'hides its addresses from root too, and x86-5.17.bt needs them: .*sysctl kernel.kptr_restrict=1'
+test_that 'kptr_restrict 2, the vendor unknown: no address is asked for' traces good 0 -d 0.05
 cp modules "$room/proc/modules"
 # switch FILE VALUE CASE PATTERN: with this value in a file of the kernel nothing is traced, and check says so.
 switch() {

@@ -13,7 +13,7 @@ room_make "$r612"
 places() { grep -cE "^[[:space:]]*printf\(\"w .* $2 .*@%llx:%llu@.*, \\\$g_ip, \\\$g_what\);$" "$1"; }
 program_of() { "$kvmwait" plan --root "$1" --program "$2" >"program.$3"; }
 test_that 'guest_ip: the program of 6.12' program_of "$r612" guest_ip x86
-test_that 'guest_ip: every spin ends in its place' test "$(places program.x86 'ple svm')$(places program.x86 'ple vmx')$(places program.x86 'pv_yield kvm')$(places program.x86 'pv_yield hyperv')$(places program.x86 'pv_yield xen')" = 11111
+test_that 'guest_ip: every spin ends in its place' test "$(places program.x86 'ple svm')$(places program.x86 'pv_yield kvm')$(places program.x86 'pv_yield hyperv')$(places program.x86 'pv_yield xen')" = 1111
 test_that 'guest_ip: a HLT does not' test "$(grep -c 'printf("w .* hlt .*@' program.x86)" = 0
 test_that 'guest_ip: the tracepoint kvm_exit is there' grep -qx 'tracepoint:kvm:kvm_exit' program.x86
 test_that 'guest_ip: 5.10 has no encrypted registers' program_of "$r5" guest_ip x86-5.10

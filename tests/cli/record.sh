@@ -79,9 +79,9 @@ recordings() {
 	test_that 'record: every record fits the schema' fits_schema "$rec/some.ndjson"
 	test_that 'record: the plan is that of plan --json' jq -e -s --slurpfile plan <("$kvmwait" plan --json --root "$work/$r612") \
 		'.[1].plan == ($plan[0] | walk(if type == "object" then with_entries(select(.value != null)) else . end))' "$rec/some.ndjson"
-	# bpftrace 0.23 has raw tracepoints, which cost less; the recording has the program that ran
+	# bpftrace 0.23 has raw tracepoints, which cost less; the recording has the program that ran, with the end of the trace
 	test_that 'record: the program is that of plan --program, with raw tracepoints' bash -c 'jq -r -j "select(.type == \"plan\").program" "$0/some.ndjson" |
-		diff - <("$kvmwait" plan --root "$1" --program outcome,audit) | grep "^[<>]" | diff - <(printf "%s\n" "< rawtracepoint:kvm_entry" "> tracepoint:kvm:kvm_entry")' "$rec" "$work/$r612"
+		sed -E "/^\t+if \(@stop != 0\) \{\$/{N;N;d}; /^\tif \(tid == [0-9]+\) \{\$/{N;N;d}" | diff - <("$kvmwait" plan --root "$1" --program outcome,audit) | grep "^[<>]" | diff - <(printf "%s\n" "< rawtracepoint:kvm_entry" "> tracepoint:kvm:kvm_entry")' "$rec" "$work/$r612"
 	test_that 'record: the host is named' jq -e -s --arg host "$(uname -n)" '.[0].host == $host' "$rec/some.ndjson"
 	test_that 'record: convert reads it' bash -c '"$kvmwait" convert -f json "$0/some.ndjson" | cmp - "$0/some.ndjson"' "$rec"
 	test_that 'record: again into the same file' exits 0 record -d 0.3 -o "$rec/some.ndjson"

@@ -294,10 +294,10 @@ static void program(void)
 	part.needs = xcalloc(script.n_needs, sizeof(*part.needs));
 	p = (struct program){ .script = f.made.plan.chosen, .parts = { &part }, .n_parts = 1 };
 	without = program_render(&p);
-	CHECK(!strstr(without, "printf(\"w ") && !strstr(without, "interval:ms:") && !strstr(without, "(int64)WAIT"));
-	CHECK_HAS(without, "if (2 == 2) {"); /* the first line is one of hlt, whose bit is 2 */
-	CHECK_HAS(without, "$f = $f | (((int64)0 + 1) << 16);\n");
-	CHECK_HAS(without, "if (1 == 2) {");
+	CHECK(!strstr(without, "printf(\"w ") && !strstr(without, "interval:ms:") && !strstr(without, "WAIT\n"));
+	CHECK_HAS(without, "$line = (int64)0;\n\t$event = (int64)2;\n"); /* the first event is a hlt, whose bit is 2 */
+	CHECK_HAS(without, "$line = (int64)3;\n\t\t$event = (int64)1;\n");
+	CHECK_HAS(without, "\t$f = $f | (($line + 1) << 16);\n");
 	CHECK(!strstr(without, "\tMOVE\n") && !strstr(without, "\nMOVE\n"));
 	p.interval_ms = 250;
 	with = program_render(&p);

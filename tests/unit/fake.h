@@ -21,6 +21,7 @@ struct fake_function {
 struct fake {
 	const char *release, *arch;
 	const char *modules;	 /* loaded, a space between them */
+	const char *cpu_flags;	 /* NULL: there is no /proc/cpuinfo */
 	const char *tracepoints; /* "kvm:kvm_exit(a b) ...": with their fields */
 	struct fake_function functions[40];
 	size_t n_functions;
@@ -169,8 +170,8 @@ static inline void fake_make_btf(const struct fake *f, const char *root)
 	constant = btf__add_const(base, vcpu);
 	t.const_kvm_vcpu_ptr = btf__add_ptr(base, constant);
 	t.void_ptr = btf__add_ptr(base, 0);
-	CHECK(btf__add_struct(base, "cpuinfo_x86", 8) > 0);
-	CHECK_INT(btf__add_field(base, "x86_capability", u32, 0, 0), 0);
+	CHECK(btf__add_struct(base, "task_struct", 3008) > 0);
+	CHECK_INT(btf__add_field(base, "comm", u32, 24000, 0), 0);
 	for (size_t i = 0; i < f->n_functions; i++)
 		if (!*f->functions[i].module && f->functions[i].args)
 			fake_proto(base, &t, &f->functions[i]);
@@ -249,6 +250,11 @@ static inline char *fake_make(const struct fake *f)
 	unit_write_text(root, "proc/modules", modules_text);
 	unit_write_text(root, "proc/kallsyms", symbols_text);
 	fake_make_tracepoints(f, root);
+	if (f->cpu_flags) {
+		CLEANUP_FREE char *cpu = xasprintf("processor\t: 0\nflags\t\t: fpu %s lm\nbugs\t\t: x\n", f->cpu_flags);
+
+		unit_write_text(root, "proc/cpuinfo", cpu);
+	}
 	if (!f->no_list)
 		unit_write_text(root, "sys/kernel/tracing/available_filter_functions", list_text);
 	if (!f->no_kprobes)

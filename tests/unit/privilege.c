@@ -211,7 +211,6 @@ static char *told_by_child(void)
 		.buffer_pages = 64,
 		.map_keys = 11,
 	};
-	struct strings params = { 0 };
 	struct child child;
 	char *error = NULL, *text = NULL;
 
@@ -220,7 +219,7 @@ static char *told_by_child(void)
 	CHECK_INT(setenv("LD_AUDIT", "/nonexistent", 1), 0);
 	CHECK_INT(setenv("BPFTRACE_STRLEN", "7", 1), 0);
 	CHECK_INT(open("/dev/null", O_RDONLY) > 2, 1); /* without close-on-exec */
-	CHECK_INT(bpftrace_start(path, "the program\n", &params, &settings, &child, &error), 0);
+	CHECK_INT(bpftrace_start(path, "the program\n", &settings, &child, &error), 0);
 	CHECK_INT(file_read_open(child.out_fd, 65536, &text, NULL), 0);
 	unsetenv("LD_AUDIT");
 	CHECK_INT(waitpid(child.pid, NULL, 0), child.pid);

@@ -81,67 +81,92 @@ static void check_frame(const char *text, const char *original)
 
 static const struct filter everything;
 
-#define XEN_POINTS "kprobe:kvm_hv_hypercall,\nkprobe:kvm_xen_hypercal*l\n"
-#define FAST_POINTS "kprobe:kvm_emulate_halt_noskip,\nkprobe:handle_fastpath_hl*t\n"
+/* Events and sources of the lines of events; each is counted on the line below it. */
+static char *waits_in(const char *text)
+{
+	struct strings found = { 0 };
+	char *all;
+
+	for (const char *p = text; (p = strstr(p, "printf(\"w ")); p++) {
+		const char *words = strstr(p, "%lld ") + 5;
+		CLEANUP_FREE char *name = xstrndup(words, strcspn(words, "%-") - 1);
+
+		CHECK(starts_with(skip_space(strchr(p, '\n')), "@counted = count();"));
+		strings_add(&found, name);
+	}
+	all = strings_join(&found, ", ");
+	strings_done(&found);
+	return all;
+}
+
+/*
+ * What a script becomes where all is wanted that it gives: itself, with the lines of its events made anew. The marks inside
+ * clauses are gone, and with them all that is there for running by hand.
+ */
+static void check_whole(int line, const char *text, const char *original, const char *waits)
+{
+	CLEANUP_FREE char *found = waits_in(text);
+
+	unit_check_str(line ? __FILE__ : NULL, line, "events", found, waits);
+	CHECK(!strstr(text, "\n\t//@ ") && !strstr(text, "\n\t\t//@ ") && !strstr(text, "%rh") && !strstr(text, "kaddr(") && !strstr(text, "@stop"));
+	CHECK_HAS(original, "\t//@ event ");
+	CHECK_HAS(original, "%rh");
+	CHECK_HAS(text, "\t$ts = nsecs;\n\tprintf(\"w %llu %u %u %u %lld ");
+	check_frame(text, original);
+}
 
 static void all_resolved(void)
 {
 	struct fake f = fake_standard();
 	struct made m;
-	CLEANUP_FREE char *text = NULL, *expected = NULL, *fast = NULL;
+	CLEANUP_FREE char *text = NULL;
 
 	made_plan(&f, &m);
 	text = program_render(&(struct program){ .script = m.plan.chosen });
-	fast = replaced(script_text(&m, "x86-5.17.bt"), FAST_POINTS, "hl*t\n", "kprobe:kvm_emulate_halt_noskip,\nkprobe:handle_fastpath_hlt\n");
-	expected = replaced(fast, XEN_POINTS, "hypercal*l\n", "kprobe:kvm_xen_hypercall\n");
-	CHECK_STR(text, expected); /* nothing else is changed */
+	check_whole(__LINE__, text, script_text(&m, "x86-5.17.bt"), "hlt kvm, pv_yield hyperv, pv_yield xen, ple svm, pv_yield kvm");
+	CHECK_HAS(text, "\tprintf(\"w %llu %u %u %u %lld pv_yield kvm %lld %llx:%llx.\\n\", $ts, cpu, pid, tid, $id, (int64)arg1, "
+			"*(uint64 *)((uint64)curtask + 3000), *(uint64 *)((uint64)curtask + 3008));\n");
 	CHECK_POINTS(&m, &everything,
 		     "kprobe:kvm_emulate_halt, kprobe:kvm_emulate_halt_noskip, kprobe:handle_fastpath_hlt kprobe:kvm_hv_hypercall kprobe:kvm_xen_hypercall "
 		     "kprobe:kvm_vcpu_on_spin kprobe:kvm_sched_yield tracepoint:sched:sched_process_exit");
-	check_frame(text, script_text(&m, "x86-5.17.bt"));
 	made_done(&m);
 }
 
-/* Where the vendor's module is loaded, nobody asks the CPU for it. */
+/* Of an event that names a source for each vendor, the one holds whose module is loaded; or which the CPU can have. */
 static void vendors(void)
 {
-	static const char *const names[] = { "x86-5.3.bt", "x86-5.14.bt", "x86-5.17.bt" };
-	struct fake f = fake_standard();
-	struct made m;
+	static const char *const modules[] = { "kvm irqbypass kvm_amd", "kvm irqbypass kvm_intel", "kvm", "kvm", "kvm" };
+	static const char *const flags[] = { NULL, NULL, "vmx", "svm", "sse" };
+	static const char *const lines[] = { "ple svm -1", "ple vmx -1", "ple vmx -1", "ple svm -1", "ple svm -1" };
+	static const char *const others[] = { "ple vmx -1", "ple svm -1", "ple svm -1", "ple vmx -1", "ple vmx -1" };
 
-	made_plan(&f, &m);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		struct program program = { .script = made_verdict(&m, names[i]), .vendor = "svm" };
-		const char *original = script_text(&m, names[i]);
-		CLEANUP_FREE char *svm = program_render(&program), *vmx = NULL, *neither = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
+		struct fake f = fake_standard();
+		struct made m;
+		CLEANUP_FREE char *text = NULL;
 
-		program.vendor = "vmx";
-		vmx = program_render(&program);
-		CHECK_HAS(original, "kaddr(");
-		CHECK_HAS(svm, "\nBEGIN\n{\n\t@svm = (uint64)1;\n\t@tgid[");
-		CHECK_HAS(vmx, "\nBEGIN\n{\n\t@svm = (uint64)0;\n\t@tgid[");
-		CHECK(!strstr(svm, "kaddr(") && !strstr(vmx, "kaddr("));
-		program.vendor = "sv"; /* neither that is named */
-		neither = program_render(&program);
-		CHECK_HAS(neither, "\n\t$cpu = (struct cpuinfo_x86 *)kaddr(\"boot_cpu_data\");\n");
-		CHECK(!strstr(neither, "//@ if") && !strstr(neither, "(uint64)"));
+		f.modules = modules[i];
+		f.cpu_flags = flags[i];
+		made_plan(&f, &m);
+		text = program_render(&(struct program){ .script = m.plan.chosen });
+		CHECK_HAS(text, lines[i]);
+		CHECK(!strstr(text, others[i]));
+		made_done(&m);
 	}
-	made_done(&m);
 }
 
 static void xen_not_applicable(void)
 {
 	struct fake f = fake_standard();
 	struct made m;
-	CLEANUP_FREE char *text = NULL, *expected = NULL, *fast = NULL;
+	CLEANUP_FREE char *text = NULL;
 
 	fake_drop(&f, "kvm_xen_hypercall");
 	fake_drop(&f, "kvm_xen_hvm_set_attr");
 	made_plan(&f, &m);
 	text = program_render(&(struct program){ .script = m.plan.chosen });
-	fast = replaced(script_text(&m, "x86-5.17.bt"), FAST_POINTS, "hl*t\n", "kprobe:kvm_emulate_halt_noskip,\nkprobe:handle_fastpath_hlt\n");
-	expected = replaced(fast, XEN_POINTS, "\n}\n", "");
-	CHECK_STR(text, expected);
+	check_whole(__LINE__, text, script_text(&m, "x86-5.17.bt"), "hlt kvm, pv_yield hyperv, pv_yield xen, ple svm, pv_yield kvm");
+	CHECK(!strstr(text, "kprobe:kvm_xen"));
 	CHECK_POINTS(&m, &everything,
 		     "kprobe:kvm_emulate_halt, kprobe:kvm_emulate_halt_noskip, kprobe:handle_fastpath_hlt kprobe:kvm_hv_hypercall kprobe:kvm_vcpu_on_spin "
 		     "kprobe:kvm_sched_yield tracepoint:sched:sched_process_exit");
@@ -180,7 +205,7 @@ static void no_fast_path(void)
 	fake_drop(&f, "handle_fastpath_hlt");
 	made_plan(&f, &m);
 	text = program_render(&(struct program){ .script = m.plan.chosen });
-	CHECK_HAS(text, "\nkprobe:kvm_emulate_halt,\nkprobe:kvm_emulate_halt_noskip\n/($8 == 0");
+	CHECK_HAS(text, "\nkprobe:kvm_emulate_halt,\nkprobe:kvm_emulate_halt_noskip\n{\n");
 	CHECK(!strstr(text, "kprobe:handle_fastpath"));
 	made_done(&m);
 }
@@ -225,8 +250,8 @@ static void clones(void)
 	fake_add(&f, "kvm_sched_yield.part.1", "kvm", NULL);
 	made_plan(&f, &m);
 	text = program_render(&(struct program){ .script = m.plan.chosen });
-	CHECK_HAS(text, "\nkprobe:kvm_vcpu_on_spin,\nkprobe:kvm_vcpu_on_spin.constprop.0\n/($8 == 0");
-	CHECK_HAS(text, "\nkprobe:kvm_sched_yield.isra.0,\nkprobe:kvm_sched_yield.part.1\n/($8 == 0");
+	CHECK_HAS(text, "\nkprobe:kvm_vcpu_on_spin,\nkprobe:kvm_vcpu_on_spin.constprop.0\n{\n");
+	CHECK_HAS(text, "\nkprobe:kvm_sched_yield.isra.0,\nkprobe:kvm_sched_yield.part.1\n{\n");
 	CHECK(!strstr(text, "kprobe:kvm_sched_yield\n"));
 	made_done(&m);
 }
@@ -258,7 +283,7 @@ static void tracepoints(void)
 	made_plan(&f, &m);
 	CHECK_STR(m.plan.chosen->script->name, "x86-tracepoint.bt");
 	text = program_render(&(struct program){ .script = m.plan.chosen });
-	CHECK_STR(text, script_text(&m, "x86-tracepoint.bt"));
+	check_whole(__LINE__, text, script_text(&m, "x86-tracepoint.bt"), "ple svm, hlt kvm, pv_yield kvm, pv_yield hyperv");
 	CHECK_POINTS(&m, &filter,
 		     "tracepoint:kvm:kvm_exit tracepoint:kvm:kvm_hypercall tracepoint:kvm:kvm_hv_hypercall "
 		     "tracepoint:sched:sched_process_exit");
@@ -304,20 +329,21 @@ static void only_names(void)
 /* ---- parts ---- */
 
 static const char base_text[] =
-	"//@ format: 1\n//@ wire: 1\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
-	"//@ need halt: func halt\n//@ need spin: func spin\n//@ exact hlt kvm: halt\n//@ exact ple svm: spin\n"
+	"//@ format: 2\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
+	"//@ need halt: func halt\n//@ need spin: func spin\n//@ need gone: tracepoint a:gone\n//@ exact hlt kvm: halt gone\n//@ exact ple svm: spin\n"
 	"\nBEGIN\n{\n\t@a = 1;\n\t@counted = count();\n}\n"
-	"\nkprobe:halt\n{\n\tprintf(\"w %llu %u %u %u %lld hlt kvm -1 %rh\\n\", $ts);\n\t@counted = count();\n}\n"
-	"\nkprobe:spin\n{\n\tif (1) {\n\t\tprintf(\"w %llu %u %u %u %lld ple svm -1 %rh\\n\", $ts);\n\t\t@counted = count();\n\t}\n}\n"
+	"\nkprobe:halt\n{\n\t$id = 1;\n\t//@ filter $id\n\t//@ event hlt kvm\n\tprintf(\"by hand\");\n\t//@ end\n\t@z = 1;\n}\n"
+	"\nkprobe:halt,\nkprobe:spin\n/@a/\n{\n\t//@ filter\n\tif (1) {\n\t\t//@ event ple svm $x + 1\n\t\tprintf(\"by hand\");\n\t\t//@ end\n\t}\n}\n"
+	"\ntracepoint:a:gone\n{\n\t//@ stop\n\t@g = 1;\n}\n"
 	"\nEND\n{\n\tclear(@a);\n}\n";
 static const char part_text[] =
-	"//@ format: 1\n//@ wire: 1\n//@ part: more\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
+	"//@ format: 2\n//@ part: more\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
 	"//@ need enter: tracepoint kvm:enter\n//@ need leave: tracepoint kvm:leave\n//@ need load: func load\n"
 	"//@ exact time kvm: enter load\n//@ exact end kvm: leave\n"
 	"\nBEGIN\n{\n\t@m[0] = 0;\n}\n"
-	"\nWAIT\n{\n\t@m[WAIT] = $ts;\n\t@n = 1;\n}\n"
+	"\nWAIT\n{\n\t@m[$line] = $ts;\n\t@n = 1;\n}\n"
 	"\ntracepoint:kvm:enter\n{\n\tprintf(\"o\");\n\t@counted = count();\n}\n"
-	"\nkretprobe:load\n{\n\t@l = 1;\n}\n\ntracepoint:kvm:leave\n{\n\t@x = 1;\n}\n\ninterval:s:1\n{\n\t@i = 1;\n}\n"
+	"\nkretprobe:load\n{\n\t@l = 1;\n}\n\ntracepoint:kvm:leave\n{\n\t@x = 1;\n}\n\ninterval:s:1\n{\n\t@i = INTERVAL + $INTERVAL + INTERVALS + @INTERVAL;\n}\n"
 	"\nEND\n{\n\tclear(@m);\n}\n";
 
 /* A verdict of which each need is met, as the function or tracepoint that it names; but the last of a part is not. */
@@ -352,47 +378,109 @@ static void verdict_of_done(struct script *s, struct verdict *v)
 	script_done(s);
 }
 
-/* Numbers for bytes that are costly to print, where it is known at which offset they lie. */
-static void quick(void)
+/* Numbers for the bytes of a name, where it is known at which offset they lie. */
+static void names_of_threads(void)
 {
 	struct script script;
 	struct verdict v;
 	struct program program = { .script = &v };
-	CLEANUP_FREE char *header = replaced(base_text, "//@ exact hlt", "kvm", "//@ need name: member task.name\n//@ quick buf(name, 16): here name\n//@ exact hlt kvm");
-	CLEANUP_FREE char *text = replaced(header, "$ts", ");", "$ts, buf(name, 16));\n\tprintf(\"q %rh\\n\", buf(name, 16));");
+	CLEANUP_FREE char *text = replaced(base_text, "//@ exact hlt", "kvm", "//@ need comm: member task.name\n//@ exact hlt kvm");
 	CLEANUP_FREE char *plain = NULL, *quicker = NULL;
 
 	verdict_of("base.bt", text, &script, &v);
-	v.needs[script.quick.need].offset_bytes = 24;
+	v.needs[script.n_needs - 1].offset_bytes = 24;
 	quicker = program_render(&program);
-	CHECK_HAS(quicker, "hlt kvm -1 %llx:%llx.\\n\", $ts, *(uint64 *)((uint64)here + 24), *(uint64 *)((uint64)here + 32));\n");
-	CHECK_HAS(quicker, "\tprintf(\"q %llx:%llx.\\n\", *(uint64 *)((uint64)here + 24), *(uint64 *)((uint64)here + 32));\n"); /* no event */
-	CHECK_HAS(quicker, "ple svm -1 %rh\\n\", $ts);\n"); /* of something else */
-	v.needs[script.quick.need].state = NEED_UNMET;
+	CHECK_HAS(quicker, "%lld hlt kvm -1 %llx:%llx.\\n\", $ts, cpu, pid, tid, $id, *(uint64 *)((uint64)curtask + 24), *(uint64 *)((uint64)curtask + 32));\n");
+	CHECK_HAS(quicker, "%lld ple svm %lld %llx:%llx.\\n\", $ts, cpu, pid, tid, $id, $x + 1, *(uint64 *)");
+	v.needs[script.n_needs - 1].state = NEED_UNMET;
 	plain = program_render(&program);
-	CHECK_HAS(plain, "hlt kvm -1 %rh\\n\", $ts, buf(name, 16));\n");
+	CHECK_HAS(plain, "hlt kvm -1 %rh\\n\", $ts, cpu, pid, tid, $id, buf(comm, 16));\n");
 	verdict_of_done(&script, &v);
 }
 
-/* A choice by vendor that is cut short, or not ended, does no harm beyond its clause. */
+#define HLT_LINE "\tprintf(\"w %llu %u %u %u %lld hlt kvm -1 %rh\\n\", $ts, cpu, pid, tid, $id, buf(comm, 16));\n"
+#define PLE_LINE "\t\tprintf(\"w %llu %u %u %u %lld ple svm %lld %rh\\n\", $ts, cpu, pid, tid, $id, $x + 1, buf(comm, 16));\n"
+
+/* What the user wants to see gets into the program as numbers. */
+static void filters(void)
+{
+	struct script base;
+	struct verdict v;
+	struct program program = { .script = &v };
+	CLEANUP_FREE char *all = NULL, *one = NULL, *some = NULL, *hlt = NULL, *ended = NULL;
+
+	verdict_of("base.bt", base_text, &base, &v);
+	all = program_render(&program);
+	CHECK_HAS(all, "\nkprobe:halt\n{\n\t$id = 1;\n\t$ts = nsecs;\n" HLT_LINE "\t@counted = count();\n\t@z = 1;\n}\n");
+	CHECK_HAS(all, "\nkprobe:spin\n/@a/\n{\n\tif (1) {\n\t\t$ts = nsecs;\n" PLE_LINE "\t\t@counted = count();\n\t}\n}\n");
+	CHECK_HAS(all, "\ntracepoint:a:gone\n{\n\t@g = 1;\n}\n");
+	CHECK(!strstr(all, "by hand") && !strstr(all, "@stop"));
+
+	program.filter = (struct filter){ .tgids = { 4711 }, .n_tgids = 1, .vcpu_base = 7, .vcpu_mask = 1 };
+	one = program_render(&program);
+	CHECK_HAS(one, "\nkprobe:halt\n/pid == 4711/\n{\n\t$id = 1;\n\tif ($id != 7) {\n\t\treturn;\n\t}\n\t$ts = nsecs;\n");
+	CHECK_HAS(one, "\nkprobe:spin\n/(pid == 4711) && (@a)/\n{\n\tif (1) {\n");
+	CHECK_HAS(one, "\ntracepoint:a:gone\n{\n");
+
+	program.filter = (struct filter){ .tgids = { 1, UINT32_MAX }, .n_tgids = 2, .vcpu_base = UINT32_MAX, .vcpu_mask = INT64_MAX };
+	some = program_render(&program);
+	CHECK_HAS(some, "\nkprobe:halt\n/pid == 1 || pid == 4294967295/\n{\n\t$id = 1;\n"
+			"\tif ($id < 4294967295 || $id >= 4294967358 || ((9223372036854775807 >> ($id - 4294967295)) & 1) == 0) {\n");
+	CHECK_HAS(some, "\n/(pid == 1 || pid == 4294967295) && (@a)/\n");
+
+	program.filter = (struct filter){ .events = event_bit("hlt") };
+	hlt = program_render(&program);
+	CHECK_HAS(hlt, HLT_LINE);
+	CHECK(!strstr(hlt, "kprobe:spin") && !strstr(hlt, "ple svm %lld"));
+
+	program.stopper = 815;
+	ended = program_render(&program);
+	CHECK_HAS(ended, "\t$id = 1;\n\tif (@stop != 0) {\n\t\treturn;\n\t}\n\t$ts = nsecs;\n");
+	CHECK_HAS(ended, "\n{\n\tif (tid == 815) {\n\t\t@stop = (int64)nsecs;\n\t}\n\t@g = 1;\n}\n");
+	CHECK_HAS(ended, "\n\t@counted = count();\n\t@stop = (int64)0;\n}\n");
+	CHECK_HAS(ended, "\nEND\n{\n\tclear(@a);\n\tclear(@stop);\n}\n");
+	verdict_of_done(&base, &v);
+}
+
+/* A script that keeps nothing has no END: a part has one all the same. */
+static void no_end(void)
+{
+	struct script base, part;
+	struct verdict vb, vp;
+	struct program program = { .script = &vb, .parts = { &vp }, .n_parts = 1 };
+	CLEANUP_FREE char *short_text = replaced(base_text, "\nEND\n", "}\n", "");
+	CLEANUP_FREE char *text = NULL, *alone = NULL;
+
+	verdict_of("base.bt", short_text, &base, &vb);
+	verdict_of("more.part", part_text, &part, &vp);
+	text = program_render(&program);
+	CHECK_HAS(text, "\nEND\n{\n\tclear(@m);\n\tclear(@stop);\n}\n");
+	program.n_parts = 0;
+	alone = program_render(&program);
+	CHECK(!strstr(alone, "END\n"));
+	verdict_of_done(&part, &vp);
+	verdict_of_done(&base, &vb);
+}
+
+/* A choice that is cut short, or not ended, does no harm beyond its clause. */
 static void odd_choices(void)
 {
 	static const char *const bodies[] = {
-		"\t//@ if", "\t//@ if ", "\t//@ if svm", "\t//@ if svm:", "\t//@ if svm:\n", "\t//@ if svm: ", "\t//@ if svm:@x = 1;\n", "\t//@ else", "\t//@ end\n",
-		"\t//@ if svm: @x = 1;\n\t//@ else\n\t@y = 1;\n",
+		"\t//@ have", "\t//@ have ", "\t//@ have nothing", "\t//@ have nothing\n", "\t//@ have halt\n", "\t//@ else", "\t//@ end\n",
+		"\t//@ have halt\n\t@x = 1;\n\t//@ else\n\t@y = 1;\n", "\t//@ have nothing\n\t@y = 1;\n}\n", "\t//@ filter", "\t//@ stop",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		struct script script;
 		struct verdict v;
-		struct program program = { .script = &v, .vendor = "svm" };
-		CLEANUP_FREE char *whole = replaced(base_text, "\t@counted = count();\n}\n\nkprobe:spin", "spin", "\t@counted = count();\n\t//@ else\n}\n\nkprobe:spin");
-		CLEANUP_FREE char *text = xasprintf("%s\nkprobe:halt\n{\n%s", whole, bodies[i]);
+		struct program program = { .script = &v };
+		CLEANUP_FREE char *whole = replaced(base_text, "\t@z = 1;\n}\n", "}\n", "\t@z = 1;\n\t//@ have nothing\n}\n");
+		CLEANUP_FREE char *text = xasprintf("%s\nkprobe:spin\n{\n%s", whole, bodies[i]);
 		CLEANUP_FREE char *rendered = NULL;
 
 		verdict_of("base.bt", text, &script, &v);
 		rendered = program_render(&program);
-		CHECK_HAS(rendered, "ple svm -1");
+		CHECK_HAS(rendered, "ple svm %lld");
 		CHECK(!strstr(rendered, "@y"));
 		verdict_of_done(&script, &v);
 	}
@@ -424,9 +512,9 @@ static void raw_tracepoints(void)
 }
 
 static const char spin_text[] =
-	"//@ format: 1\n//@ wire: 1\n//@ part: place\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
+	"//@ format: 2\n//@ part: place\n//@ arch: x86_64\n//@ range: 5.3..\n//@ module: kvm\n//@ cost: none\n"
 	"//@ need load: func load\n//@ exact ip kvm: load\n//@ append spin: @%llx:%llu@ | $ip, $what\n"
-	"\nSPIN\n{\n\t$ip = WAIT;\n\t$what = EVENT;\n}\n";
+	"\nSPIN\n{\n\t$ip = $line;\n\t$what = $event;\n}\n";
 
 /* What a part does at spins alone stands above their lines, which end in what it appends. */
 static void spins(void)
@@ -440,15 +528,16 @@ static void spins(void)
 	verdict_of("base.bt", base_text, &base, &vb);
 	verdict_of("place.part", spin_text, &part, &vp);
 	verdict_of("more.part", part_text, &chain, &vc);
-	chain.append = xstrdup("kstack");
+	chain.append = (struct append){ .format = xstrdup("%s"), .values = xstrdup("kstack") };
 	text = program_render(&program);
-	CHECK_HAS(text, "\nkprobe:halt\n{\n\tprintf(\"w %llu %u %u %u %lld hlt kvm -1 %rh%s\\n\", $ts, kstack);\n");
-	CHECK_HAS(text, "\tif (1) {\n\t\t$ip = 1;\n\t\t$what = 1;\n"
-			"\t\tprintf(\"w %llu %u %u %u %lld ple svm -1 %rh@%llx:%llu@%s\\n\", $ts, $ip, $what, kstack);\n\t\t@counted = count();\n");
+	CHECK_HAS(text, "\t$line = (int64)0;\n\t$event = (int64)2;\n\tprintf(\"w %llu %u %u %u %lld hlt kvm -1 %rh%s\\n\", $ts, cpu, pid, tid, $id, buf(comm, 16), kstack);\n");
+	CHECK_HAS(text, "\tif (1) {\n\t\t$ts = nsecs;\n\t\t$line = (int64)1;\n\t\t$event = (int64)1;\n\t\t$ip = $line;\n\t\t$what = $event;\n"
+			"\t\tprintf(\"w %llu %u %u %u %lld ple svm %lld %rh@%llx:%llu@%s\\n\", $ts, cpu, pid, tid, $id, $x + 1, buf(comm, 16), "
+			"$ip, $what, kstack);\n\t\t@counted = count();\n");
 	CHECK(!strstr(text, "SPIN\n"));
 	chain.lines_none = true;
 	silent = program_render(&program);
-	CHECK_HAS(silent, "\tif (1) {\n\t\t$ip = 1;\n\t\t$what = 1;\n\t\t@counted = count();\n");
+	CHECK_HAS(silent, "\t\t$ip = $line;\n\t\t$what = $event;\n\t\t@counted = count();\n");
 	verdict_of_done(&chain, &vc);
 	verdict_of_done(&part, &vp);
 	verdict_of_done(&base, &vb);
@@ -458,7 +547,7 @@ static void malformed_spins(void)
 {
 	static const char *const bad[] = { "append spin: ", "append spin: %u", "append spin: %u |", "append spin:  | $x", "append spin: \"%u | $x",
 					   "append spin: %u\\n | $x", "append halt: %u | $x", "append spin: %u | $x\n//@ append spin: %u | $y",
-					   "without: more" };
+					   "without: more", "append: ", "append: %s", "append: %s |", "append:  | $x", "append: %s\\n | $x" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		CLEANUP_FREE char *text = xasprintf("//@ part: more\n//@ %s\n", bad[i]);
@@ -485,15 +574,16 @@ static void parts(void)
 	verdict_of("more.part", part_text, &part, &vp);
 	CHECK(program_has_part(&program, "more") && !program_has_part(&program, "less"));
 	text = program_render(&program);
-	CHECK_HAS(text, "\nBEGIN\n{\n\t@a = 1;\n\t@counted = count();\n\t@m[0] = 0;\n}\n");
-	CHECK_HAS(text, "hlt kvm -1 %rh\\n\", $ts);\n\t@counted = count();\n\t@m[0] = $ts;\n\t@n = 1;\n}\n");
-	CHECK_HAS(text, "\t\t@counted = count();\n\t\t@m[1] = $ts;\n\t\t@n = 1;\n\t}\n}\n");
+	CHECK_HAS(text, "\nBEGIN\n{\n\t@a = 1;\n\t@counted = count();\n\t@m[0] = 0;\n\t@stop = (int64)0;\n}\n");
+	CHECK_HAS(text, "\t$line = (int64)0;\n\t$event = (int64)2;\n" HLT_LINE "\t@counted = count();\n\t@m[$line] = $ts;\n\t@n = 1;\n\t@z = 1;\n}\n");
+	CHECK_HAS(text, "\t\t$line = (int64)1;\n\t\t$event = (int64)1;\n" PLE_LINE "\t\t@counted = count();\n\t\t@m[$line] = $ts;\n\t\t@n = 1;\n\t}\n}\n");
+	CHECK_HAS(text, "\t@i = 1000000000 + $INTERVAL + INTERVALS + @INTERVAL;\n");
 	CHECK_HAS(text, "\ntracepoint:kvm:enter\n{\n\tprintf(\"o\");\n\t@counted = count();\n}\n"); /* not an event */
 	CHECK_HAS(text, "\nkretprobe:load\n");
 	CHECK_HAS(text, "\ninterval:s:1\n");
 	CHECK(!strstr(text, "\ntracepoint:kvm:leave\n")); /* nothing rests on it */
 	CHECK(!strstr(text, "WAIT\n"));
-	CHECK_HAS(text, "\nEND\n{\n\tclear(@a);\n\tclear(@m);\n}\n");
+	CHECK_HAS(text, "\nEND\n{\n\tclear(@a);\n\tclear(@m);\n\tclear(@stop);\n}\n");
 	CHECK(strstr(strstr(text, "\nEND\n") + 1, "\nEND\n") == NULL);
 	CHECK(strstr(strstr(text, "\nBEGIN\n") + 1, "\nBEGIN\n") == NULL);
 
@@ -501,18 +591,19 @@ static void parts(void)
 	program.filter.events = event_bit("ple");
 	only = program_render(&program);
 	CHECK(!strstr(only, "kprobe:halt"));
-	CHECK_HAS(only, "@m[1] = $ts;");
-	CHECK(!strstr(only, "@m[0] = $ts;"));
+	CHECK_HAS(only, "$line = (int64)1;");
+	CHECK(!strstr(only, "$line = (int64)0;"));
 
 	part.lines_none = true;
 	program.filter.events = 0;
 	silent = program_render(&program);
 	CHECK(!strstr(silent, "printf(\"w "));
-	CHECK_HAS(silent, "\nkprobe:halt\n{\n\t@counted = count();\n\t@m[0] = $ts;\n");
+	CHECK_HAS(silent, "\t$event = (int64)2;\n\t@counted = count();\n\t@m[$line] = $ts;\n");
+	part.lines_none = false;
 
 	program.n_parts = 0;
 	alone = program_render(&program);
-	CHECK_STR(alone, base_text);
+	CHECK(!strstr(alone, "$line") && !strstr(alone, "$event"));
 	CHECK_INT(program_waits(&vb, &waits), 2);
 	CHECK_STR(waits[0].event, "hlt");
 	CHECK_STR(waits[0].source, "kvm");
@@ -526,7 +617,7 @@ static void parts(void)
 /* A verdict on which one function need is met, of a script with this body; the header is made here. */
 static char *render_body(const char *body)
 {
-	CLEANUP_FREE char *text = xasprintf("//@ format: 1\n//@ wire: 1\n//@ arch: x86_64\n//@ range: 5.17..\n//@ module: kvm\n"
+	CLEANUP_FREE char *text = xasprintf("//@ format: 2\n//@ arch: x86_64\n//@ range: 5.17..\n//@ module: kvm\n"
 					    "//@ cost: none\n//@ need a: func f\n//@ exact ple svm: a\n%s", body);
 	struct need_result need = { .state = NEED_MET };
 	struct source_result source = { .event = "ple", .source = "svm", .fidelity = FIDELITY_EXACT };
@@ -549,8 +640,8 @@ static char *render_body(const char *body)
 static void cut_short(void)
 {
 	static const char *const bodies[] = {
-		"kprobe:f,\n", "kprobe:f,", "kprobe:f,\nkprobe", "kprobe:f,\nkprobe\nx:f\n{\n}\n", "kprobe:f\n{\n\tprintf(\"w ", "BEGIN\n{\n", "END\n",
-		"//@ only: a\n//@ only: a\n",
+		"kprobe:f,\n", "kprobe:f,", "kprobe:f,\nkprobe", "kprobe:f,\nkprobe\nx:f\n{\n}\n", "kprobe:f\n{\n\t//@ event ple svm\n\t//@ end", "kprobe:f\n{\n\t//@ filter", "BEGIN\n{\n", "END\n",
+		"//@ raw: a\n//@ raw: a\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
@@ -563,24 +654,6 @@ static void cut_short(void)
 
 		CHECK_HAS(text, "\nkprobe:f\n");
 	}
-}
-
-/* Events and sources of the event lines; each is counted on the line below it. */
-static char *waits_in(const char *text)
-{
-	struct strings found = { 0 };
-	char *all;
-
-	for (const char *p = text; (p = strstr(p, "printf(\"w ")); p++) {
-		const char *words = strstr(p, "%lld ") + 5;
-		CLEANUP_FREE char *name = xstrndup(words, strcspn(words, "%-") - 1);
-
-		CHECK(starts_with(skip_space(strchr(p, '\n')), "@counted = count();"));
-		strings_add(&found, name);
-	}
-	all = strings_join(&found, ", ");
-	strings_done(&found);
-	return all;
 }
 
 static size_t count_of(const char *text, const char *part)
@@ -597,7 +670,7 @@ static void fallback(void)
 {
 	struct fake f = fake_standard();
 	struct made m;
-	struct program program = { .vendor = "svm" };
+	struct program program = { 0 };
 	struct wait_name *waits;
 	CLEANUP_FREE char *text = NULL, *events = NULL, *begin = NULL, *end = NULL, *hlt = NULL, *with_part = NULL;
 	struct script part;
@@ -608,7 +681,7 @@ static void fallback(void)
 	program.script = m.plan.chosen;
 	text = program_render(&program);
 	events = waits_in(text);
-	CHECK_STR(events, "hlt kvm, pv_yield kvm, ple svm, ple vmx, pv_yield hyperv");
+	CHECK_STR(events, "hlt kvm, pv_yield kvm, ple svm, pv_yield hyperv");
 	begin = block(text, "BEGIN");
 	end = block(text, "END");
 	CHECK_INT(count_of(text, "\nBEGIN\n"), 1);
@@ -618,20 +691,20 @@ static void fallback(void)
 	CHECK_HAS(begin, "\t@vcpu[(uint32)0] = (int64)0;\n}\n");
 	CHECK_HAS(end, "\tclear(@vcpu);\n}\n");
 	CHECK_INT(count_of(begin, "@counted"), 1);
-	CHECK_INT(count_of(begin, "@stop"), 1);
-	/* numbers of event lines go on through both: 6 and 6 */
-	CHECK_INT(program_waits(m.plan.chosen, &waits), 12);
+	/* numbers of events go on through both: 6 and 5 */
+	CHECK_INT(program_waits(m.plan.chosen, &waits), 11);
 	CHECK_STR(waits[6].event, "ple");
-	CHECK_STR(waits[11].source, "hyperv");
+	CHECK_STR(waits[7].source, "vmx");
+	CHECK_STR(waits[10].source, "hyperv");
 	free(waits);
 	/* with a part that does something at each event: at as many as there are */
 	verdict_of("more.part", part_text, &part, &more);
 	program.parts[0] = &more;
 	program.n_parts = 1;
 	with_part = program_render(&program);
-	CHECK_INT(count_of(with_part, "\t@n = 1;\n"), 5);
-	CHECK_HAS(with_part, "\t@m[6] = $ts;\n");
-	CHECK_HAS(with_part, "\t@m[11] = $ts;\n");
+	CHECK_INT(count_of(with_part, "\t@n = 1;\n"), 4);
+	CHECK_HAS(with_part, "\t$line = (int64)6;\n");
+	CHECK_HAS(with_part, "\t$line = (int64)10;\n");
 	verdict_of_done(&part, &more);
 	program.n_parts = 0;
 	/* nothing of it where nothing of it is wanted */
@@ -663,7 +736,7 @@ static void waits_of_scripts(void)
 					   strings_have(&scripts[i].claims[c].sources, waits[k].source);
 			CHECK(claimed);
 		}
-		/* each is counted on the line below it */
+		/* each is counted below the line that prints it by hand */
 		for (const char *p = scripts[i].text; (p = strstr(p, "printf(\"w ")); p++)
 			CHECK(starts_with(skip_space(strchr(p, '\n')), "@counted = count();"));
 		free(waits);
@@ -671,34 +744,7 @@ static void waits_of_scripts(void)
 	scripts_free(scripts, n);
 }
 
-/* ---- parameters ---- */
-
-static void check_params(int line, const struct filter *filter, const char *expected)
-{
-	struct strings params = { 0 };
-	CLEANUP_FREE char *all = NULL;
-
-	program_params(filter, 4711, &params);
-	all = strings_join(&params, " ");
-	CHECK_INT(params.n, PROGRAM_N_PARAMS);
-	strings_done(&params);
-	unit_check_str(__FILE__, line, "parameters", all, expected);
-}
-#define CHECK_PARAMS(filter, expected) check_params(__LINE__, filter, expected)
-
-static void params(void)
-{
-	struct filter filter = { .events = 5, .tgids = { 1000 }, .n_tgids = 1 };
-
-	CHECK_PARAMS(&everything, "0 0 0 0 0 0 0 4711");
-	CHECK_PARAMS(&filter, "5 1000 0 0 0 0 0 4711");
-	filter = (struct filter){ .tgids = { 1, 2, 3 }, .n_tgids = 3 };
-	CHECK_PARAMS(&filter, "0 8589934593 3 0 0 0 0 4711"); /* the second in the upper 32 bits */
-	filter = (struct filter){ .tgids = { 11, 12, 13, 14, 15, 16, 17, 4194304 }, .n_tgids = 8 };
-	CHECK_PARAMS(&filter, "0 51539607563 60129542157 68719476751 18014398509482001 0 0 4711");
-	filter = (struct filter){ .vcpu_base = 4294967295, .vcpu_mask = UINT64_C(0x7fffffffffffffff) };
-	CHECK_PARAMS(&filter, "0 0 0 0 0 4294967295 9223372036854775807 4711");
-}
+/* ---- filters ---- */
 
 static void vcpus(void)
 {
@@ -778,7 +824,9 @@ static void vcpus_random(void)
 static const struct unit_test tests[] = {
 	{ "all_resolved", all_resolved },
 	{ "vendors", vendors },
-	{ "quick", quick },
+	{ "names_of_threads", names_of_threads },
+	{ "filters", filters },
+	{ "no_end", no_end },
 	{ "odd_choices", odd_choices },
 	{ "xen_not_applicable", xen_not_applicable },
 	{ "hyperv_not_applicable", hyperv_not_applicable },
@@ -795,7 +843,6 @@ static const struct unit_test tests[] = {
 	{ "malformed_spins", malformed_spins },
 	{ "cut_short", cut_short },
 	{ "waits_of_scripts", waits_of_scripts },
-	{ "params", params },
 	{ "vcpus", vcpus },
 	{ "vcpus_downwards", vcpus_downwards },
 	{ "vcpus_random", vcpus_random },

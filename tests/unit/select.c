@@ -613,7 +613,7 @@ static void older_ranges(void)
 
 static void add_script(struct script **scripts, size_t *n, const char *name, const char *range, const char *rest)
 {
-	CLEANUP_FREE char *text = xasprintf("//@ format: 1\n//@ wire: 1\n//@ arch: x86_64\n//@ module: kvm\n//@ cost: none\n"
+	CLEANUP_FREE char *text = xasprintf("//@ format: 2\n//@ arch: x86_64\n//@ module: kvm\n//@ cost: none\n"
 					    "//@ range: %s\n%s", range, rest);
 	CLEANUP_FREE char *error = NULL;
 

@@ -23,7 +23,7 @@ hand() {
 	export BPFTRACE_PERF_RB_PAGES=1024
 	echo "kvmwait-guest $no_pause >guest.json" >guest.sh
 	exits_begin
-	bpftrace -B line -c "/bin/sh guest.sh" /usr/share/kvmwait/scripts/"$1".bt 0 0 0 0 0 0 0 0 >wire 2>err
+	bpftrace -B line -c "/bin/sh guest.sh" /usr/share/kvmwait/scripts/"$1".bt >wire 2>err
 	echo $? >status
 	exits_end
 	unset BPFTRACE_BTF BPFTRACE_PERF_RB_PAGES
