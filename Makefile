@@ -189,6 +189,11 @@ update-expected: all
 	@tests/cli/run --update
 .PHONY: update-expected
 
+## make the picture and the findings of the README anew, from a real recording (needs Chromium)
+picture: all
+	@tests/html/picture --update
+.PHONY: picture
+
 ## install below $(DESTDIR)$(PREFIX)
 install: all
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BUILD='$(BUILD)' share/install put
