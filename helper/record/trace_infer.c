@@ -144,6 +144,7 @@ void trace_infer_survey(struct trace_infer *t, const struct trace_event *e)
 
 	t->survey.have_pid |= e->pid != 0;
 	t->survey.whole_time |= e->whole_time;
+	t->survey.of_perf |= e->of_perf;
 	if (!point)
 		return;
 	note_point(t, point);
@@ -402,6 +403,8 @@ void trace_infer_notes(const struct trace_infer *t, struct strings *notes)
 		strings_add(notes, text);
 	if (!t->survey.whole_time)
 		strings_add(notes, "times are whole microseconds");
+	if (t->survey.of_perf)
+		strings_add(notes, "'perf script' prints lost events only with --show-lost-events, and not those after the last event");
 }
 
 json_t *trace_infer_meta(const struct trace_infer *t, const char *format, const char *clock, const char *kernel, const char *arch,

@@ -9,7 +9,7 @@
 struct trace_survey {
 	bool *has;		    /* by tracepoint of the rules */
 	bool steps[TRACE_STEPS];    /* tracepoints that can be this step are there */
-	bool have_pid, whole_time; /* of any event */
+	bool have_pid, whole_time, of_perf; /* of any event */
 };
 
 struct trace_infer;

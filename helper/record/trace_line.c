@@ -13,6 +13,7 @@
 #define COMM_MOST 15u	       /* of the kernel, without its NUL */
 #define ESCAPED_COMM_MOST 60u /* as kvmwait writes it */
 #define FLAGS_MOST 9u
+#define PERF_LOST ": PERF_RECORD_LOST lost "
 #define PERF_UNPARSED "[FAILED TO PARSE] " /* perf knows the fields of the event, but not how to print them */
 
 static void skip_spaces(struct cursor *c)
@@ -75,6 +76,7 @@ static bool take_event(struct cursor *c, struct trace_event *e)
 		e->name.n = (size_t)(c->p - e->name.at);
 		if (!e->name.n || !take_char(c, ':'))
 			return false;
+		e->of_perf = i;
 		if (c->p == c->end || *c->p == ' ')
 			return true;
 	}
@@ -180,6 +182,15 @@ static bool take_own_lost(struct cursor *c, uint64_t *ret)
 	return cursor_take_text(c, "# lost ") && cursor_take_u64(c, ret) && cursor_take_text(c, " events");
 }
 
+/* " COMM  TID [CPU] SECONDS.FRACTION: PERF_RECORD_LOST lost 42" of 'perf script --show-lost-events', which is longer than any name. */
+static bool take_perf_lost(const struct cursor *c, uint64_t *ret)
+{
+	const char *found = memmem(c->p, (size_t)(c->end - c->p), PERF_LOST, strlen(PERF_LOST));
+	struct cursor number = { found ? found + strlen(PERF_LOST) : c->end, c->end };
+
+	return cursor_take_u64(&number, ret) && number.p == number.end;
+}
+
 enum trace_line_kind trace_line_read(const char *line, size_t n, struct trace_event *ret_event, uint64_t *ret_lost)
 {
 	static bool (*const losses[])(struct cursor *c, uint64_t *ret) = { take_overwritten, take_own_lost, take_lost };
@@ -194,7 +205,7 @@ enum trace_line_kind trace_line_read(const char *line, size_t n, struct trace_ev
 	*ret_event = (struct trace_event){ 0 };
 	skip_spaces(&c);
 	if (!take_head(&c, COMM_MOST, ret_event) && !take_head(&c, ESCAPED_COMM_MOST, ret_event))
-		return TRACE_LINE_OTHER;
+		return take_perf_lost(&c, ret_lost) ? TRACE_LINE_LOST : TRACE_LINE_OTHER;
 	skip_spaces(&c);
 	ret_event->fields = cursor_take_text(&c, PERF_UNPARSED);
 	ret_event->text = (struct view){ c.p, (size_t)(c.end - c.p) };

@@ -17,6 +17,7 @@ struct trace_event {
 	uint32_t cpu, tid, pid; /* pid 0: not known */
 	bool have_time;	 /* false: the clock of the trace counts no time */
 	bool whole_time; /* nanoseconds, not microseconds */
+	bool of_perf;	 /* the name of the event has its system before it, as perf alone writes it */
 	bool fields;	 /* the text is "FIELD=VALUE ..." of binary fields */
 	struct view comm, name, text;
 };

@@ -128,6 +128,11 @@ test_that 'a clock that is a counter is named' grep -q 'the clock is a counter' 
 test_that 'lost events' gives "# entries-in-buffer/entries-written: 1/30   #P:1\n$(exit_of a 7 1.000001 0 hlt)CPU:1 [LOST 13 EVENTS]\n" 5 '.[-1].lost == 42'
 test_that 'lost events: said' grep -q 'the tracer lost 42 events' traces/said
 test_that 'lost events: report' says 'the tracer lost 42 events' 5 "$kvmwait" report traces/lines
+lost_of_perf=' ld-linux-x86-64     321 [000]    67.745880: PERF_RECORD_LOST lost 36\n'
+test_that 'lost events of perf' gives "$(exit_of a 7 1.000001 0 hlt)$lost_of_perf$lost_of_perf" 5 '.[-1].lost == 72 and ([.[] | select(.type == "wait")] | length == 1)'
+test_that 'lost events of perf: a name is none' gives "$(exit_of 'PERF_RECORD_LOS' 7 1.000001 0 hlt)" 0 '.[-1].lost == 0'
+test_that 'lost events of perf: a text is none' gives " a 7 [000] 1.000001: kvm:kvm_exit: vcpu 0 reason hlt rip 0x1: PERF_RECORD_LOST lost 36\\n" 0 '.[-1].lost == 0'
+test_that 'lost events of perf: what it does not tell' jq -e -s 'any(.[0].input.notes[]; test("show-lost-events"))' traces/out
 test_that 'lost events, not how many' gives "$(exit_of a 7 1.000001 0 hlt)CPU:1 [EVENTS DROPPED]\n" 5 '.[-1].lost == 0'
 test_that 'no outcomes without an entry' gives "$(exit_of a 7 1.000001 0 hlt)" 0 'all(.type != "outcome") and any(.[0].input.notes[]; test("there are no outcomes"))'
 

@@ -61,18 +61,6 @@ linux() {
 
 # ---- judge ----
 
-# root_for BPFTRACE: a root with it and, in a directory of its own, the hypervisor. Hard links where that is possible.
-root_for() {
-	local bpftrace hypervisor root=$work/root-$1-linux
-	bpftrace=$("$here/fetch" bpftrace "$1")/root && hypervisor=$("$here/fetch" hypervisor)/root || return 1
-	if [ ! -d "$root" ] || [ "$bpftrace" -nt "$root" ] || [ "$hypervisor" -nt "$root" ]; then
-		rm -rf "$root"
-		cp -al "$bpftrace" "$root" 2>/dev/null || cp -aT "$bpftrace" "$root"
-		cp -al "$hypervisor" "$root/hypervisor" 2>/dev/null || cp -aT "$hypervisor" "$root/hypervisor"
-		touch "$root"
-	fi
-}
-
 # What a guest does once it is up: it sleeps and works on each CPU, and meanwhile has the kernel patch its own code, what
 # interrupts all other CPUs each time. Then it turns itself off.
 guest_initramfs() {
@@ -104,9 +92,8 @@ INIT
 }
 
 prepare_linux() {
-	root_for "$bpftrace" || return 1
+	root_with hypervisor || return 1
 	guest_initramfs
-	options+=(--root "$work/root-$bpftrace-linux")
 	put "$work/initramfs.gz" /guest/initramfs.gz
 	put "$("$here/fetch" kernel "$kernel")/vmlinuz" /guest/vmlinuz
 }
