@@ -71,6 +71,7 @@ struct run {
 static void end_run(struct run *r, bool at_end)
 {
 	struct strings problems = { 0 };
+	struct guest_ip_vm *guests;
 	struct counts_rows rows;
 
 	progress_end(&r->progress);
@@ -78,6 +79,8 @@ static void end_run(struct run *r, bool at_end)
 		report_show_interval(r->show, &rows);
 	recording_problems(r->account, recording_state(r->recording), at_end, &problems);
 	report_show_end(r->show, &problems);
+	if (!r->s->html && !strcmp(r->s->format->name, "csv") && guest_ips_vms(account_guest_ips(r->account), &guests))
+		note("'%s': csv has no room for where guests spin: use -f table, -f json or --html", r->name);
 	for (size_t i = 0; i < problems.n; i++)
 		r->code = fail(EXIT_UNBALANCED, "'%s': %s", r->name, problems.items[i]);
 	strings_done(&problems);
@@ -209,8 +212,6 @@ static int check_options(struct settings *s)
 {
 	if (s->window.to_ns && s->window.to_ns <= s->window.from_ns)
 		return fail(EXIT_USAGE, "--to is not after --from");
-	if (s->html && s->guest_symbols)
-		return fail(EXIT_USAGE, "--html shows no addresses of guests: it cannot be combined with --guest-symbols");
 	if (s->html && (s->format || s->json || s->by || s->top || s->hist || s->window.interval_ns || s->window.from_ns || s->window.to_ns))
 		return fail(EXIT_USAGE, "--html shows all of a recording: it cannot be combined with "
 			    "-f, --json, -i, --by, --top, --hist, --from or --to");

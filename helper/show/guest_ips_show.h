@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where guests spin, as a table for a person and as JSON.
+// Where guests spin, as a table for a person, as JSON, and as a section of the HTML page.
 #ifndef KVMWAIT_SHOW_GUEST_IPS_SHOW_H
 #define KVMWAIT_SHOW_GUEST_IPS_SHOW_H
 
@@ -19,5 +19,7 @@ void guest_ips_name(struct guest_ip_vm *vms, size_t n, struct vmnames *names, st
 void guest_ips_print(FILE *f, const struct guest_ip_vm *vms, size_t n, struct vm_labels *labels);
 /* A list, as the schema has it. */
 void guest_ips_write_json(FILE *f, const struct guest_ip_vm *vms, size_t n);
+/* A section of the page of this recording. */
+void guest_ips_write_html(FILE *f, size_t recording, const struct guest_ip_vm *vms, size_t n, struct vm_labels *labels);
 
 #endif

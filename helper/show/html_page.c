@@ -24,6 +24,7 @@
 
 struct recording_page {
 	char *name;
+	char *places; /* a section; NULL: there is none */
 	struct html_facts facts;
 	struct timeline *timeline;
 	uint64_t end_ns; /* 0: there was no end record */
@@ -45,6 +46,7 @@ void html_page_free(struct html_page *h)
 		return;
 	for (size_t i = 0; i < h->n; i++) {
 		free(h->items[i].name);
+		free(h->items[i].places);
 		html_facts_done(&h->items[i].facts);
 		timeline_free(h->items[i].timeline);
 	}
@@ -82,6 +84,11 @@ void html_page_name(struct html_page *h, size_t recording, const char *name)
 
 	free(p->name);
 	p->name = xstrdup(name);
+}
+
+void html_page_places(struct html_page *h, size_t recording, char *section)
+{
+	page_of(h, recording)->places = section;
 }
 
 void html_page_damage(struct html_page *h, size_t recording, const char *sentence)
@@ -242,6 +249,8 @@ static void put_recording(FILE *f, const struct html_page *h, size_t i)
 	html_facts_top(f, &p->facts);
 	html_times_lines(f, &times);
 	html_facts_blame(f, &p->facts);
+	if (p->places)
+		fputs(p->places, f);
 	html_times_tables(f, &times);
 	fprintf(f, "<script type=\"application/json\" id=\"h%zu-data\">", i);
 	html_times_data(f, &times);

@@ -140,6 +140,15 @@ static void flush_output(struct report_show *r)
 		r->error = output_flush(r->settings.out);
 }
 
+/* VMs that spun, with the names that are known: most recordings have no addresses. */
+static size_t name_guests(struct report_show *r, struct guest_ip_vm **ret)
+{
+	size_t n = guest_ips_vms(account_guest_ips(r->account), ret);
+
+	guest_ips_name(*ret, n, NULL, r->settings.guest_symbols);
+	return n;
+}
+
 static void write_rows(struct report_show *r, struct counts_rows *rows, bool total)
 {
 	struct counts_report report = {
@@ -159,9 +168,8 @@ static void write_rows(struct report_show *r, struct counts_rows *rows, bool tot
 	struct guest_ip_vm *guests;
 
 	if (total) {
-		report.n_guests = guest_ips_vms(account_guest_ips(r->account), &guests);
+		report.n_guests = name_guests(r, &guests);
 		report.guests = report.n_guests ? guests : NULL;
-		guest_ips_name(guests, report.n_guests, NULL, r->settings.guest_symbols);
 	}
 	if (r->settings.top)
 		counts_rows_sort(rows, r->settings.top);
@@ -267,10 +275,28 @@ static void end_tables(struct report_show *r, const struct strings *problems)
 	flush_output(r);
 }
 
+static char *places_section(struct report_show *r)
+{
+	struct guest_ip_vm *guests;
+	size_t n = name_guests(r, &guests), size;
+	char *section = NULL;
+	FILE *f;
+
+	if (!n)
+		return NULL;
+	f = open_memstream(&section, &size);
+	if (!f)
+		abort();
+	guest_ips_write_html(f, r->shown, guests, n, r->labels);
+	fclose(f);
+	return section;
+}
+
 /* The page holds all of the recordings, and is written when the last has been read. */
 static void end_page(struct report_show *r, const struct strings *problems)
 {
 	html_page_name(r->page, r->shown, r->name);
+	html_page_places(r->page, r->shown, places_section(r));
 	for (size_t i = 0; i < problems->n; i++)
 		html_page_damage(r->page, r->shown, problems->items[i]);
 }

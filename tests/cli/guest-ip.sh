@@ -120,7 +120,34 @@ test_that 'report --json: the same figures' test "$("$kvmwait" report --json spi
 test_that 'report: without addresses no section' test "$(grep -v guest_ip spins.saved | "$kvmwait" report - 2>/dev/null | grep -c '^where')" = 0
 echo 'root:x:0:0' >no-symbols
 test_that 'report: a file of symbols that is none' says 'line 1: not of the form' 1 "$kvmwait" report --guest-symbols 4711=no-symbols spins.saved
-test_that 'report --html with symbols: usage' says 'cannot be combined with --guest-symbols' 2 "$kvmwait" report --html --guest-symbols 4711="$room/tmp/map" spins.saved
+test_that 'report -f csv: says which form has it' says "csv has no room for where guests spin: use -f table, -f json or --html" 0 "$kvmwait" report -f csv spins.saved
+test_that 'report -f csv without addresses: nothing to say' bash -c 'grep -v guest_ip spins.saved | "$kvmwait" report -f csv - 2>&1 >/dev/null | { ! grep "room for"; }'
+# the cells of the page's tables of places, by VM
+page_places() {
+	"$kvmwait" report --html "$@" spins.saved >places.html && python3 - places.html <<-'PY'
+		import html, re, sys
+		text = open(sys.argv[1]).read()
+		for table in re.findall(r'<table><caption>(.*?)</table>', text, re.S):
+		    print(html.unescape(re.sub('<.*?>', '', table.split('</caption>')[0])))
+		    for row in re.findall(r'<tr>(<td>.*?)</tr>', table, re.S):
+		        print(*[html.unescape(re.sub('<.*?>', '', c)) or '|' for c in re.findall(r'<td.*?>(.*?)</td>', row, re.S)])
+	PY
+}
+# the same of the table on a terminal, whose figures are judged above
+table_places() {
+	"$kvmwait" report "$@" spins.saved | awk '/^where .* spins:/ { vm = $2; in_it = 1; getline; next } !NF { in_it = 0 }
+		in_it { rows[vm] = rows[vm] sprintf("%s | %s %s %s%s %s\n", $1, $2, $3, $4, $4 == "not" ? " known" : "", $4 == "not" || NF < 5 ? "|" : $5); n[vm] += $1; if (!(vm in seen)) { seen[vm]; order[++k] = vm } }
+		END { for (i = 1; i <= k; i++) printf "%s: %d spins\n%s", order[i], n[order[i]], rows[order[i]] }'
+}
+same_places() { [ "$(table_places "$@" | wc -l)" = 7 ] && diff <(table_places "$@") <(page_places "$@"); }
+test_that 'report --html: the places of the table' same_places
+test_that 'report --html --guest-symbols: with their names' same_places --guest-symbols 4711="$room/tmp/map"
+test_that 'report --html: no section without addresses' bash -c '! grep -v guest_ip spins.saved | "$kvmwait" report --html - 2>/dev/null | grep "Where guests spin"'
+hostile_places() {
+	jq -c 'if .type == "wait" then .vm = "<b>evil</b>" else . end' spins.saved >evil.saved
+	"$kvmwait" report --html evil.saved >evil.html && grep -q '&lt;b&gt;evil&lt;/b&gt;' evil.html && ! grep -q "<b>evil" evil.html
+}
+test_that 'report --html: a name of a VM is no markup' hostile_places
 
 # ---- usage ----
 
