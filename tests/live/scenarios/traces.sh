@@ -21,11 +21,13 @@ traces() {
 	echo 1 >"$T/tracing_on"
 	perf record -q -a -m 4096 -e 'kvm:*' -e 'sched:*' -o perf.data kvmwait trace -o own.ndjson -- sh guest.sh perf >perf.log 2>&1
 	echo $? >perf.status
-	perf script --show-lost-events -i perf.data >perf.text 2>>perf.log
-	perf script -F +pid --ns -i perf.data >perf-pid.text 2>>perf.log
-	# a buffer of one page
-	perf record -q -a -m 1 -e 'kvm:*' -e 'sched:*' -o lost.data sh guest.sh lost >>perf.log 2>&1
-	perf script --show-lost-events -i lost.data >lost.text 2>>perf.log
+	{
+		perf script --show-lost-events -i perf.data >perf.text
+		perf script -F +pid --ns -i perf.data >perf-pid.text
+		# a buffer of one page
+		perf record -q -a -m 1 -e 'kvm:*' -e 'sched:*' -o lost.data sh guest.sh lost
+		perf script --show-lost-events -i lost.data >lost.text
+	} >>perf.log 2>&1
 	rm -f perf.data lost.data
 }
 
