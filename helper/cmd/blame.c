@@ -84,9 +84,9 @@ static void print_balance(FILE *f, const struct balance *b)
 
 static void write_json(FILE *f, const struct gathered *g, json_t *record)
 {
-	json_t *document = json_pack("{s:i, s:O?, s:O, s:O, s:O, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms",
+	json_t *document = json_pack("{s:i, s:O?, s:O, s:O, s:O, s:O, s:O?}", "kvmwait_blame", 1, "meta", g->meta, "vms",
 				     json_object_get(record, "vms"), "vcpus", json_object_get(record, "vcpus"), "blame",
-				     json_object_get(record, "rows"), "end", g->end);
+				     json_object_get(record, "rows"), "sleeps", json_object_get(record, "sleeps"), "end", g->end);
 
 	json_dumpf(document, f, JSON_INDENT(2));
 	putc('\n', f);
@@ -123,7 +123,7 @@ static int check_part(const struct plan *plan)
 
 static int measure(const struct settings *s, struct live_run *l)
 {
-	struct gathered g = { .blame = blame_new(blame_look_up, blame_look_up_cgroup, NULL) };
+	struct gathered g = { .blame = blame_new(blame_look_up, blame_look_up_cgroup, &l->sleep_rules, NULL) };
 	int code;
 
 	blame_filter(g.blame, &l->options.program.filter);

@@ -224,6 +224,14 @@ static void make_room(struct live_run *l)
 		l->options.map_keys = (unsigned int)l->max_vcpus * 4;
 }
 
+static int load_sleep_rules(struct sleep_rules *ret)
+{
+	CLEANUP_FREE char *path = xasprintf("%s/sleep.list", scripts_directory());
+	CLEANUP_FREE char *why = NULL;
+
+	return sleep_rules_load(path, ret, &why) ? fail(EXIT_FAILED, "%s", why) : EXIT_OK;
+}
+
 int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 {
 	const struct plan *plan = &l->loaded.plan;
@@ -252,6 +260,8 @@ int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 			    "give CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH and CAP_DAC_OVERRIDE",
 			    tracer_since(plan->tracers, TRACER_DEMANDS, "capabilities"));
 	code = live_check_kernel(plan, &o->program);
+	if (!code && program_has_part(&o->program, "blame"))
+		code = load_sleep_rules(&l->sleep_rules);
 	if (!code)
 		make_room(l);
 	return code;
@@ -324,4 +334,5 @@ void live_done(struct live_run *l)
 	if (l->file && l->file != stdout)
 		fclose(l->file);
 	plan_unload(&l->loaded);
+	sleep_rules_done(&l->sleep_rules);
 }

@@ -5,6 +5,7 @@
 
 #include "cmd/live_options.h"
 #include "cmd/plan_load.h"
+#include "ledger/sleep_rules.h"
 #include "live/session.h"
 #include "live/vm_list.h"
 
@@ -27,6 +28,7 @@ struct live_run {
 	FILE *file;	    /* the output; NULL where it is replaced each time */
 	struct vmlist vms;  /* that run when it is prepared */
 	uint64_t max_vcpus; /* there is room for in the maps of bpftrace */
+	struct sleep_rules sleep_rules; /* for blame */
 };
 
 /* Makes the plan, with --wait once KVM is loaded. Arguments are allowed behind "--" only: the command to run. */

@@ -321,7 +321,7 @@ static int run(int argc, char **argv)
 	if (code)
 		return code;
 	if (s.blame) {
-		r.blame = blame_new(blame_look_up, blame_look_up_cgroup, NULL);
+		r.blame = blame_new(blame_look_up, blame_look_up_cgroup, &l.sleep_rules, NULL);
 		blame_filter(r.blame, &l.options.program.filter);
 	}
 	code = record(&r, &l);

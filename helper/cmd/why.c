@@ -241,7 +241,11 @@ static int measure(struct live_run *l, struct evidence *e, struct findings_frame
 	const struct plan *plan = &l->loaded.plan;
 	CLEANUP_FREE struct wait_name *waits = NULL;
 	size_t n_waits = program_waits(plan->chosen, &waits);
-	struct measurement m = { .counts = counts_new(waits, n_waits), .blame = blame_new(blame_look_up, blame_look_up_cgroup, NULL), .names = vmnames_new("") };
+	struct measurement m = {
+		.counts = counts_new(waits, n_waits),
+		.blame = blame_new(blame_look_up, blame_look_up_cgroup, &l->sleep_rules, NULL),
+		.names = vmnames_new(""),
+	};
 	uint64_t since_ns = monotonic_ns();
 	int code;
 

@@ -30,13 +30,14 @@ static bool same_queue(const void *a, const void *b)
 	return !memcmp(a, b, 2 * sizeof(uint64_t));
 }
 
-struct blame *blame_new(blame_look look, blame_look_cgroup look_cgroup, void *context)
+struct blame *blame_new(blame_look look, blame_look_cgroup look_cgroup, const struct sleep_rules *rules, void *context)
 {
 	struct blame *b = xcalloc(1, sizeof(*b));
 
 	b->threads = b->vms = (struct table){ .hash = hash_id, .same = same_id };
 	b->queues = (struct table){ .hash = hash_queue, .same = same_queue };
 	blame_rows_init(&b->rows, look, look_cgroup, context);
+	blame_sleeps_init(&b->sleeps, rules);
 	return b;
 }
 
@@ -62,6 +63,7 @@ void blame_free(struct blame *b)
 	if (!b)
 		return;
 	blame_rows_done(&b->rows);
+	blame_sleeps_done(&b->sleeps);
 	table_done(&b->threads, thread_free);
 	table_done(&b->vms, vm_free);
 	table_done(&b->queues, free);
@@ -205,6 +207,10 @@ static void account(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns)
 		time->run_ns += ns;
 	} else if (t->state == THREAD_BLOCKED) {
 		time->blocked_ns += ns;
+		time->halt_ns += t->halted ? ns : 0;
+		time->host_ns += t->sleep ? ns : 0;
+		if (t->sleep)
+			t->sleep->ns += ns;
 	} else {
 		time->ready_ns += ns;
 		culprit = culprit_of(b, t);
@@ -303,6 +309,8 @@ static void set_state(struct blame *b, struct vcpu_thread *t, enum thread_state 
 
 	if (t->state == THREAD_READY)
 		leave_queue(b, t);
+	t->halted = false;
+	t->sleep = NULL;
 	if (state != THREAD_READY) {
 		t->spun = false;
 		t->n_pending = 0;
@@ -424,6 +432,18 @@ static void take_quota(struct blame *b, const struct sched_event *s)
 	}
 }
 
+static void set_blocked(struct blame *b, struct vcpu_thread *t, const struct sched_event *s)
+{
+	set_state(b, t, THREAD_BLOCKED, s->cpu);
+	if (s->runnable || !t->vm)
+		return;
+	t->halted = s->halted;
+	if (!s->has_stack)
+		return;
+	t->sleep = blame_sleeps_get(&b->sleeps, &t->vm->v, t->vcpu, s->stack);
+	t->sleep->times++;
+}
+
 static void take_switch(struct blame *b, const struct sched_event *s)
 {
 	struct vcpu_thread *prev = table_find(&b->threads, &s->tid), *next = table_find(&b->threads, &s->next);
@@ -435,7 +455,7 @@ static void take_switch(struct blame *b, const struct sched_event *s)
 	if (next)
 		account(b, next, s->ts_ns);
 	if (prev)
-		set_state(b, prev, THREAD_BLOCKED, s->cpu); /* which ends what was thought of it */
+		set_blocked(b, prev, s); /* which ends what was thought of it */
 	if (prev && s->runnable) {
 		set_state(b, prev, THREAD_READY, s->cpu);
 		set_held(b, prev, s);

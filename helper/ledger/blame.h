@@ -69,7 +69,16 @@ struct blame_vcpu {
 	const struct blame_vm *vm;
 	int64_t vcpu;
 	uint64_t run_ns, ready_ns, blocked_ns; /* on a CPU, runnable, blocked */
+	uint64_t halt_ns, host_ns;	       /* of blocked_ns: in a HLT, elsewhere; where neither, that is not known */
 	uint64_t unknown_ns;		       /* records are missing */
+};
+
+/* What the thread of a vCPU slept in outside of a HLT. */
+struct blame_sleep {
+	const struct blame_vm *vm;
+	int64_t vcpu;
+	char name[FRAME_NAME_BYTES]; /* of scripts/sleep.list, or a function of the kernel, or "unknown" */
+	uint64_t times, ns;
 };
 
 /* Finds TGID and name of a thread that is not known from the records; false: neither can be found. */
@@ -79,7 +88,9 @@ typedef bool (*blame_look)(void *context, uint32_t tid, uint32_t *ret_tgid, char
 typedef char *(*blame_look_cgroup)(void *context, uint32_t tid, uint64_t inode);
 
 struct blame;
-struct blame *blame_new(blame_look look, blame_look_cgroup look_cgroup, void *context);
+struct sleep_rules;
+/* The rules (NULL: sleeps have no names) have to stay. */
+struct blame *blame_new(blame_look look, blame_look_cgroup look_cgroup, const struct sleep_rules *rules, void *context);
 void blame_free(struct blame *b);
 
 /* Which VMs and vCPUs the results are of: TGIDs and vCPU ids of the filter. Rows with spins stay, whichever vCPU they are of. */
@@ -91,6 +102,8 @@ void blame_take(struct blame *b, const struct record *r);
 void blame_end(struct blame *b);
 /* The vCPUs by VM and id. The array is the caller's to free. */
 size_t blame_vcpus(const struct blame *b, struct blame_vcpu **ret);
+/* What the vCPUs slept in, longest first. The array is the caller's to free, what it points to is not. */
+size_t blame_sleeps(const struct blame *b, const struct blame_sleep ***ret);
 /* The VMs that spun, those with most spins first. The array is the caller's to free, what it points to is not. */
 size_t blame_vms(const struct blame *b, const struct blame_vm ***ret);
 /* The rows, worst first. Likewise. */

@@ -65,6 +65,16 @@ size_t blame_vcpus(const struct blame *b, struct blame_vcpu **ret)
 	return n;
 }
 
+size_t blame_sleeps(const struct blame *b, const struct blame_sleep ***ret)
+{
+	size_t n = blame_sleeps_list(&b->sleeps, ret), kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (wants_vm(&b->filter, (*ret)[i]->vm->tgid) && wants_vcpu(&b->filter, (*ret)[i]->vcpu))
+			(*ret)[kept++] = (*ret)[i];
+	return kept;
+}
+
 size_t blame_vms(const struct blame *b, const struct blame_vm ***ret)
 {
 	const struct blame_vm **list = xcalloc(b->vms.n + 1, sizeof(struct blame_vm *));

@@ -5,6 +5,7 @@
 
 #include "base/table.h"
 #include "ledger/blame_rows.h"
+#include "ledger/blame_sleep.h"
 
 enum thread_state {
 	THREAD_UNKNOWN,
@@ -29,6 +30,8 @@ struct vcpu_thread {
 	struct vcpu_thread *next_ready; /* on this CPU */
 	size_t seat;		   /* in its VM */
 	uint64_t since_ns;	   /* up to here its time is in the account of its vCPU and in rows */
+	bool halted;		   /* while it is blocked: in a HLT */
+	struct blame_sleep *sleep; /* while it is blocked outside of a HLT; NULL: it is not, or that is not known */
 	uint64_t group;		   /* while it is ready: see struct sched_event */
 	bool held, core, other_cookie;
 	uint64_t cpu_switches;	   /* of its CPU when it became ready there */
@@ -68,6 +71,7 @@ struct blame {
 	struct table threads, vms; /* by the id that an entry begins with */
 	struct table queues;
 	struct blame_rows rows;
+	struct blame_sleeps sleeps;
 	struct filter filter; /* of the results */
 	struct cpu *cpus;
 	size_t n_cpus;

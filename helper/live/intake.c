@@ -61,12 +61,15 @@ void intake_release(struct intake *in, uint64_t now_ns)
 
 /* ---- lines in ---- */
 
-/* All callers of the held wait have arrived. */
+/* All callers of the held record have arrived. */
 static void push_held(struct intake *in)
 {
-	if (in->held.type != RECORD_WAIT)
+	if (in->held.type == RECORD_META)
 		return;
-	in->held.wait.callers = symbolize_chain(in->symbolizer, in->callers, in->n_callers);
+	if (in->held.type == RECORD_WAIT)
+		in->held.wait.callers = symbolize_chain(in->symbolizer, in->callers, in->n_callers);
+	else
+		in->held.sched.stack = stacks_get(in->stacks, in->callers, (const char (*)[FRAME_NAME_BYTES])in->caller_names, in->n_callers);
 	order_push(&in->order, &in->held);
 	in->held.type = RECORD_META;
 	in->n_callers = 0;
@@ -117,7 +120,7 @@ static void take_record(struct intake *in, struct record *r, uint64_t now_ns)
 		mark_gap(in, &r->sched);
 	if (r->type == RECORD_WAIT)
 		kept_counters_wait(in->kept, &r->wait);
-	if (r->type == RECORD_WAIT && in->symbolizer)
+	if ((r->type == RECORD_WAIT && in->symbolizer) || (r->type == RECORD_SCHED && r->sched.has_stack))
 		in->held = *r;
 	else
 		order_push(&in->order, r);
@@ -149,8 +152,10 @@ enum intake_line intake_take(struct intake *in, const char *line, size_t n, bool
 		kept_counters_vcpu_ended(in->kept, &wire.audit);
 		return INTAKE_TAKEN;
 	case WIRE_FRAME:
-		if (in->n_callers < CALLERS_MAX)
+		if (in->held.type != RECORD_META && in->n_callers < CALLERS_MAX) {
+			memcpy(in->caller_names[in->n_callers], wire.name, FRAME_NAME_BYTES);
 			in->callers[in->n_callers++] = wire.number;
+		}
 		return INTAKE_TAKEN;
 	case WIRE_COUNTED:
 		in->balance.counted = wire.number;
@@ -206,6 +211,7 @@ int intake_init(struct intake *in, const struct session_options *options, bool h
 	order_init(&in->order);
 	if (holds)
 		order_hold(&in->order);
+	in->stacks = stacks_new();
 	in->kept = kept_counters_open(&options->program);
 	if (program_has_part(&options->program, "outcome"))
 		in->outcomes = outcomes_new();
@@ -223,6 +229,7 @@ void intake_done(struct intake *in)
 	free(in->cpus);
 	outcomes_free(in->outcomes);
 	symbolize_free(in->symbolizer);
+	stacks_free(in->stacks);
 	vmnames_free(in->names);
 	kept_counters_free(in->kept);
 }

@@ -4,6 +4,7 @@
 #define KVMWAIT_LIVE_INTAKE_H
 
 #include "live/session.h"
+#include "live/stacks.h"
 #include "live/symbolize.h"
 #include "live/vm_name.h"
 #include "record/balance.h"
@@ -20,8 +21,10 @@ struct intake {
 	struct symbolizer *symbolizer;	/* NULL: the program has no part "callers" */
 	struct vmnames *names;
 	struct kept_counters *kept; /* NULL: there is no audit */
-	struct record held; /* a wait whose callers follow; its type is RECORD_META where there is none */
+	struct stacks *stacks; /* of switches */
+	struct record held; /* a wait or a switch whose callers follow; its type is RECORD_META where there is none */
 	uint64_t callers[CALLERS_MAX];
+	char caller_names[CALLERS_MAX][FRAME_NAME_BYTES];
 	size_t n_callers;
 	struct intake_cpu *cpus; /* the last numbered line of each CPU */
 	size_t n_cpus;

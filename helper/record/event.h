@@ -11,6 +11,7 @@
 #define NAME_BYTES 16
 #define CLEAN_COMM_BYTES (4 * COMM_BYTES + 1)
 #define CALLERS_MAX 32 /* names in the chain of a wait */
+#define FRAME_NAME_BYTES 64 /* of a function in a stack; a longer name is cut */
 #define SYMBOL_BYTES 512 /* as long as the kernel makes a symbol */
 
 /* Where the guest was at a spin. */
@@ -111,6 +112,8 @@ struct sched_event {
 	uint32_t next;		/* SWITCH: who has the CPU now */
 	uint32_t now;		/* READY, QUOTA: who has it, where that is known */
 	bool runnable;		/* SWITCH: the thread could run on */
+	bool halted;		/* SWITCH, not runnable: it blocks in a HLT */
+	bool has_stack;		/* SWITCH: its stack follows */
 	bool now_known, live;	/* READY, QUOTA; live: the switches of that CPU have been told */
 	/* SWITCH of a vCPU's thread that is runnable, READY, QUOTA: the group that a quota can throttle; 0: not known */
 	uint64_t group;
@@ -122,6 +125,7 @@ struct sched_event {
 	enum sched_kind kind;
 	char comm[COMM_BYTES + 1]; /* VCPU, SWITCH: of the thread */
 	const char *vm;		   /* VCPU: as in struct wait_event */
+	const struct strings *stack; /* SWITCH: functions, the innermost first; borrowed; NULL: not known */
 };
 
 enum record_type {

@@ -314,7 +314,19 @@ static const struct field blame_vcpu_fields[] = {
 	{ "run_ns", FIELD_INTEGER, "ns", "that its thread was on a CPU", false, NULL },
 	{ "ready_ns", FIELD_INTEGER, "ns", "that its thread was runnable and not on a CPU: the sum of its rows' all_ns", false, NULL },
 	{ "blocked_ns", FIELD_INTEGER, "ns", "that its thread was blocked", false, NULL },
+	{ "halt_ns", FIELD_INTEGER, "ns", "of that: in a HLT", true, NULL },
+	{ "host_ns", FIELD_INTEGER, "ns", "of that: outside of a HLT, the sum of its sleeps", true, NULL },
 	{ "unknown_ns", FIELD_INTEGER, "ns", "that is not known, as records are missing", false, NULL },
+	{ 0 },
+};
+
+static const struct field blame_sleep_fields[] = {
+	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", false, NULL },
+	{ "pid", FIELD_INTEGER, NULL, "TGID of its process", false, NULL },
+	{ "vcpu", FIELD_INTEGER, NULL, "its id", false, NULL },
+	{ "in", FIELD_STRING, NULL, "what its thread slept in, by scripts/sleep.list; else a function of the kernel, or \"unknown\"", false, NULL },
+	{ "times", FIELD_INTEGER, NULL, "how often", false, NULL },
+	{ "ns", FIELD_INTEGER, "ns", "how long", false, NULL },
 	{ 0 },
 };
 
@@ -322,6 +334,7 @@ static const struct field blame_fields[] = {
 	{ "vms", FIELD_OBJECTS, NULL, "the VMs that spun, those with most spins first", false, blame_vm_fields },
 	{ "rows", FIELD_OBJECTS, NULL, "who or what occupied the CPU of whom, worst first", false, blame_row_fields },
 	{ "vcpus", FIELD_OBJECTS, NULL, "the time of each vCPU since its thread was first seen", true, blame_vcpu_fields },
+	{ "sleeps", FIELD_OBJECTS, NULL, "what vCPUs slept in outside of HLTs, longest first", true, blame_sleep_fields },
 	{ "more", FIELD_INTEGER, NULL, "rows that are left out, as there are too many", true, NULL },
 	{ 0 },
 };

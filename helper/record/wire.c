@@ -233,8 +233,12 @@ static bool take_sched_switch(struct cursor *c, struct sched_event *s)
 	    !take_u32(c, &s->next) || !take_comm(c, s->comm))
 		return false;
 	s->runnable = !(state & 0xff);
-	if (s->runnable)
+	if (s->runnable) {
 		read_queue(state, s);
+		return true;
+	}
+	s->halted = state & 0x100;
+	s->has_stack = state & 0x200;
 	return true;
 }
 
@@ -318,8 +322,22 @@ static bool take_lost(struct cursor *c, uint64_t *ret)
 	return cursor_take_text(c, "Lost ") && take_u64(c, ret) && cursor_take_text(c, "events");
 }
 
-/* An address in hex; bpftrace adds a name of its own behind it. */
-static bool take_frame(struct cursor *c, uint64_t *ret)
+/* The name in "NAME+OFFSET", which bpftrace adds behind an address; where it knows none, it writes the address again. */
+static void take_frame_name(struct cursor *c, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	while (c->p < c->end && *c->p == ' ')
+		c->p++;
+	if (c->p < c->end && *c->p == '0')
+		c->p = c->end;
+	while (c->p < c->end && *c->p != '+' && *c->p != ' ' && *c->p && n + 1 < size)
+		ret[n++] = *c->p++;
+	ret[n] = '\0';
+}
+
+/* An address in hex, and its name. */
+static bool take_frame(struct cursor *c, uint64_t *ret, char *ret_name, size_t name_size)
 {
 	const char *start;
 	uint64_t address = 0;
@@ -332,7 +350,10 @@ static bool take_frame(struct cursor *c, uint64_t *ret)
 		address = address << 4 | (uint64_t)hex_value(*c->p);
 	}
 	*ret = address;
-	return c->p - start >= 8 && (c->p == c->end || *c->p == ' ');
+	if (c->p - start < 8 || (c->p < c->end && *c->p != ' '))
+		return false;
+	take_frame_name(c, ret_name, name_size);
+	return true;
 }
 
 /* The lines of what the scheduler did, by their first letter. */
@@ -393,7 +414,7 @@ void wire_parse(const char *line, size_t n, struct wire_line *ret)
 		ret->record.type = RECORD_OUTCOME;
 		ret->kind = parse_outcome(&c, &ret->record.outcome) ? WIRE_OUTCOME : WIRE_MALFORMED;
 	} else if (n && *line == '\t') {
-		ret->kind = take_frame(&c, &ret->number) ? WIRE_FRAME : WIRE_NOTHING;
+		ret->kind = take_frame(&c, &ret->number, ret->name, sizeof(ret->name)) ? WIRE_FRAME : WIRE_NOTHING;
 	} else if (cursor_take_text(&c, "a ")) {
 		ret->kind = take_audit(&c, &ret->audit) ? WIRE_AUDIT : WIRE_MALFORMED;
 	} else if (take_sched(&c, ret)) {

@@ -5,7 +5,7 @@
 //   kvmwait-part PART                                       next, for each part that goes with it
 //   w TS CPU PID TID VCPU EVENT SOURCE TARGET COMM          an event; COMM is 16 bytes in hex
 //   w ... COMM@IP:WHAT@                                     a spin, and where the guest was; see struct guest_place
-//   <TAB>ADDRESS ...                                        a caller; follows the event it belongs to
+//   <TAB>ADDRESS NAME...                                    a caller; follows the event or the switch it belongs to
 //   o TS WAIT_TS CPU PID TID VCPU END HALT HALT_NS BOOSTED BOOSTED_TID OFF_NS READY_NS CPU_BEFORE
 //                                                           what followed; END by name, HALT by number
 //   u TS SEQ CPU PID TID VCPU VCPUS COMM, s TS SEQ CPU PID TID STATE NEXT COMM, r TS SEQ CPU TID AT NOW LIVE,
@@ -24,7 +24,7 @@ enum wire_kind {
 	WIRE_PART,  /* name: of the part */
 	WIRE_WAIT,
 	WIRE_OUTCOME,
-	WIRE_FRAME,   /* number: an address; of the chain of callers of the event above */
+	WIRE_FRAME,   /* number: an address; name: what bpftrace calls it, cut to fit, or empty; of the line above */
 	WIRE_SCHED,
 	WIRE_AUDIT,
 	WIRE_COUNTED, /* number: lines that are records, without the first line */
@@ -47,7 +47,7 @@ struct wire_line {
 	uint64_t number;
 	struct record record; /* the wait, outcome or what the scheduler did */
 	struct wire_audit audit;
-	char name[64];
+	char name[FRAME_NAME_BYTES];
 };
 
 /* Reads one line (without its newline; it is not changed). Only a whole, well-formed line is an event. */

@@ -106,9 +106,19 @@ static json_t *make_vcpu(const void *item)
 	const struct blame_vcpu *v = item;
 	CLEANUP_FREE char *name = vm_text(v->vm);
 
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "vm", name, "pid", (json_int_t)v->vm->tgid, "vcpu", (json_int_t)v->vcpu,
-			 "run_ns", (json_int_t)v->run_ns, "ready_ns", (json_int_t)v->ready_ns, "blocked_ns", (json_int_t)v->blocked_ns,
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vm", name, "pid", (json_int_t)v->vm->tgid, "vcpu",
+			 (json_int_t)v->vcpu, "run_ns", (json_int_t)v->run_ns, "ready_ns", (json_int_t)v->ready_ns, "blocked_ns",
+			 (json_int_t)v->blocked_ns, "halt_ns", (json_int_t)v->halt_ns, "host_ns", (json_int_t)v->host_ns,
 			 "unknown_ns", (json_int_t)v->unknown_ns);
+}
+
+static json_t *make_sleep(const void *item)
+{
+	const struct blame_sleep *s = item;
+	CLEANUP_FREE char *name = vm_text(s->vm);
+
+	return json_pack("{s:s, s:I, s:I, s:s, s:I, s:I}", "vm", name, "pid", (json_int_t)s->vm->tgid, "vcpu", (json_int_t)s->vcpu,
+			 "in", s->name, "times", (json_int_t)s->times, "ns", (json_int_t)s->ns);
 }
 
 /* How long a JSON text is. */
@@ -138,22 +148,25 @@ json_t *blame_record_json(struct blame *b, size_t limit_bytes)
 {
 	CLEANUP_FREE const struct blame_row **rows = NULL;
 	CLEANUP_FREE const struct blame_vm **vms = NULL;
+	CLEANUP_FREE const struct blame_sleep **sleeps = NULL;
 	CLEANUP_FREE struct blame_vcpu *vcpus = NULL;
 	CLEANUP_FREE const void **times = NULL;
-	size_t n_rows, n_vms, n_vcpus, room = limit_bytes, more;
-	json_t *all = json_array(), *worst = json_array(), *time = json_array(), *record;
+	size_t n_rows, n_vms, n_vcpus, n_sleeps, room = limit_bytes, more;
+	json_t *all = json_array(), *worst = json_array(), *time = json_array(), *slept = json_array(), *record;
 
 	blame_end(b);
 	n_rows = blame_list(b, &rows);
 	n_vms = blame_vms(b, &vms);
 	n_vcpus = blame_vcpus(b, &vcpus);
+	n_sleeps = blame_sleeps(b, &sleeps);
 	times = xcalloc(n_vcpus + 1, sizeof(*times));
 	for (size_t i = 0; i < n_vcpus; i++)
 		times[i] = &vcpus[i];
 	add_objects(all, (const void *const *)vms, n_vms, make_vm, &room);
 	more = add_objects(worst, (const void *const *)rows, n_rows, make_row, &room);
 	add_objects(time, times, n_vcpus, make_vcpu, &room);
-	record = json_pack("{s:s, s:o, s:o, s:o}", "type", "blame", "vms", all, "vcpus", time, "rows", worst);
+	more += add_objects(slept, (const void *const *)sleeps, n_sleeps, make_sleep, &room);
+	record = json_pack("{s:s, s:o, s:o, s:o, s:o}", "type", "blame", "vms", all, "vcpus", time, "rows", worst, "sleeps", slept);
 	if (more)
 		json_object_set_new(record, "more", json_integer((json_int_t)more));
 	return record;
@@ -210,6 +223,30 @@ static void print_row(FILE *f, struct vm_labels *labels, json_t *row)
 		json_count(row, "targeted"));
 }
 
+static void print_sleep(FILE *f, struct vm_labels *labels, json_t *sleep)
+{
+	CLEANUP_FREE char *vm = label_of(labels, sleep);
+	CLEANUP_FREE char *name = text_of(sleep, "in");
+	uint64_t ns = json_count(sleep, "ns");
+
+	fprintf(f, "%-16s %4" PRIu64 "  %-40s %8" PRIu64 ".%03" PRIu64 " %8" PRIu64 "\n", vm, json_count(sleep, "vcpu"), name,
+		ns / NS_PER_MS, ns / 1000 % 1000, json_count(sleep, "times"));
+}
+
+static void print_sleeps(FILE *f, struct vm_labels *labels, json_t *sleeps)
+{
+	json_t *item;
+	size_t i;
+
+	if (!json_array_size(sleeps))
+		return;
+	fprintf(f, "%-16s %4s  %-40s %12s %8s\n", "VM", "VCPU", "BLOCKED IN", "HOST(ms)", "TIMES");
+	json_array_foreach(sleeps, i, item) {
+		print_sleep(f, labels, item);
+	}
+	putc('\n', f);
+}
+
 static void print_vm(FILE *f, struct vm_labels *labels, json_t *vm)
 {
 	CLEANUP_FREE char *name = label_of(labels, vm);
@@ -222,12 +259,15 @@ static void print_vm(FILE *f, struct vm_labels *labels, json_t *vm)
 }
 
 /* All labels are asked for before the first is printed. */
-static void collect_labels(struct vm_labels *labels, json_t *rows, json_t *vms)
+static void collect_labels(struct vm_labels *labels, json_t *rows, json_t *sleeps, json_t *vms)
 {
 	json_t *item;
 	size_t i;
 
 	json_array_foreach(vms, i, item) {
+		free(label_of(labels, item));
+	}
+	json_array_foreach(sleeps, i, item) {
 		free(label_of(labels, item));
 	}
 	json_array_foreach(rows, i, item) {
@@ -241,9 +281,10 @@ void blame_print(FILE *f, json_t *record)
 {
 	struct vm_labels *labels = vm_labels_new();
 	json_t *rows = json_object_get(record, "rows"), *vms = json_object_get(record, "vms"), *item;
+	json_t *sleeps = json_object_get(record, "sleeps");
 	size_t i;
 
-	collect_labels(labels, rows, vms);
+	collect_labels(labels, rows, sleeps, vms);
 	if (json_array_size(rows))
 		fprintf(f, "%-16s %4s  %-11s %-28s %12s %8s %8s %9s\n", "VM", "VCPU", "KIND", "CULPRIT", "READY(ms)", "SPINS", "SHARE(%)",
 			"TARGETED");
@@ -254,6 +295,7 @@ void blame_print(FILE *f, json_t *record)
 		fprintf(f, "and %" PRIu64 " more rows\n", json_count(record, "more"));
 	if (json_array_size(rows))
 		putc('\n', f);
+	print_sleeps(f, labels, sleeps);
 	json_array_foreach(vms, i, item) {
 		print_vm(f, labels, item);
 	}

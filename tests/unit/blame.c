@@ -133,7 +133,7 @@ static char *vms_text(const struct blame *b)
 
 static void check(const char *text, const char *rows, const char *vms)
 {
-	struct blame *b = blame_new(look, NULL, NULL);
+	struct blame *b = blame_new(look, NULL, NULL, NULL);
 
 	play(b, text);
 	CHECK_BLAME(b, rows, vms);
@@ -296,7 +296,7 @@ static void lost_records(void)
 /* A late record says that something was judged without it. */
 static void late_records(void)
 {
-	struct blame *b = blame_new(look, NULL, NULL);
+	struct blame *b = blame_new(look, NULL, NULL, NULL);
 
 	play(b, VM_10 SWITCH(1500, 1, 10, 101, 256, 500, COMM_CPU) SPIN(2000, 0, 10, 100, 0));
 	play(b, SWITCH(1900, 1, 500, 500, 256, 101, COMM_HOG)); /* it has come after its turn */
@@ -405,7 +405,7 @@ static void any_arrival(void)
 /* With lines missing: every spin is accounted for, and what is not known is on nobody's account. */
 static void check_partial(const char *text, uint64_t spins)
 {
-	struct blame *b = blame_new(look, NULL, NULL);
+	struct blame *b = blame_new(look, NULL, NULL, NULL);
 	CLEANUP_FREE const struct blame_vm **vms = NULL;
 	CLEANUP_FREE const struct blame_row **rows = NULL;
 	size_t n, n_vms;
@@ -459,7 +459,7 @@ static void any_lines(void)
 {
 	unit_random_seed(7);
 	for (int round = 0; round < 300; round++) {
-		struct blame *b = blame_new(look, NULL, NULL);
+		struct blame *b = blame_new(look, NULL, NULL, NULL);
 		uint64_t spins = 0, told = 0;
 		CLEANUP_FREE const struct blame_vm **vms = NULL;
 		size_t n_vms;
@@ -524,7 +524,7 @@ static char *times_text(struct blame *b)
 
 static void check_times(const char *text, const char *expected)
 {
-	struct blame *b = blame_new(look, NULL, NULL);
+	struct blame *b = blame_new(look, NULL, NULL, NULL);
 	CLEANUP_FREE char *times = NULL;
 
 	play(b, text);
