@@ -647,6 +647,49 @@ static void lines(void)
 	CHECK(wire_is_counted("s 1", 3) && wire_is_counted("w ", 2) && !wire_is_counted("sh", 2) && !wire_is_counted("s", 1));
 }
 
+/* A HLT of 400 ns, and two sleeps of 300 and 200 ns whose stacks are not known. */
+static void sleeps(void)
+{
+	struct blame *b = blame_new(look, NULL, NULL, NULL);
+	CLEANUP_FREE const struct blame_sleep **list = NULL;
+	CLEANUP_FREE struct blame_vcpu *vcpus = NULL;
+
+	play(b, VM_10 SWITCH(1500, 1, 10, 101, 257, 0, COMM_CPU) READY(1900, 101, 1, 1, 1) SWITCH(2000, 1, 0, 0, 0, 101, COMM_NIL)
+	     SWITCH(2100, 1, 10, 101, 513, 0, COMM_CPU) READY(2400, 101, 1, 1, 1) SWITCH(2500, 1, 0, 0, 0, 101, COMM_NIL)
+	     SWITCH(2600, 1, 10, 101, 514, 0, COMM_CPU) READY(2800, 101, 1, 1, 1));
+	blame_end(b);
+	CHECK_INT(blame_vcpus(b, &vcpus), 2);
+	CHECK_U64(vcpus[1].blocked_ns, 900);
+	CHECK_U64(vcpus[1].halt_ns, 400);
+	CHECK_U64(vcpus[1].host_ns, 500);
+	CHECK_INT(blame_sleeps(b, &list), 1);
+	CHECK_STR(list[0]->name, "unknown");
+	CHECK_INT(list[0]->vcpu, 1);
+	CHECK_U64(list[0]->times, 2);
+	CHECK_U64(list[0]->ns, 500);
+	blame_free(b);
+}
+
+static void frames(void)
+{
+	static const struct {
+		const char *line, *name;
+	} good[] = {
+		{ "\tffffffff8103ad16 do_idle+470", "do_idle" },
+		{ "\tffffffff8103ad16 kvm_vcpu_halt+1 [kvm]", "kvm_vcpu_halt" },
+		{ "\tffffffff8103ad16 0xffffffff8103ad16+0", "" },
+		{ "\tffffffff8103ad16", "" },
+	};
+	struct wire_line wire;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		wire_parse(good[i].line, strlen(good[i].line), &wire);
+		CHECK_INT(wire.kind, WIRE_FRAME);
+		CHECK_U64(wire.number, UINT64_C(0xffffffff8103ad16));
+		CHECK_STR(wire.name, good[i].name);
+	}
+}
+
 static const struct unit_test tests[] = {
 	{ "nobody", nobody },
 	{ "a_thread_of_the_host", a_thread_of_the_host },
@@ -672,6 +715,8 @@ static const struct unit_test tests[] = {
 	{ "all_ready_time", all_ready_time },
 	{ "throttled", throttled },
 	{ "forced_idle", forced_idle },
+	{ "sleeps", sleeps },
+	{ "frames", frames },
 	{ "lines", lines },
 };
 

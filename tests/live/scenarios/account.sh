@@ -8,26 +8,28 @@ account() {
 	echo 5000000 >/sys/module/kvm/parameters/halt_poll_ns
 	cat >guest.sh <<-'SH'
 		await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 100 ] || return 1; sleep 0.1; done; }
-		there() { grep -q '^CPU 0/' /proc/$1/task/*/comm; }
+		pid_of() { grep -l "[g]uest=$1-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
+		there() { for t in /proc/$(pid_of $1)/task/*; do ! grep -q '^CPU 0/' $t/comm 2>/dev/null || return 0; done; return 1; }
 		witness switches >switches.before
 		rm -f /dev/shm/end
 		witness /dev/shm/end >samples &
 		kvmwait-guest -c 1 -n web --op-timeout 60 --stay 2 $1-long=1 $1=211 $2=311 $1-long=1 >web.json &
 		web=$!
-		await there $web
-		sleep 5
+		await there web
+		sleep 4.5
 		(while :; do :; done) &
 		hog=$!
-		sleep 1
+		sleep 1.5
 		kill $hog
 		kvmwait-guest -c 1 -n short $1=53 >short.json
 		kvmwait-guest -c 1 -n stopped --op-timeout 60 --stay 1 $1-long=1 >stopped.json &
 		stopped=$!
-		await there $stopped
+		await there stopped
+		pid=$(pid_of stopped)
 		sleep 1
-		kill -STOP $stopped
+		kill -STOP $pid
 		sleep 2.5
-		kill -CONT $stopped
+		kill -CONT $pid
 		wait $web $stopped
 		touch /dev/shm/end
 		wait

@@ -3,7 +3,8 @@
 # Scenarios of kvmwait blame in which a CPU quota or another thread keeps a vCPU off its CPU. They want two CPUs.
 
 # causes WHAT: a VM is busy on its one vCPU, on CPU 1, for some seconds of the machine. own: its cgroup has a quota; above: a
-# cgroup two levels above it has; shared: it shares the CPU with a thread of the host.
+# cgroup two levels above it has; shared: it shares the CPU with a thread of the host; paused: it is stopped by a signal for two
+# seconds, and its cgroup is frozen for one.
 causes() {
 	mkdir -p /tmp/cgroup
 	mount -t cgroup2 none /tmp/cgroup 2>/dev/null
@@ -17,6 +18,7 @@ causes() {
 		vm=/tmp/cgroup quota=''
 		case $1 in
 		own) vm=/tmp/cgroup/vm quota=$vm ;;
+		paused) vm=/tmp/cgroup/vm ;;
 		above) vm=/tmp/cgroup/top/middle/vm quota=/tmp/cgroup/top ;;
 		esac
 		mkdir -p $vm
@@ -28,6 +30,16 @@ causes() {
 		pid=$(pid_of a) tid=$(tid_of a)
 		case $1 in shared) taskset 2 sh -c 'while [ ! -e stop ]; do :; done' & ;; esac
 		await runs 40
+		# pause SEC ON OFF: the time at least and at most, from /proc/uptime, which is in hundredths of a second
+		now() { cut -d' ' -f1 /proc/uptime; }
+		pause() { a=$(now); eval "$2"; b=$(now); sleep $1; c=$(now); eval "$3"; d=$(now); echo $a $b $c $d; }
+		case $1 in
+		paused)
+			pause 2 "kill -STOP $pid" "kill -CONT $pid" >stopped
+			await runs 50
+			pause 1 "echo 1 >$vm/cgroup.freeze" "echo 0 >$vm/cgroup.freeze" >frozen
+			;;
+		esac
 		[ -z "$quota" ] || { echo max 100000 >$quota/cpu.max; cat $quota/cpu.stat >cpu.stat; stat -c %i $quota >inode; }
 		await runs 60
 		cat /proc/$pid/task/$tid/schedstat >schedstat
@@ -42,16 +54,24 @@ causes() {
 
 # judge_causes DIR NAME: the rows of the vCPU add up to its time runnable, and the longest is what the scenario was built for.
 judge_causes() {
-	local d=$1 longest
+	local d=$1 longest what
 	case ${d##*-} in
 	own | above) longest='.culprit | .kind == "throttled" and .quota_ns == 30000000 and .period_ns == 100000000' ;;
 	shared) longest='.culprit.kind == "host"' ;;
+	paused) longest='.culprit.kind | . == "host" or . == "wakeup"' ;;
 	esac
 	test_that "$2 ends well" test "$(cat "$d/status")" = 0
 	test_that "$2 received + lost = counted, nothing lost" jq -e '.end | .counted == .received and .lost == 0 and .unbalanced == 0 and .late == 0' "$d/blame.json"
 	test_that "$2 rows add up to the time runnable, nothing unknown" jq -e '([.blame[].all_ns] | add) == .vcpus[0].ready_ns and
 		(.vcpus | length) == 1 and .vcpus[0].unknown_ns == 0' "$d/blame.json"
 	test_that "$2 the longest is ${d##*-}" jq -e ".blame[0] | $longest" "$d/blame.json"
+	for what in stopped frozen; do
+		[ -e "$d/$what" ] || continue
+		test_that "$2 $what as long as it was" jq -e --arg what $what --argjson t "[$(tr ' ' ',' <"$d/$what")]" '[.sleeps[] | select(.in == $what)] |
+			length == 1 and .[0].times == 1 and (.[0].ns / 1e9 | . >= $t[2] - $t[1] - 0.01 and . <= $t[3] - $t[0] + 0.01)' "$d/blame.json"
+	done
+	test_that "$2 blocked time is HLTs and sleeps" jq -e '([.sleeps[].ns] | add // 0) == ([.vcpus[].host_ns] | add) and
+		all(.vcpus[]; .blocked_ns == .halt_ns + .host_ns)' "$d/blame.json"
 	[ -e "$d/inode" ] || return 0
 	test_that "$2 it is the quota of that cgroup" jq -e --arg inode "$(cat "$d/inode")" \
 		'.blame[0].culprit.cgroup | . == "inode \($inode)" or startswith("/tmp/cgroup/")' "$d/blame.json"
