@@ -39,11 +39,12 @@ rows='
 6.12:0.17 exact hand:x86-5.17 loss paranoid:2+trace+stat settings:levels mixed
 6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened settings:levels
 6.12:0.23:1:guest-ip spots
-6.12:0.23:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared
+6.12:0.23:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared causes:paused
 6.12:0.23:1:audit audit
-5.10:0.17:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared
+6.12:0.23:1:account account
+5.10:0.17:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared causes:paused
 6.12:0.27:2 exact migrate loss:0 loss:1
-7:0.27:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared
+7:0.27:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared causes:paused
 6.1:0.17:4:parallel parallel
 6.12:0.23:1:portable portable
 6.12:0.27:4:parallel parallel
