@@ -39,12 +39,19 @@ case $machine in
 arm64) exit_event=kvm_wfx_arm64 exit_keys=is_wfe,common_pid ;;
 *) exit_event=kvm_exit exit_keys=exit_reason,common_pid,vcpu_id ;;
 esac
-# A kernel without histograms (5.10, cloud) counts SVM's exits for PAUSE and HLT alone, all threads together.
+# A kernel without histograms (5.10, cloud) counts SVM's exits for PAUSE and HLT alone, all threads together; WFIs and WFEs are
+# counted by line there.
 svm_reasons='119 120'
 exits_begin() {
 	mkdir $T/instances/exits
 	if echo "hist:keys=$exit_keys:size=4096" >$T/instances/exits/events/kvm/$exit_event/trigger; then return; fi
 	rmdir $T/instances/exits
+	if [ "$machine" = arm64 ]; then
+		mkdir $T/instances/exits.wfx
+		echo 65536 >$T/instances/exits.wfx/buffer_size_kb
+		echo 1 >$T/instances/exits.wfx/events/kvm/$exit_event/enable
+		return
+	fi
 	for r in $svm_reasons; do
 		mkdir "$T/instances/exits.$r"
 		echo 65536 >"$T/instances/exits.$r"/buffer_size_kb
@@ -59,6 +66,14 @@ exits_end() {
 		if grep -q '^ *Dropped: 0$' hist; then
 			awk '/^[{] .*hitcount:/ { gsub(/[a-z_]+:|[{},]/, ""); $1 = $1; print }' hist >exits
 		fi
+		return
+	fi
+	if [ "$machine" = arm64 ]; then
+		cat $T/instances/exits.wfx/trace >wfx
+		rmdir $T/instances/exits.wfx
+		awk '/entries-written:/ { split($3, n, "/") }
+			match($0, /-[0-9]+ +\[[0-9]+\] /) { split(substr($0, RSTART + 1), w, " "); count[/ wfe at/ + 0 " " w[1]]++ }
+			END { if (n[1] == n[2] && n[1] > 0) for (k in count) print k, count[k] }' wfx | grep . >exits || rm exits
 		return
 	fi
 	for r in $svm_reasons; do

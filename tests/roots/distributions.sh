@@ -9,10 +9,11 @@ set -euo pipefail
 
 # NAME | what it imitates | captured root it is made of | known from
 list='rhel-8 | RHEL 8: release 4.18, functions of 5.17, no BTF of modules, no kvm_vcpu in that of the kernel | 6.12 cloud-amd64 | made-up root
-rhel-9.0 | RHEL 9.0: release 5.14, functions of 5.14 | 5.10 cloud-amd64 | made-up root
+rhel-9.0 | RHEL 9.0: release 5.14, names of functions of 5.14 | 5.10 cloud-amd64 | made-up root; their arguments read from source
 rhel-9.6 | RHEL 9.6: release 5.14, functions of 6.x | 6.12 cloud-amd64 | made-up root
-ubuntu-22.04 | Ubuntu 22.04: release 5.15 | 5.10 cloud-amd64 | made-up root
-ubuntu-24.04 | Ubuntu 24.04: release 6.8 | 6.1 cloud-amd64 | made-up root
+ubuntu-22.04 | Ubuntu 22.04: release 5.15, names of functions of 5.15 | 5.10 cloud-amd64 | made-up root; their arguments read from source
+ubuntu-24.04 | Ubuntu 24.04: release 6.8, functions of 6.1 | 6.1 cloud-amd64 | made-up root
+openeuler-22.03 | openEuler 22.03 on arm64: release 5.10, yields and WFx handlers of its own | 5.10 cloud-arm64 | made-up root; its handlers read from source; 5.10 itself is live above
 talos | Talos: ThinLTO, KVM built in, its functions renamed .llvm.NUMBER | 6.12 cloud-amd64 | made-up root
 cachyos | CachyOS: ThinLTO with CFI: .llvm.NUMBER, .cfi_jt, __cfi_ | 7.3 cloud-amd64 | made-up root
 live-patch | a live patch with a second kvm_emulate_halt | 6.12 cloud-amd64 | made-up root
@@ -32,6 +33,11 @@ dist_rhel_8() {
 dist_rhel_9_0() { release "$1" 5.14.0-70.el9.x86_64; }
 dist_rhel_9_6() { release "$1" 5.14.0-570.el9_6.x86_64; }
 dist_ubuntu_22_04() { release "$1" 5.15.0-160-generic; }
+dist_openeuler_22_03() {
+	release "$1" 5.10.0-216.0.0.115.oe2203sp4.aarch64
+	printf '0000000000000000 %s\n' 'T kvm_pvsched_kick_vcpu' 't tec_exit_wfx' >>"$1/proc/kallsyms"
+	printf '%s\n' kvm_pvsched_kick_vcpu tec_exit_wfx >>"$1/sys/kernel/tracing/available_filter_functions"
+}
 dist_ubuntu_24_04() { release "$1" 6.8.0-90-generic; }
 dist_talos() {
 	: >"$1/proc/modules"
@@ -56,6 +62,8 @@ if [ "${1:-}" = --table ]; then
 
 		The kernels above are *live*. Those of these distributions were not run: each is a captured kernel with what sets the
 		distribution apart (`tests/roots/distributions.sh`), and `tests/cli/run` holds the plan for it against what it is to be.
+		*Read from source*: the captured kernel is older there, and has no BTF of modules that could say it; the plan goes by the
+		names of functions and the range.
 
 	MD
 	echo '| shape | made of | known from |'

@@ -31,5 +31,6 @@ rows='
 6.12:0.23 exact hand:arm64 filters outcome totals check selftest spots portable
 7:0.27 exact hand:arm64 outcome selftest
 6.1:0.17:default exact hand:arm64
+5.10:0.17:default exact hand:arm64-5.10
 6.12:0.27:default exact
 6.12:0.23:notrap exact'

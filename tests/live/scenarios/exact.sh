@@ -19,7 +19,10 @@ exact() {
 
 # The script as it stands, by hand.
 hand() {
-	[ $machine = arm64 ] || [ -e /sys/kernel/btf/kvm ] || export BPFTRACE_BTF=/sys/kernel/btf/vmlinux
+	case $machine:$(uname -r) in
+	arm64:[6-9].*) ;;
+	*) [ -e /sys/kernel/btf/kvm ] || export BPFTRACE_BTF=/sys/kernel/btf/vmlinux ;;
+	esac
 	export BPFTRACE_PERF_RB_PAGES=1024
 	echo "kvmwait-guest $no_pause >guest.json" >guest.sh
 	exits_begin
@@ -98,7 +101,9 @@ is_the_guests() {
 	if [ "${third:-trap}" = notrap ]; then
 		[ "$(compare "$1/guest.json" "$1/trace.ndjson")" = 'DIFFERENT 0 of 0 keys' ] || { cat "$1/trace.ndjson.compared"; return 1; }
 	else
-		is_equal "$1/guest.json" "$1/trace.ndjson"
+		# Before 5.14 nobody tells the guest which of its WFEs were trapped: these are held against KVM's tracepoint and counters alone.
+		jq -c '(.did[] | select(.assumed and .event == "ple") | .count) = null' "$1/guest.json" >"$1/guest.known"
+		is_equal "$1/guest.known" "$1/trace.ndjson"
 	fi
 }
 
@@ -113,10 +118,14 @@ traps_agree() {
 # what_was_done DIR: the guest did all it was to do; with nothing trapped, nothing of it counts. Nor does a WFI or WFE whose
 # interrupt or event came before it: that one is not trapped in any case.
 what_was_done() {
-	jq -e --arg policy "${third:-trap}" '([.did[].op] | unique) as $did | ([.must_not_count[].op] | unique) as $not | .could_not == [] and
-		if $policy == "trap" then $did == ["suspended", "wfe", "wfi"] and ($not - ["wfe", "wfi"]) == ["psci-suspend", "suspended"]
-		elif $policy == "notrap" then $did == [] and $not == ["psci-suspend", "suspended", "wfe", "wfi"]
-		else ($did + $not | unique) == ["psci-suspend", "suspended", "wfe", "wfi"] end' "$1/guest.json"
+	local suspended='["suspended"]' # from 5.19 on user space can suspend a vCPU
+	case $row in 5.*) suspended='[]' ;; esac
+	jq -e --arg policy "${third:-trap}" --argjson suspended "$suspended" '([.did[].op] | unique) as $did |
+		([.must_not_count[].op] | unique) as $not | (["psci-suspend"] + $suspended) as $quiet |
+		([.could_not[].op] | unique) == ["suspended"] - $suspended and
+		if $policy == "trap" then $did == $suspended + ["wfe", "wfi"] and $not - ["wfe", "wfi"] == $quiet
+		elif $policy == "notrap" then $did == [] and $not == $quiet + ["wfe", "wfi"]
+		else ($did + $not | unique) == $quiet + ["wfe", "wfi"] end' "$1/guest.json"
 }
 
 arm64_events() {
@@ -127,7 +136,10 @@ arm64_events() {
 }
 
 exact_arm64() {
-	test_that "$2 the plan is arm64, exact" jq -e '.script == "arm64.bt" and .events == {ple: "exact", hlt: "exact", pv_yield: "absent"}' "$1/plan.json"
+	local script=arm64.bt
+	case $row in 5.*) script=arm64-5.10.bt ;; esac
+	test_that "$2 the plan is arm64, exact" jq -e --arg script "$script" '.script == $script and
+		.events == {ple: "exact", hlt: "exact", pv_yield: "absent"}' "$1/plan.json"
 	arm64_events "$@"
 }
 
