@@ -37,7 +37,7 @@ rows='
 7:0.27 exact hand:x86-5.17 selftest counts rates outcome paranoid:2 spots mixed
 5.10:0.17 exact hand:x86-5.3 hand:x86-tracepoint selftest counts rates outcome recorded spots
 6.12:0.17 exact hand:x86-5.17 loss paranoid:2+trace+stat settings:levels mixed
-6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened settings:levels
+6.12:0.27 exact hand:x86-5.17 hand:x86-tracepoint loss storm capable paranoid:-1+stat widened settings:levels hidden
 6.12:0.23:1:guest-ip spots
 6.12:0.23:2 blame:hog blame:vcpu blame:self blame:nobody causes:above causes:shared causes:paused
 6.12:0.23:1:audit audit
