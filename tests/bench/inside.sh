@@ -107,7 +107,7 @@ attach() {
 	for i in 1 2 3 4 5; do
 		for program in bare.bt "$KVMWAIT_SCRIPTS/$script"; do
 			start=$(uptime_ms)
-			bpftrace -B line -c '/bin/sh begun.sh' "$program" 0 0 0 0 0 0 0 0 >/dev/null 2>>err
+			bpftrace -B line -c '/bin/sh begun.sh' "$program" >/dev/null 2>>err
 			echo "$i ${program##*/} $start $(cat begun.txt)" >>times.txt
 			rm begun.txt
 		done
