@@ -144,6 +144,15 @@ static void write_event_line(const struct renderer *r, const struct event_mark *
 	fputs(");\n", r->out);
 }
 
+/* Does anything at the event ask for its time? To take it costs as much as to look a map up. */
+static bool wants_time(const struct renderer *r)
+{
+	for (size_t i = 0; i < r->program->n_parts; i++)
+		if (strstr(r->program->parts[i]->script->text, "$ts"))
+			return true;
+	return prints_events(r);
+}
+
 /* Which source of the event holds: the vendor's, or the first. */
 static size_t source_of_vendor(const struct renderer *r, const struct event_mark *e)
 {
@@ -187,7 +196,8 @@ void render_event(struct renderer *r, const struct mark *mark, int indent)
 	if (is_omitted(r, e.event, e.sources[which]))
 		return;
 	spins = event_is_spin(event_bit(e.event));
-	write_line(r, indent, "$ts = nsecs;");
+	if (wants_time(r))
+		write_line(r, indent, "$ts = nsecs;");
 	if (r->program->n_parts) {
 		write_line(r, indent, "$line = (int64)%zu;", number + which);
 		write_line(r, indent, "$event = (int64)%u;", event_bit(e.event));
