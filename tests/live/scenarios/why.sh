@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154
-# Scenarios of kvmwait why, each with a cause that is built, or with none. They want three CPUs: the tracers have CPU 0.
+# Scenarios of kvmwait why, each with a cause that is built, or with none. They want four CPUs: the tracers and all threads
+# of VMMs have CPU 0, vCPUs of VM a the CPUs 1 and 2, other VMs CPU 3. Only vCPUs, and causes, are on CPUs of vCPUs.
 
-# why CASE: measures for six seconds. What follows CASE in each branch is all that differs from its healthy twin.
+# why CASE: measures for some seconds. The VMs are made, moved to their CPUs and stopped before anything is measured: how
+# long that takes does not count. tests/live/scenarios/why.list says what each case builds.
 why() {
 	mkdir -p /tmp/cg
 	mount -t cgroup2 cgroup2 /tmp/cg 2>/dev/null
@@ -12,64 +14,140 @@ why() {
 		pid_of() { grep -l "[g]uest=$1-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
 		tid_of() { for t in /proc/$(pid_of "$1")/task/*; do ! grep -q "^CPU $2/" $t/comm 2>/dev/null || echo ${t##*/}; done; }
 		is_there() { [ -n "$(tid_of "$1" 0)" ] && [ -n "$(tid_of "$1" 1)" ]; }
-		runs() { [ "$(sed 's/.*) //' /proc/$1/task/$2/stat | cut -d' ' -f12)" -ge 5 ]; }
-		# vm NAME FIRST SECOND OP...: a VM whose vCPU 0 is on the CPU of the mask FIRST and vCPU 1 on that of SECOND
+		# vm NAME FIRST SECOND ARGUMENT...: a VM whose vCPU 0 is on the CPU of the mask FIRST and vCPU 1 on that of SECOND
 		vm() {
 			name=$1 first=$2 second=$3
 			shift 3
-			taskset $((first | second)) kvmwait-guest -n $name --op-timeout 300 "$@" >$name.json &
+			kvmwait-guest -n $name --op-timeout 3600 "$@" >$name.json &
 			await is_there $name
-			# the VM's other threads are the VMM, which can be in a vCPU's way
-			for t in /proc/$(pid_of $name)/task/*; do grep -q "^CPU " $t/comm || taskset -p 1 ${t##*/} >/dev/null; done
 			taskset -p $first $(tid_of $name 0) >/dev/null
 			taskset -p $second $(tid_of $name 1) >/dev/null
+			sleep 0.2
+			kill -STOP $(pid_of $name)
+			pid_of $name >>vms
 		}
-		case $1 in
-		idle) vm a 4 2 hlt-long=2 ;;
-		siblings) vm a 2 2 --gate never busy=1 ;;
-		*) vm a 4 2 --gate never busy=1 ;;
-		esac
-		case $1 in
-		hog) taskset 2 hog & ;;
-		neighbour) vm b 4 2 --gate never busy=1 ;;
-		overcommit) for n in b c d; do vm $n 4 2 --gate never busy=1; done ;;
-		quota | quota-above)
-			leaf=/tmp/cg/quota
-			mkdir $leaf
-			if [ $1 = quota-above ]; then
-				leaf=/tmp/cg/quota/vm/leaf
+		gate=/dev/shm/gate
+		busy='--gate never busy=1'
+		poll=/sys/module/kvm/parameters/halt_poll_ns
+
+		build() {
+			echo 200000 >$poll
+			echo 0 >${poll}_shrink
+			case $1 in
+			idle) vm a 4 2 hlt-long=100 ;;
+			siblings) vm a 2 2 $busy ;;
+			lock-* ) vm a 4 2 --gate $gate pause=1000000000@0 busy=1@1 ;;
+			brief-lock) vm a 4 2 --gate $gate pause=2000@0 hlt-long=100@0 busy=1@1 ;;
+			yield-hog) vm a 4 2 --gate $gate yield:1=1000000000@0 busy=1@1 ;;
+			brief-yield) vm a 4 2 --gate $gate yield:1=2000@0 hlt-long=100@0 busy=1@1 ;;
+			kick-*)
+				case $1 in kick-blocked) echo 0 >$poll ;; *) echo 5000000 >$poll ;; esac
+				vm a 4 2 --gate $gate hlt=1000000000@1 kick=1000000000@0 ;;
+			polling-*)
+				echo 5000000 >$poll
+				vm a 4 2 hlt=1000000000@1 hlt-long=100@0
+				# a poll that has grown, and never gives up
+				[ $1 = polling-pays ] || { echo 1 >${poll}_shrink; echo 300000 >$poll; } ;;
+			halts | tracer | lossy)
+				vm a 4 2 $busy
+				vm b 8 8 hlt=1000000000 ;;
+			*) vm a 4 2 $busy ;;
+			esac
+			case $1 in
+			neighbour) vm b 8 2 $busy ;;
+			overcommit) for n in b c d; do vm $n 8 2 $busy; done ;;
+			quota*)
+				leaf=/tmp/cg/quota limit=20000
 				mkdir -p $leaf
-				echo +cpu >/tmp/cg/quota/cgroup.subtree_control
-			fi
-			echo '20000 100000' >/tmp/cg/quota/cpu.max
-			echo $(pid_of a) >$leaf/cgroup.procs ;;
-		esac
-		sleep 6
+				if [ $1 = quota-above ]; then
+					leaf=/tmp/cg/quota/vm/leaf
+					mkdir -p $leaf
+					echo +cpu >/tmp/cg/quota/cgroup.subtree_control
+				fi
+				[ $1 != quota-wide ] || limit=300000
+				echo "$limit 100000" >/tmp/cg/quota/cpu.max
+				echo $(pid_of a) >$leaf/cgroup.procs ;;
+			esac
+		}
+		measured() {
+			case $1 in
+			hog | lock-hog | yield-hog | kick-hog) taskset 2 hog & ;;
+			hog-elsewhere) hog & ;;
+			rt-hog) pin 1 hog /dev/shm/rt /proc/$(pid_of a) & ;;
+			crowd) taskset 2 crowd & ;;
+			esac
+			kill -CONT $(cat vms)
+			touch $gate
+			case $1 in
+			paused)
+				sleep 0.1
+				kill -STOP $(pid_of a) ;;
+			asleep)
+				for i in 1 2 3 4 5 6 7 8 9 10; do
+					sleep 0.2
+					kill -STOP $(pid_of a)
+					sleep 0.2
+					kill -CONT $(pid_of a)
+				done ;;
+			moved)
+				t=$(tid_of a 0)
+				for i in 1 2 3 4 5 6 7 8 9 10; do
+					taskset -p 8 $t >/dev/null
+					sleep 0.2
+					taskset -p 4 $t >/dev/null
+					sleep 0.2
+				done ;;
+			lossy)
+				kill -STOP $(pidof bpftrace)
+				sleep 3
+				kill -CONT $(pidof bpftrace) ;;
+			esac
+			sleep 4
+		}
+		"$@"
 	SH
-	taskset 1 kvmwait why --rules /why.list -f json -o why.json -- sh why.sh "$1" 2>err
+	rm -f vms /dev/shm/gate /dev/shm/rt
+	tracer=1
+	case $1 in tracer) tracer=2 ;; esac
+	taskset 1 sh why.sh build "$1" >build.log 2>&1
+	taskset $tracer kvmwait why --rules /why.list -f json -o why.json -- taskset 1 sh why.sh measured "$1" 2>err
 	echo $? >status
 	# the VMs outlive the measurement, so that their cgroups have names when it ends
-	killall -9 kvmwait-guest hog 2>/dev/null
-	wait
+	killall -9 kvmwait-guest hog crowd pin 2>/dev/null
+	await no_guests
+	rmdir /tmp/cg/quota/vm/leaf /tmp/cg/quota/vm /tmp/cg/quota 2>/dev/null
 }
+no_guests() { ! pidof kvmwait-guest >/dev/null; }
 
 # ---- judge ----
 
 prepare_why() {
 	put "$top/share/why.list" /why.list
 	printf '#!/bin/sh\nwhile :; do :; done\n' >"$work/$row.hog"
-	chmod 755 "$work/$row.hog"
+	printf '#!/bin/sh\nwhile :; do /bin/busybox true; done\n' >"$work/$row.crowd"
+	chmod 755 "$work/$row.hog" "$work/$row.crowd"
 	put "$work/$row.hog" /usr/bin/hog
+	put "$work/$row.crowd" /usr/bin/crowd
+	put_tool pin
+	options+=(--icount)
 }
 
 # judge_why DIR NAME CASE: the first finding is the built cause; a case without a cause has no finding.
 judge_why() {
 	local d=$1 rule='' culprit=true vm='.vm == "a-kvm"'
 	case $3 in
-	hog) rule=host-thread culprit='.culprit.comm == "hog"' ;;
+	hog | rt-hog | kick-hog | yield-hog | lock-hog) rule=host-thread culprit='.culprit.comm == "hog"' ;;
+	crowd) rule=host-thread culprit='.culprit.comm == "crowd"' ;;
+	tracer) rule=host-thread culprit='.culprit.comm == "bpftrace"' ;;
 	neighbour | overcommit) rule=neighbour vm='.culprit.vm != .vm' ;;
 	siblings) rule=siblings-stacked culprit='.culprit.vm == "a-kvm"' ;;
 	quota | quota-above) rule=quota culprit='.culprit.cgroup == "/tmp/cg/quota"' ;;
+	lock-busy) rule=lock-busy ;;
+	kick-blocked) rule=short-halts ;;
+	polling-burns) rule=polling-wasted ;;
+	asleep) rule=asleep-in-host ;;
+	paused) rule=paused ;;
+	lossy) rule=lost-records vm=true ;;
 	esac
 	test_that "$2 ends well" test "$(cat "$d/status")" = 0
 	if [ "$rule" ]; then
