@@ -26,7 +26,7 @@
 
 #define DEFAULT_DURATION_NS (10 * NS_PER_S)
 
-static const char *const format_names[] = { "table", "json", NULL };
+static const char *const format_names[] = { "table", "json", "openmetrics", NULL };
 static const struct choices formats = CHOICES(format_names);
 
 struct settings {
@@ -74,9 +74,9 @@ static void evidence_done(struct evidence *e)
 	*e = (struct evidence){ 0 };
 }
 
-static bool is_json(const struct settings *s)
+static bool is_format(const struct settings *s, const char *name)
 {
-	return !strcmp(*s->format, "json");
+	return !strcmp(*s->format, name);
 }
 
 /* ---- reading ---- */
@@ -278,7 +278,9 @@ static void show(const struct settings *s, const struct rules *rules, const stru
 	struct findings findings;
 
 	findings_make(rules, e->meta, e->stat, e->blame, e->end, &findings);
-	if (is_json(s)) {
+	if (is_format(s, "openmetrics")) {
+		findings_write_openmetrics(f, rules, &findings, frame);
+	} else if (is_format(s, "json")) {
 		json_t *object = findings_json(rules, &findings, frame);
 
 		json_dumpf(object, f, JSON_INDENT(2));

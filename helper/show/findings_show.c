@@ -13,12 +13,12 @@
 
 #define MAX_SHOWN 12 /* findings; three lines each are a screen */
 
-static const char *fidelity_word(const struct finding *f)
+const char *finding_fidelity(const struct finding *f)
 {
 	return f->inferred ? "inferred" : "measured";
 }
 
-static bool is_asked(const struct findings *findings, const struct rule *rule)
+bool findings_asked(const struct findings *findings, const struct rule *rule)
 {
 	for (size_t i = 0; i < findings->n_gaps; i++)
 		if (findings->gaps[i].rule == rule)
@@ -35,9 +35,9 @@ static void print_finding(FILE *f, struct vm_labels *labels, const struct findin
 	CLEANUP_FREE char *next = finding_text(finding, finding->rule->next);
 
 	if (finding->vm)
-		fprintf(f, "%s: %s.  [%s]\n", vm_label(labels, vm, finding->pid), say, fidelity_word(finding));
+		fprintf(f, "%s: %s.  [%s]\n", vm_label(labels, vm, finding->pid), say, finding_fidelity(finding));
 	else
-		fprintf(f, "%s.  [%s]\n", say, fidelity_word(finding));
+		fprintf(f, "%s.  [%s]\n", say, finding_fidelity(finding));
 	fprintf(f, "       next: %s%s%s\n", next, finding->rule->see ? "; " : "", finding->rule->see ? finding->rule->see : "");
 }
 
@@ -61,7 +61,7 @@ static char *asked_text(const struct rules *rules, const struct findings *findin
 	char *text;
 
 	for (size_t i = 0; i < rules->n; i++)
-		if (is_asked(findings, &rules->items[i]))
+		if (findings_asked(findings, &rules->items[i]))
 			strings_add(&names, rules->items[i].name);
 	text = strings_join(&names, ", ");
 	strings_done(&names);
@@ -137,7 +137,7 @@ static json_t *json_of_finding(const struct finding *f)
 	CLEANUP_FREE char *say = finding_text(f, f->rule->say);
 	CLEANUP_FREE char *next = finding_text(f, f->rule->next);
 	json_t *vcpus = json_array(), *culprit = json_object_get(f->figures, "culprit");
-	json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "rule", f->rule->name, "fidelity", fidelity_word(f), "share",
+	json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "rule", f->rule->name, "fidelity", finding_fidelity(f), "share",
 				   (json_int_t)finding_share(f), "cost", (json_int_t)f->cost, "whole", (json_int_t)f->whole, "threshold",
 				   f->rule->threshold.field, "text", say, "next", next);
 
@@ -162,7 +162,7 @@ json_t *findings_json(const struct rules *rules, const struct findings *findings
 	for (size_t i = 0; i < findings->n; i++)
 		json_array_append_new(found, json_of_finding(&findings->items[i]));
 	for (size_t i = 0; i < rules->n; i++)
-		if (is_asked(findings, &rules->items[i]))
+		if (findings_asked(findings, &rules->items[i]))
 			json_array_append_new(asked, json_string(rules->items[i].name));
 	for (size_t i = 0; i < findings->n_gaps; i++)
 		json_array_append_new(gaps, json_pack("{s:s, s:s}", "rule", findings->gaps[i].rule->name, "why", findings->gaps[i].why));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kvmwait why prints: the findings as sentences or as JSON.
+// What kvmwait why prints: the findings as sentences, as JSON or as gauges.
 #ifndef KVMWAIT_SHOW_FINDINGS_SHOW_H
 #define KVMWAIT_SHOW_FINDINGS_SHOW_H
 
@@ -18,6 +18,12 @@ struct findings_frame {
 void findings_print(FILE *f, const struct rules *rules, const struct findings *findings, const struct findings_frame *frame);
 /* All of it. */
 json_t *findings_json(const struct rules *rules, const struct findings *findings, const struct findings_frame *frame);
+/* The shares as gauges. */
+void findings_write_openmetrics(FILE *f, const struct rules *rules, const struct findings *findings, const struct findings_frame *frame);
+/* "measured" or "inferred". */
+const char *finding_fidelity(const struct finding *f);
+/* Could the rule be applied? */
+bool findings_asked(const struct findings *findings, const struct rule *rule);
 /* The rules themselves, as kvmwait why --list shows them. */
 void rules_print(FILE *f, const struct rules *rules);
 

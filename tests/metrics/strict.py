@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# Reads a file of 'kvmwait stat -f openmetrics' with the strict parser of prometheus_client, and checks type and unit of
+# Reads a file of 'kvmwait stat -f openmetrics', or with a second argument of 'kvmwait why -f openmetrics', with the strict parser of prometheus_client, and checks type and unit of
 # each family by what its name says.
-#   tests/metrics/strict.py FILE
+#   tests/metrics/strict.py FILE [why]
 import sys
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -23,6 +23,8 @@ TYPES = {
     "kvmwait_audit_difference": "gauge",
     "kvmwait_counted_until_seconds": "gauge",
 }
+if sys.argv[2:] == ["why"]:
+    TYPES = {"kvmwait_finding_share_ratio": "gauge", "kvmwait_rule_asked": "gauge", "kvmwait_why_vcpus": "gauge"}
 
 try:
     with open(sys.argv[1], encoding="utf-8", newline="") as f:

@@ -4,7 +4,7 @@
 # of VMMs have CPU 0, vCPUs of VM a the CPUs 1 and 2, other VMs CPU 3. Only vCPUs, and causes, are on CPUs of vCPUs.
 
 # why CASE: measures for some seconds. The VMs are made, moved to their CPUs and stopped before anything is measured: how
-# long that takes does not count. tests/live/scenarios/why.list says what each case builds.
+# long that takes does not count. Time goes by instructions, so that the load of the machine that emulates does not matter.
 why() {
 	mkdir -p /tmp/cg
 	mount -t cgroup2 cgroup2 /tmp/cg 2>/dev/null
@@ -102,7 +102,7 @@ why() {
 				sleep 3
 				kill -CONT $(pidof bpftrace) ;;
 			esac
-			sleep 4
+			sleep 3
 		}
 		"$@"
 	SH
