@@ -124,6 +124,13 @@ check-ledger:
 	@tests/live/ledger
 .PHONY: check-ledger
 
+## kvmwait why on hosts with built causes, and without, on two kernels (an hour and a half); writes share/doc/WHY.md
+check-why:
+	@share/setup check
+	@$(MAKE) --no-print-directory all
+	@tests/live/why
+.PHONY: check-why
+
 ## measure it beside cat, mawk, jq, perf and trace-cmd (five minutes); writes share/doc/BENCH.md
 bench:
 	@share/setup bench
