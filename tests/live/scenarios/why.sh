@@ -153,8 +153,8 @@ why_cases() {
 		yield-hog|brief-yield|host-thread|.culprit.comm == "hog"|vCPU 0 yields to vCPU 1, which shares its CPU with a busy thread
 		brief-yield||||vCPU 0 yields 2,000 times, then halts
 		kick-hog|kick-polled|host-thread|.culprit.comm == "hog"|vCPU 0 wakes vCPU 1 all the time, which shares its CPU with a busy thread
-		kick-blocked|kick-polled|short-halts|.vm == "a-kvm"|the same without halt polling, the CPU free
-		kick-polled||||the same with halt polling of up to 5 ms
+		kick-blocked|kick-polled|short-halts|.vm == "a-kvm"|vCPU 0 wakes vCPU 1 all the time, no halt polling
+		kick-polled||||vCPU 0 wakes vCPU 1 all the time, with halt polling of up to 5 ms, the CPU free
 		polling-burns|polling-pays|polling-wasted|.vm == "a-kvm"|polls of 0.3 ms that never give up, halts of 0.6 ms
 		polling-pays||||polls of up to 5 ms, halts of 0.6 ms
 		paused|busy|paused|.vm == "a-kvm"|the VM is stopped after 0.1 s
