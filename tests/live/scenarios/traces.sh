@@ -19,7 +19,8 @@ traces() {
 	cat "$T/trace" >tracefs.text
 	echo 0 >"$T/events/enable"
 	echo 1 >"$T/tracing_on"
-	perf record -q -a -m 4096 -e 'kvm:*' -e 'sched:*' -o perf.data kvmwait trace -o own.ndjson -- sh guest.sh perf >perf.log 2>&1
+	# perf begins when all probes are attached: a tracepoint that first comes after 8192 lines is none for outcomes
+	kvmwait trace -o own.ndjson -- perf record -q -a -m 4096 -e 'kvm:*' -e 'sched:*' -o perf.data sh guest.sh perf >perf.log 2>&1
 	echo $? >perf.status
 	{
 		perf script --show-lost-events -i perf.data >perf.text
