@@ -35,9 +35,10 @@ causes() {
 		pause() { a=$(now); eval "$2"; b=$(now); sleep $1; c=$(now); eval "$3"; d=$(now); echo $a $b $c $d; }
 		case $1 in
 		paused)
-			pause 2 "kill -STOP $pid" "kill -CONT $pid" >stopped
+			# neither happens at once
+			pause 2 "kill -STOP $pid; await grep -q '^State:.T' /proc/$pid/task/$tid/status" "kill -CONT $pid" >stopped
 			await runs 50
-			pause 1 "echo 1 >$vm/cgroup.freeze" "echo 0 >$vm/cgroup.freeze" >frozen
+			pause 1 "echo 1 >$vm/cgroup.freeze; await grep -q '^frozen 1' $vm/cgroup.events" "echo 0 >$vm/cgroup.freeze" >frozen
 			;;
 		esac
 		[ -z "$quota" ] || { echo max 100000 >$quota/cpu.max; cat $quota/cpu.stat >cpu.stat; stat -c %i $quota >inode; }
