@@ -60,7 +60,7 @@ static int refuse(struct walk *w, const char *what)
 
 static int refuse_output(struct walk *w, const char *what)
 {
-	CLEANUP_FREE char *all = xasprintf("%s, in a directory that all can write: name a file in one of your own", what);
+	CLEANUP_FREE char *all = xasprintf("%s, in a directory that everybody can write: choose a directory of your own", what);
 
 	return refuse(w, all);
 }

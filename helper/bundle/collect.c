@@ -195,9 +195,9 @@ static char *reason(const struct job *j)
 	if (j->write_error)
 		return xasprintf("its output cannot be written: %s", strerror(j->write_error));
 	if (j->too_much)
-		return xasprintf("cut after %" PRIu64 " bytes, which is all the room there is for it", j->limit_bytes);
+		return xasprintf("cut after %" PRIu64 " bytes, the size limit of this item", j->limit_bytes);
 	if (j->timed_out)
-		return xasprintf("ended after %" PRIu64 " s, which is all the time there is for it%s%s", (j->due_ns - j->started_ns) / NS_PER_S, colon, said);
+		return xasprintf("ended after %" PRIu64 " s, the time limit of this item%s%s", (j->due_ns - j->started_ns) / NS_PER_S, colon, said);
 	if (WIFSIGNALED(j->status))
 		return xasprintf("ended by signal %d%s%s", WTERMSIG(j->status), colon, said);
 	if (WEXITSTATUS(j->status))
@@ -253,9 +253,9 @@ static void add_files(struct job *j)
 			j->b->size_bytes += lstat(file, &st) ? 0 : (uint64_t)st.st_size;
 		}
 		if (one.truncated)
-			cause = xstrdup("cut: the room for this item is used up");
+			cause = xstrdup("cut: the size limit of this item is reached");
 		else if (one.error)
-			cause = xstrdup(one.error == EFBIG ? "left out: the room for this item is used up" : strerror(one.error));
+			cause = xstrdup(one.error == EFBIG ? "left out: the size limit of this item is reached" : strerror(one.error));
 		bundle_add(j->b, j->item, bundle_item_is_many(j->item) ? source : "", xstrdup(source), staged,
 			   one.truncated		     ? BUNDLE_TRUNCATED
 			   : one.error == ENOENT ? BUNDLE_ABSENT
@@ -283,7 +283,7 @@ static void add_tree(struct job *j)
 
 		bytes += room ? (uint64_t)st.st_size : 0;
 		bundle_add(j->b, j->item, files.items[i], command_text(j->item), room ? xasprintf("%s%s", j->staged, files.items[i]) : NULL,
-			   room ? BUNDLE_OK : BUNDLE_FAILED, room ? NULL : xstrdup("left out: the room for this item is used up"));
+			   room ? BUNDLE_OK : BUNDLE_FAILED, room ? NULL : xstrdup("left out: the size limit of this item is reached"));
 	}
 	j->b->size_bytes += bytes;
 	if (why || !files.n)
@@ -359,9 +359,9 @@ int bundle_collect(struct bundle *b, const struct bundle_item *item, size_t inde
 	if (c->stop())
 		return -EINTR;
 	if (!left_bytes)
-		bundle_add(b, item, "", command_text(item), NULL, BUNDLE_FAILED, xstrdup("left out: the bundle is as large as it may be"));
+		bundle_add(b, item, "", command_text(item), NULL, BUNDLE_FAILED, xstrdup("left out: the bundle has its maximum size"));
 	else if (j->started_ns >= c->deadline_ns)
-		bundle_add(b, item, "", command_text(item), NULL, BUNDLE_FAILED, xstrdup("left out: the time for the whole bundle is up"));
+		bundle_add(b, item, "", command_text(item), NULL, BUNDLE_FAILED, xstrdup("left out: the time limit of the bundle is reached"));
 	else
 		err = collect(j);
 	took_ms = (monotonic_ns() - j->started_ns) / NS_PER_MS;

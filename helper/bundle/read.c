@@ -70,7 +70,7 @@ static int archive_failed(const struct reader *r, char **ret_error)
 	char clean[4 * 200 + 1];
 
 	text_clean(said ? said : "", n, clean);
-	return refuse(ret_error, "no whole tar.zst: %s", clean);
+	return refuse(ret_error, "invalid or incomplete tar.zst: %s", clean);
 }
 
 /* ---- one file ---- */
@@ -80,11 +80,11 @@ static int check_header(const struct reader *r, struct archive_entry *entry, con
 	const char *path = r->lib->archive_entry_pathname(entry);
 
 	if (!path)
-		return refuse(ret_error, "it holds a name that is no text");
+		return refuse(ret_error, "it has a file name that is not text");
 	if (r->lib->archive_entry_filetype(entry) != AE_IFREG || r->lib->archive_entry_hardlink(entry) || r->lib->archive_entry_symlink(entry))
 		return refuse_path(ret_error, path, "not a regular file");
 	if (!bundle_name_is_fine(path))
-		return refuse_path(ret_error, path, "no name that a bundle has");
+		return refuse_path(ret_error, path, "invalid name for a file of a bundle");
 	if (r->contents->n == 0 && strcmp(path, BUNDLE_MARKER) != 0)
 		return refuse(ret_error, "its first file is not '%s'", BUNDLE_MARKER);
 	if (r->contents->n == MEMBERS_MAX)
@@ -120,7 +120,7 @@ static int read_data(struct reader *r, struct bundle_member *m, bool keep, char 
 		r->total_bytes += (uint64_t)n;
 		m->bytes += (uint64_t)n;
 		if (r->total_bytes > r->max_bytes)
-			return refuse(ret_error, "it grows beyond %" PRIu64 " bytes, which no bundle of its size does", r->max_bytes);
+			return refuse(ret_error, "it grows beyond %" PRIu64 " bytes, the limit for its size", r->max_bytes);
 		SHA256Update(&hash, (const uint8_t *)piece, (size_t)n);
 		if (keep)
 			err = keep_text(r, piece, (size_t)n, ret_error);
@@ -187,11 +187,11 @@ static int check_item(const struct bundle_contents *c, const json_t *item, unsig
 		return 0;
 	m = find_member(c, json_string_value(path));
 	if (!m)
-		return refuse_path(ret_error, json_string_value(path), "in the manifest and nowhere else");
+		return refuse_path(ret_error, json_string_value(path), "listed in the manifest, but missing");
 	if (!json_is_integer(bytes) || !sha256)
 		return refuse_path(ret_error, m->path, "its size and hash are not in the manifest");
 	if (json_integer_value(bytes) < 0 || (uint64_t)json_integer_value(bytes) != m->bytes || strcmp(sha256, m->sha256) != 0)
-		return refuse_path(ret_error, m->path, "not what the manifest says: it was changed");
+		return refuse_path(ret_error, m->path, "it differs from the manifest: it was changed");
 	if (named[m - c->members]++)
 		return refuse_path(ret_error, m->path, "twice in the manifest");
 	return 0;
@@ -206,7 +206,7 @@ int bundle_check_manifest(const struct bundle_contents *c, char **ret_error)
 	int err = 0;
 
 	if (!format || strcmp(format, BUNDLE_MARKER) != 0 || !json_is_array(items))
-		return refuse(ret_error, "its manifest is of another kind");
+		return refuse(ret_error, "its manifest has another format");
 	if (json_integer_value(json_object_get(c->manifest, "version")) != BUNDLE_VERSION)
 		return refuse(ret_error, "made by another kvmwait: its manifest is not of version %d", BUNDLE_VERSION);
 	json_array_foreach(items, i, item) {

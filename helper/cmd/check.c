@@ -93,7 +93,7 @@ static void check_privilege(struct report *r, const struct tracer_list *tracers)
 		find(r, LEVEL_OK, "privilege", NULL, "root, with the capabilities that tracing takes");
 	if (privilege_is_namespaced())
 		find(r, LEVEL_BAD, "namespace", "run it in the host's PID namespace (docker --pid=host, hostPID in Kubernetes)",
-		     "in a PID namespace of its own: the kernel numbers threads otherwise than bpftrace and /proc here");
+		     "in a PID namespace: thread numbers of the kernel differ from those of bpftrace and /proc");
 }
 
 static void check_lockdown(struct report *r)
@@ -119,7 +119,7 @@ static void check_kernel(struct report *r, const struct loaded_plan *p)
 		find(r, LEVEL_NOTE, "BTF", "module BTF comes with Linux 5.11 and CONFIG_DEBUG_INFO_BTF_MODULES",
 		     "of the kernel, not of its modules: arguments of functions are taken from the script's range");
 	else
-		find(r, LEVEL_OK, "BTF", NULL, "there, of the functions as well");
+		find(r, LEVEL_OK, "BTF", NULL, "available, for the functions of modules too");
 	if (!k->tracefs)
 		find(r, LEVEL_BAD, "tracefs", "mount -t tracefs tracefs /sys/kernel/tracing", "not mounted: no tracepoint can be attached");
 	else if (!k->tracefs_readable)
@@ -215,7 +215,7 @@ static void check_probes(struct report *r, const struct loaded_plan *p)
 			}
 		}
 		if (!refused)
-			find(r, LEVEL_OK, "kprobes", NULL, geteuid() ? "there (not tried: not root)" : "there; %zu functions tried", tried);
+			find(r, LEVEL_OK, "kprobes", NULL, geteuid() ? "available (not tried: not root)" : "available; %zu functions tried", tried);
 	}
 	if (geteuid())
 		return;
@@ -238,9 +238,9 @@ static void check_bpftrace(struct report *r, const struct tracer_list *tracers, 
 	CLEANUP_FREE char *version = path && !refused ? bpftrace_version(path, &why) : NULL;
 
 	if (refused)
-		find(r, LEVEL_BAD, "bpftrace", "give the file and what is above it to root alone", "not root's alone: %s", why);
+		find(r, LEVEL_BAD, "bpftrace", "let only root write the file and the directories above it", "not root's alone: %s", why);
 	else if (!path)
-		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace, or say where it is with --bpftrace", "'%s' is missing%s",
+		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace, or give its path with --bpftrace", "'%s' is missing%s",
 		     given ? given : "bpftrace", given ? "" : NOT_FOUND);
 	else if (!version)
 		find(r, LEVEL_BAD, "bpftrace", "install the package bpftrace", "'%s': %s", path, why);
@@ -249,7 +249,7 @@ static void check_bpftrace(struct report *r, const struct tracer_list *tracers, 
 	else if (tracer.why_not)
 		find(r, LEVEL_BAD, "bpftrace", NULL, "'%s', version %s, %s", path, version, tracer.why_not);
 	else if (!cat)
-		find(r, LEVEL_BAD, "bpftrace", "put the directory of cat into PATH", CAT_IS_MISSING);
+		find(r, LEVEL_BAD, "bpftrace", "add the directory of cat to PATH", CAT_IS_MISSING);
 	else
 		find(r, LEVEL_OK, "bpftrace", NULL, "'%s', version %s", path, version);
 }
@@ -442,6 +442,6 @@ const struct command command_check = {
 	.name = "check",
 	.run = run,
 	.arguments = "[OPTION]...",
-	.help = "say what this host allows and lacks, with the next step",
+	.help = "show what this host allows and lacks, with the next step",
 	.options = options,
 };

@@ -112,7 +112,7 @@ static int read_all(struct convert *c)
 	int more = put_all(c);
 
 	if (!more && (state->input->damages || state->input->frame_cut))
-		complain(c, state->input->lines, "what follows cannot be decompressed");
+		complain(c, state->input->lines, "the rest cannot be decompressed");
 	if (more == -EBADMSG)
 		return fail(EXIT_FAILED, "the input cannot be read: '%s': %s", c->name, state->failure);
 	if (more < 0)

@@ -253,7 +253,7 @@ int live_prepare(struct live_run *l, const char *const *parts, size_t n_parts)
 		return code;
 	o->bpftrace = bpftrace_find(s->bpftrace);
 	if (!o->bpftrace)
-		return fail(EXIT_LACKING, "bpftrace is missing%s%s%s: install the package bpftrace, or say where it is with --bpftrace",
+		return fail(EXIT_LACKING, "bpftrace is missing%s%s%s: install the package bpftrace, or give its path with --bpftrace",
 			    s->bpftrace ? ": '" : NOT_FOUND, s->bpftrace ? s->bpftrace : "", s->bpftrace ? "'" : "");
 	if (geteuid() && !privilege_suffices())
 		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo; or, with bpftrace %s and later, "

@@ -104,7 +104,7 @@ static int plan_of_bundle(const char *bundle, struct loaded_plan *ret)
 	sigprocmask(SIG_BLOCK, &all, &before);
 	if (!mkdtemp(directory)) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
-		return fail(EXIT_FAILED, "a bundle cannot be unpacked to '%s': %s; say another place in TMPDIR", directory, strerror(errno));
+		return fail(EXIT_FAILED, "a bundle cannot be unpacked to '%s': %s; name another directory in TMPDIR", directory, strerror(errno));
 	}
 	err = bundle_extract(bundle, below, directory, &contents, &why);
 	if (err) {
@@ -159,6 +159,6 @@ const struct command command_plan = {
 	.name = "plan",
 	.run = run,
 	.arguments = "[OPTION]...",
-	.help = "say which script this kernel gets, and how exact each event is",
+	.help = "show which script fits this kernel, and how exact each event is",
 	.options = options,
 };

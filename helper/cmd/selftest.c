@@ -27,7 +27,7 @@ struct settings {
 
 static const struct option_row options[] = {
 	{ 'j', "json", NULL, "print the result as JSON", TO_FLAG(json) },
-	{ 0, "show", "N", "print N events as they come, no two alike in a row (default 20)", TO_NUMBER(show) },
+	{ 0, "show", "N", "print N waits as they come, of equal ones in a row the first (default 20)", TO_NUMBER(show) },
 	{ 0, "skip", "LIST", "leave operations of the guest out ('kvmwait-guest --list' names them)", TO_TEXT(skip) },
 	{ 0, "guest", "PATH", "the kvmwait-guest to use", TO_TEXT(guest) },
 	{ 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(bpftrace) },
@@ -247,7 +247,7 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 
 	if (!report || selftest_count_report(&run->tally, report)) {
 		json_decref(report);
-		return fail(EXIT_FAILED, "the guest gave no report (it ended with %d); see its message above", r->command_status);
+		return fail(EXIT_FAILED, "the guest wrote no report (exit status %d); see its message above", r->command_status);
 	}
 	failed = has_failed(plan->chosen, &run->tally) || r->command_status;
 	if (s->json)
@@ -256,9 +256,9 @@ static int conclude(const struct settings *s, const struct plan *plan, struct ru
 		print_result(plan, run, report, r);
 	json_decref(report);
 	if (r->command_status)
-		return fail(EXIT_FAILED, "the guest failed: it ended with %d", r->command_status);
+		return fail(EXIT_FAILED, "the guest failed: exit status %d", r->command_status);
 	if (failed)
-		return fail(EXIT_FAILED, "what was seen is not what the guest did: do not trust this kernel with this script");
+		return fail(EXIT_FAILED, "the trace differs from what the guest did: do not trust this script on this kernel");
 	if (!session_balances(r))
 		return fail(EXIT_UNBALANCED, "received + lost is not what the kernel counted");
 	if (*r->audit_differs)
@@ -318,9 +318,9 @@ static int start(const struct settings *s, const struct plan *plan)
 		return fail_no_script(plan);
 	}
 	if (!bpftrace)
-		return fail(EXIT_LACKING, "bpftrace is missing%s: install the package bpftrace, or say where it is with --bpftrace", s->bpftrace ? "" : NOT_FOUND);
+		return fail(EXIT_LACKING, "bpftrace is missing%s: install the package bpftrace, or give its path with --bpftrace", s->bpftrace ? "" : NOT_FOUND);
 	if (!guest)
-		return fail(EXIT_LACKING, "kvmwait-guest is missing: 'make' builds it beside kvmwait, or say where it is with --guest");
+		return fail(EXIT_LACKING, "kvmwait-guest is missing: 'make' builds it beside kvmwait, or give its path with --guest");
 	if (geteuid())
 		return fail(EXIT_LACKING, "attaching probes needs root: run it with sudo");
 	if (access("/dev/kvm", R_OK | W_OK))
@@ -350,7 +350,7 @@ const struct command command_selftest = {
 	.name = "selftest",
 	.run = run,
 	.arguments = "[OPTION]...",
-	.help = "run a guest of known behaviour and compare what was seen",
+	.help = "run a guest of known behaviour and compare it with the trace",
 	.options = options,
 	.more = "It needs root, bpftrace and /dev/kvm, and takes a few seconds.",
 };

@@ -111,7 +111,7 @@ char *bpftrace_version_within(const char *path, uint64_t patience_ns, char **ret
 		char clean[4 * 80 + 1];
 
 		text_clean(text, strcspn(text, "\n") < 80 ? strcspn(text, "\n") : 80, clean);
-		*ret_error = in_time ? xasprintf("it does not say its version, but '%s'", clean)
+		*ret_error = in_time ? xasprintf("invalid answer to --version: '%s'", clean)
 				     : xasprintf("it does not answer --version within %g s", (double)patience_ns / 1e9);
 		return NULL;
 	}

@@ -164,7 +164,7 @@ static int resolve(const struct vmlist *list, const char *name, uint32_t *tgids,
 			if (have_tgid(tgids, n, tgid))
 				continue;
 			if (n == max) {
-				*ret_error = xasprintf("more than %zu VMs: '%s' is one too many; leave --vm and -p out and filter the output by vm",
+				*ret_error = xasprintf("more than %zu VMs: '%s' exceeds the limit; omit --vm and -p and filter the output by vm",
 						       max, name);
 				return -ERANGE;
 			}

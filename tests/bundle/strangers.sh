@@ -99,18 +99,18 @@ test_that 'onto a link: its directory must be empty as well' bash -c 'mkdir -p f
 while read -r kind pattern; do
 	[ -z "$kind" ] || test_that "a stranger's: $kind" refused "$kind" "$pattern"
 done <<'KINDS'
-dotdot '\.\./evil': no name that a bundle has
-inner-dotdot 'd/\.\./\.\./evil': no name that a bundle has
-absolute '/tmp/evil': no name that a bundle has
-hidden no name that a bundle has
-space no name that a bundle has
-newline 'a\\x0ab': no name that a bundle has
-escape 'a\\x1b\[2J': no name that a bundle has
-utf8 (no name that a bundle has|no whole tar.zst|a name that is no text)
-empty-part no name that a bundle has
-backslash no name that a bundle has
-long no name that a bundle has
-deep no name that a bundle has
+dotdot '\.\./evil': invalid name for a file of a bundle
+inner-dotdot 'd/\.\./\.\./evil': invalid name for a file of a bundle
+absolute '/tmp/evil': invalid name for a file of a bundle
+hidden invalid name for a file of a bundle
+space invalid name for a file of a bundle
+newline 'a\\x0ab': invalid name for a file of a bundle
+escape 'a\\x1b\[2J': invalid name for a file of a bundle
+utf8 (invalid name for a file of a bundle|invalid or incomplete tar.zst|a file name that is not text)
+empty-part invalid name for a file of a bundle
+backslash invalid name for a file of a bundle
+long invalid name for a file of a bundle
+deep invalid name for a file of a bundle
 symlink 'evil': not a regular file
 hardlink 'evil': not a regular file
 device 'evil': not a regular file
@@ -128,22 +128,22 @@ no-manifest ends without a manifest
 no-marker first file is not 'kvmwait-bundle'
 late-marker first file is not 'kvmwait-bundle'
 other-version made by another kvmwait
-wrong-hash 'a\.txt': not what the manifest says
-wrong-size 'a\.txt': not what the manifest says
-huge-size 'a\.txt': not what the manifest says
-negative-size 'a\.txt': not what the manifest says
+wrong-hash 'a\.txt': it differs from the manifest
+wrong-size 'a\.txt': it differs from the manifest
+huge-size 'a\.txt': it differs from the manifest
+negative-size 'a\.txt': it differs from the manifest
 float-size 'a\.txt': its size and hash are not
 no-hash 'a\.txt': its size and hash are not
 null-hash 'a\.txt': its size and hash are not
 listed-twice 'a\.txt': twice in the manifest
-listed-only 'c\.txt': in the manifest and nowhere else
-no-items manifest is of another kind
-items-no-list manifest is of another kind
+listed-only 'c\.txt': listed in the manifest, but missing
+no-items manifest has another format
+items-no-list manifest has another format
 item-no-object an item without name
 status-no-text an item without name
 manifest-version manifest is not of version 1
 manifest-version-text manifest is not of version 1
-manifest-list manifest is of another kind
+manifest-list manifest has another format
 manifest-cut 'manifest\.json':
 manifest-number 'manifest\.json': too big integer
 manifest-deep 'manifest\.json':
@@ -177,7 +177,7 @@ changes_are_seen() {
 }
 test_that 'a bundle cut anywhere is refused' cuts_are_refused
 test_that 'a bundle with a byte changed is refused, or all there' changes_are_seen
-test_that 'no bundle at all' refuses "$top/Makefile" 'no whole tar.zst'
+test_that 'no bundle at all' refuses "$top/Makefile" 'invalid or incomplete tar.zst'
 test_that 'a directory' refuses "$top" '(Is a directory|not a regular file)'
 mkfifo pipe.tar.zst
 test_that 'a pipe' refuses pipe.tar.zst 'not a regular file'

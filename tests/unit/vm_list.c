@@ -197,7 +197,7 @@ static void messages(void)
 	CHECK_INT(vmlist_resolve(empty, "x", tgids, 2, &n, &none), -ENOENT);
 	CHECK_HAS(none, "no VM 'x' is running, and no other");
 	CHECK_INT(vmlist_resolve(root, "twin", tgids, 2, &n, &full), -ERANGE);
-	CHECK_HAS(full, "more than 2 VMs: 'twin' is one too many");
+	CHECK_HAS(full, "more than 2 VMs: 'twin' exceeds the limit");
 	CHECK_INT(n, 1);
 	for (unsigned int i = 0; i < 20; i++)
 		make_process(root, 5000 + i, "qemu -name many", TWO_VCPUS);

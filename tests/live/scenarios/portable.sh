@@ -71,7 +71,7 @@ judge_portable() {
 	test_that "$2 as NixOS has it: every count is the guest's" is_equal "$d/nix.guest" "$d/nix.ndjson"
 	judge_trace "$d/nix.ndjson" "$2 as NixOS has it:"
 	test_that "$2 bpftrace not in PATH: exit 4" ends_so "$d/missing" 4
-	test_that "$2 bpftrace not in PATH: the next step" grep -q 'bpftrace is missing: it is neither in /usr/bin nor in a directory of PATH .* say where it is with --bpftrace' "$d/missing.err"
+	test_that "$2 bpftrace not in PATH: the next step" grep -q 'bpftrace is missing: it is neither in /usr/bin nor in a directory of PATH .* give its path with --bpftrace' "$d/missing.err"
 	test_that "$2 bpftrace where all can write: exit 4" ends_so "$d/open" 4
 	test_that "$2 bpftrace where all can write: not taken" grep -q 'that root alone can change: install the package bpftrace' "$d/open.err"
 }
