@@ -5,9 +5,11 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/live_run.h"
+#include "ledger/counts.h"
 #include "live/child.h"
 #include "record/recording_write.h"
 #include "show/blame_show.h"
+#include "show/counts_show.h"
 #include "show/plan_show.h"
 
 #include <errno.h>
@@ -18,12 +20,16 @@
 #include <unistd.h>
 
 #define END_BYTES (16u << 10)	 /* kept for the records that close the file */
-#define BLAME_BYTES (256u << 10) /* the same, and what the blame record may take */
+#define BLAME_BYTES (240u << 10) /* what the blame record may take */
+#define ROW_BYTES 1024u		 /* and a row of the account */
+#define LEAST_ROWS 64u		 /* room is kept for so many, or twice as many as there are vCPUs */
+#define MAX_INTERVAL_NS (INT32_MAX * NS_PER_MS)
 
 struct settings {
 	struct live_options live;
 	struct recorder_settings file;
-	bool no_outcome, blame, guest_ip;
+	uint64_t interval_ns;
+	bool no_outcome, no_account, blame, guest_ip;
 };
 
 static const struct option_row options[] = {
@@ -36,6 +42,9 @@ static const struct option_row options[] = {
 	OPTION_VCPU,
 	OPTION_EVENT,
 	{ 0, "no-outcome", NULL, "only the events, not what followed them: costs less", TO_FLAG(no_outcome) },
+	{ 0, "no-account", NULL, "without the time of each vCPU by state: costs less", TO_FLAG(no_account) },
+	{ 'i', "interval", "SEC", "that time for each so many seconds as well (fractions too)", TO_SECONDS(interval_ns),
+	  .min = MIN_INTERVAL_NS, .max = MAX_INTERVAL_NS },
 	OPTION_GUEST_IP,
 	{ 0, "blame", NULL, "show at the end who or what occupied the CPUs that vCPUs waited for", TO_FLAG(blame) },
 	OPTION_WAIT,
@@ -51,13 +60,20 @@ struct run {
 	char *program; /* what bpftrace runs */
 	struct recorder *recorder;
 	struct blame *blame; /* NULL: not asked for */
+	struct counts *counts; /* of the account; NULL: there is none */
+	struct vmnames *names; /* of its VMs */
+	struct origin origin;
+	uint64_t running_ns; /* CLOCK_BOOTTIME */
 	struct progress progress;
 	uint64_t began_ns;
 	uint64_t records, lost;
 	uint64_t sched;			  /* lines of the scheduler, which go into the blame record */
 	uint64_t unwritten, unwritten_outcomes; /* for which there was no room */
 	uint64_t hidden_lost;			  /* of lost records for which there was none */
+	size_t map_keys;
+	int account_error;
 	bool full;
+	bool no_room; /* for the account of all the time */
 };
 
 /* ---- records ---- */
@@ -133,6 +149,59 @@ static int write_lost(struct run *r, const struct record *record)
 	return 0;
 }
 
+/* ---- the account ---- */
+
+/* Of an interval, or of all the time. One for which there is no room is left out, and the end record says so. */
+static int write_account(struct run *r, bool total)
+{
+	const unsigned int by = COUNTS_BY_VM | COUNTS_BY_VCPU;
+	struct counts_report report = { .origin = &r->origin, .names = r->names, .by = by, .total = total, .has_account = true };
+	struct counts_rows rows;
+	struct record record = { .type = RECORD_STAT };
+	int err;
+
+	if (total)
+		counts_total(r->counts, by, r->running_ns, &rows);
+	else
+		counts_interval(r->counts, by, &rows);
+	report.rows = &rows;
+	report.full = counts_keys(r->counts) >= r->map_keys;
+	record.object = counts_report_json(&report);
+	counts_rows_done(&rows);
+	err = recorder_write(r->recorder, &record, total);
+	json_decref(record.object);
+	if (err != -ENOBUFS)
+		return err;
+	r->full = true;
+	r->no_room |= total;
+	return 0;
+}
+
+static bool take_line(void *context, const char *line, size_t n)
+{
+	struct run *r = context;
+	enum counts_line taken = r->counts ? counts_take_line(r->counts, line, n) : COUNTS_OTHER;
+
+	if (taken == COUNTS_VCPU) /* its process may have ended when the name is written */
+		vmnames_get(r->names, counts_newest_pid(r->counts));
+	if (taken == COUNTS_SNAPSHOT && r->s->interval_ns && counts_has_interval(r->counts) && !r->account_error)
+		r->account_error = write_account(r, false);
+	return taken != COUNTS_OTHER && taken != COUNTS_MALFORMED;
+}
+
+/* The last interval, which is not over, and all the time. */
+static int end_account(struct run *r, uint64_t until_ns)
+{
+	int err = r->account_error;
+
+	counts_finish(r->counts, until_ns);
+	if (!err && r->s->interval_ns && counts_has_interval(r->counts))
+		err = write_account(r, false);
+	return err ? err : write_account(r, true);
+}
+
+/* ---- the end ---- */
+
 static void add_to(json_t *object, const char *field, int64_t more)
 {
 	json_object_set_new(object, field, json_integer(json_integer_value(json_object_get(object, field)) + more));
@@ -142,10 +211,10 @@ static void add_to(json_t *object, const char *field, int64_t more)
 static int write_end(struct run *r, const struct record *record)
 {
 	json_t *end = json_copy(record->object);
-	int err = 0;
+	int err = r->counts ? end_account(r, json_count(json_object_get(end, "clock"), "boottime")) : 0;
 
-	if (r->blame)
-		err = write_object(r, RECORD_BLAME, blame_record_json(r->blame, BLAME_BYTES - END_BYTES));
+	if (r->blame && !err)
+		err = write_object(r, RECORD_BLAME, blame_record_json(r->blame, BLAME_BYTES));
 	if (r->sched)
 		json_object_set_new(end, "sched", json_integer((json_int_t)r->sched));
 	if (r->unwritten) {
@@ -174,6 +243,7 @@ static int take_record(void *context, const struct record *record)
 		blame_take(r->blame, record);
 	switch ((int)record->type) {
 	case RECORD_META:
+		r->running_ns = json_count(json_object_get(record->object, "clock"), "boottime");
 		err = recorder_write(r->recorder, record, true);
 		return err ? err : write_plan(r);
 	case RECORD_SCHED:
@@ -248,9 +318,28 @@ static int say_end(const struct run *r, const struct live_run *l)
 	return code;
 }
 
-static size_t choose_parts(const struct settings *s, const struct plan *plan, const char *parts[3])
+/* Which state a vCPU is in follows from all events. */
+static bool has_all_events(const struct settings *s)
+{
+	unsigned int events = s->live.filter.events;
+
+	for (size_t i = 0; events && i < n_event_kinds; i++)
+		if (!(events & event_bit(event_kinds[i].name)))
+			return false;
+	return true;
+}
+
+static size_t choose_parts(struct settings *s, const struct plan *plan, const char *parts[4])
 {
 	size_t n = 0;
+
+	s->no_account |= !has_all_events(s);
+	if (!s->no_account && plan->chosen && !plan_find_part(plan, "stat")) {
+		note("without the time of each vCPU by state: this kernel does not give the part 'stat': %s", plan_why_no_part(plan, "stat"));
+		s->no_account = true;
+	}
+	if (!s->no_account)
+		parts[n++] = "stat";
 
 	if (!s->no_outcome && plan->chosen && !plan_find_part(plan, "outcome"))
 		note("without what followed the events: this kernel does not give the part 'outcome': %s",
@@ -264,14 +353,27 @@ static size_t choose_parts(const struct settings *s, const struct plan *plan, co
 	return n;
 }
 
-static int open_recorder(const struct settings *s, struct recorder **ret)
+/* What is kept for the end of the file: room for the vCPUs that there can be, within a quarter of it. */
+static uint64_t bytes_of_end(const struct settings *s, const struct live_run *l)
+{
+	uint64_t n = LEAST_ROWS, bytes;
+
+	for (size_t i = 0; i < l->vms.n; i++)
+		n += 2 * l->vms.items[i].n_vcpus;
+	bytes = s->no_account ? 0 : n * ROW_BYTES;
+	if (bytes > s->file.max_bytes / 4)
+		bytes = s->file.max_bytes / 4;
+	return END_BYTES + bytes + (s->blame ? BLAME_BYTES : 0);
+}
+
+static int open_recorder(const struct settings *s, const struct live_run *l, struct recorder **ret)
 {
 	struct recorder_settings settings = s->file;
 	CLEANUP_FREE char *why = NULL;
 	size_t n = strlen(settings.path);
 
 	settings.compress |= n > 4 && !strcmp(settings.path + n - 4, ".zst");
-	settings.keep_bytes = s->blame ? BLAME_BYTES : END_BYTES;
+	settings.keep_bytes = bytes_of_end(s, l);
 	signal(SIGXFSZ, SIG_IGN); /* comes back as EFBIG */
 	if (recorder_open(&settings, ret, &why))
 		return fail(EXIT_FAILED, "the recording cannot be written: %s", why);
@@ -284,10 +386,18 @@ static int record(struct run *r, struct live_run *l)
 
 	l->options.attached = keep_program;
 	l->options.take = take_record;
+	l->options.take_line = take_line;
 	l->options.flush = flush_output;
 	l->options.enough = r->s->file.max_bytes ? has_enough : NULL;
 	l->options.context = r;
 	l->options.hold = r->blame ? SESSION_HOLD_WHERE_NEEDED : SESSION_HOLD_NEVER;
+	if (r->counts) {
+		l->options.map_keys = (unsigned int)l->max_vcpus * LIVE_VCPU_KEYS;
+		l->options.reads_maps = r->s->interval_ns != 0;
+		l->options.program.keeps_lines = true;
+		l->options.program.interval_ms = (unsigned int)(r->s->interval_ns / NS_PER_MS);
+		r->map_keys = l->options.map_keys;
+	}
 	l->output = r->s->file.path;
 	if (strcmp(l->output, "-"))
 		l->options.command_stdout = STDOUT_FILENO;
@@ -306,25 +416,38 @@ static int run(int argc, char **argv)
 	struct settings s = { 0 };
 	CLEANUP_LIVE struct live_run l = { 0 };
 	struct run r = { .s = &s, .plan = &l.loaded.plan };
-	const char *parts[3];
+	CLEANUP_FREE struct wait_name *waits = NULL;
+	const char *parts[4];
+	size_t n_waits;
 	int code;
 
 	if (!options_take(argc, argv, &command_record, &s, &code))
 		return code;
 	if (!s.file.path)
 		return fail(EXIT_USAGE, "record needs a file: -o FILE, or -o - for a pipe");
+	if (s.no_account && s.interval_ns)
+		return fail(EXIT_USAGE, "--interval and --no-account cannot be combined");
 	code = live_plan(&l, &s.live, argc, argv);
 	if (!code)
 		code = live_prepare(&l, parts, choose_parts(&s, &l.loaded.plan, parts));
 	if (!code)
-		code = open_recorder(&s, &r.recorder);
+		code = open_recorder(&s, &l, &r.recorder);
 	if (code)
 		return code;
 	if (s.blame) {
 		r.blame = blame_new(blame_look_up, blame_look_up_cgroup, &l.sleep_rules, NULL);
 		blame_filter(r.blame, &l.options.program.filter);
 	}
+	if (!s.no_account) {
+		n_waits = program_waits(l.loaded.plan.chosen, &waits);
+		r.counts = counts_new(waits, n_waits);
+		r.names = vmnames_new("");
+		origin_of_plan(&l.loaded.plan, &r.origin);
+	}
 	code = record(&r, &l);
+	counts_free(r.counts);
+	vmnames_free(r.names);
+	origin_done(&r.origin);
 	blame_free(r.blame);
 	recorder_close(r.recorder);
 	free(r.program);

@@ -81,20 +81,6 @@ static bool is_format(const struct settings *s, const char *name)
 
 /* ---- reading ---- */
 
-/* The stat record that kvmwait stat writes for a report. */
-static json_t *stat_of_report(const struct counts_report *report)
-{
-	CLEANUP_FREE char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		abort();
-	counts_write_json(f, report);
-	fclose(f);
-	return json_loadb(text, size, 0, NULL);
-}
-
 static json_t *stat_of_account(struct account *account)
 {
 	struct counts_rows rows;
@@ -104,7 +90,7 @@ static json_t *stat_of_account(struct account *account)
 	report.origin = account_origin(account);
 	report.no_outcomes = !account_has_outcomes(account);
 	account_total(account, report.by, &rows);
-	object = stat_of_report(&report);
+	object = counts_report_json(&report);
 	counts_rows_done(&rows);
 	return object;
 }
@@ -198,7 +184,7 @@ static json_t *stat_of_counts(const struct measurement *m, const struct plan *pl
 	origin_of_plan(plan, &origin);
 	report.origin = &origin;
 	counts_total(m->counts, report.by, m->began_ns, &rows);
-	object = stat_of_report(&report);
+	object = counts_report_json(&report);
 	counts_rows_done(&rows);
 	origin_done(&origin);
 	return object;

@@ -107,7 +107,7 @@ static void stop(struct session *t, const char *why)
 	t->stopping_ns = monotonic_ns();
 	/* Events can come faster than bpftrace reads them, so the scripts stop first: they watch for the end of the stopper. */
 	child_hang_up(&t->stopper);
-	if (t->options->reads_maps && !t->bpftrace_gone)
+	if ((t->options->reads_maps || program_has_part(&t->options->program, "stat")) && !t->bpftrace_gone)
 		t->result.missed = root_helper_missed(t->bpftrace.pid);
 	child_hang_up(&t->bpftrace);
 	if (t->command.pid && !t->command_gone)

@@ -6,6 +6,7 @@
 #include "show/stream.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* ---- json ---- */
 
@@ -84,6 +85,19 @@ void counts_write_json(FILE *f, const struct counts_report *r)
 		guest_ips_write_json(f, r->guests, r->n_guests);
 	}
 	fputs("}\n", f);
+}
+
+json_t *counts_report_json(const struct counts_report *r)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		abort();
+	counts_write_json(f, r);
+	fclose(f);
+	return json_loadb(text, size, 0, NULL);
 }
 
 /* ---- csv ---- */

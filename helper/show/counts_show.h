@@ -80,6 +80,8 @@ bool counts_report_has(const struct counts_report *r, const struct counts_number
 
 void counts_write_table(FILE *f, const struct counts_report *r);
 void counts_write_json(FILE *f, const struct counts_report *r);
+/* The same as an object, a record of the schema; the caller owns it. */
+json_t *counts_report_json(const struct counts_report *r);
 void counts_begin_csv(FILE *f, const struct counts_report *r);
 void counts_write_csv(FILE *f, const struct counts_report *r);
 void counts_write_openmetrics(FILE *f, const struct counts_report *r);
