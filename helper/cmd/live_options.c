@@ -17,17 +17,8 @@ static bool is_spin(const void *row)
 	return event_is_spin(kind->bit);
 }
 
-/* Recordings have no account of the states. */
-static bool is_recorded(const void *row)
-{
-	const struct counts_column *column = row;
-
-	return !column->of_account;
-}
-
 const struct choices event_choices = CHOICES(event_kinds), spin_choices = CHOICES(event_kinds, .allows = is_spin);
-const struct choices by_choices = CHOICES(counts_by_names), column_choices = CHOICES(counts_columns),
-		     recorded_column_choices = CHOICES(counts_columns, .allows = is_recorded);
+const struct choices by_choices = CHOICES(counts_by_names), column_choices = CHOICES(counts_columns);
 
 int live_add_pid(void *filter, const char *word)
 {

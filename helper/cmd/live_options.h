@@ -15,7 +15,7 @@ struct live_options {
 	bool wait, verbose;
 };
 
-extern const struct choices event_choices, spin_choices, by_choices, column_choices, recorded_column_choices;
+extern const struct choices event_choices, spin_choices, by_choices, column_choices;
 
 /* 0, or an exit code after the message. */
 int live_add_pid(void *filter, const char *word);
@@ -56,8 +56,6 @@ int live_check_guest_symbols(const struct guest_symbols *symbols, bool guest_ip)
 #define MIN_INTERVAL_NS (NS_PER_S / 10)
 #define OPTION_BY { 0, "by", "LIST", "one row for each (default: vm,vcpu)", TO_SET(by, &by_choices) }
 #define OPTION_TOP { 0, "top", "COLUMN", "sort by this column, largest first", TO_CHOICE(top, struct counts_column, &column_choices) }
-#define OPTION_TOP_RECORDED                                                                                                  \
-	{ 0, "top", "COLUMN", "sort by this column, largest first", TO_CHOICE(top, struct counts_column, &recorded_column_choices) }
 #define OPTION_HIST { 0, "hist", NULL, "how long HLTs took, by powers of two", TO_FLAG(hist) }
 
 #endif

@@ -42,7 +42,7 @@ static const struct option_row options[] = {
 	{ 'i', "interval", "SEC", "a table for every so many seconds as well (fractions too)", TO_SECONDS(window.interval_ns),
 	  .min = MIN_INTERVAL_NS },
 	OPTION_BY,
-	OPTION_TOP_RECORDED,
+	OPTION_TOP,
 	OPTION_HIST,
 	{ 0, "from", "SEC", "leave out what came before, in seconds since the recording began", TO_SECONDS(window.from_ns) },
 	{ 0, "to", "SEC", "leave out what came after", TO_SECONDS(window.to_ns) },
@@ -64,7 +64,6 @@ struct run {
 	struct recording *recording;
 	struct account *account;
 	struct progress progress;
-	uint64_t of_counts; /* records of kvmwait stat */
 	int code;
 };
 
@@ -100,7 +99,6 @@ static void take_record(struct run *r, const struct record *record)
 		r->account = account_new(&r->s->window);
 		report_show_begin(r->show, r->name, r->part, r->account);
 	}
-	r->of_counts += record->type == RECORD_STAT;
 	while (account_interval(r->account, record, r->s->by, &rows))
 		report_show_interval(r->show, &rows);
 	report_show_record(r->show, record);
@@ -147,7 +145,7 @@ static int check_content(const struct run *r)
 
 	if (!b && (in->frame_cut || in->damages))
 		return fail(EXIT_FAILED, "nothing of it can be read: '%s': the compressed file is %s", r->name, in->damages ? "damaged" : "cut short");
-	if (r->of_counts && (!b || !b->waits))
+	if (recording_state(r->recording)->of_counts && (!b || !b->waits))
 		return fail(EXIT_FAILED, "'%s' holds counts of 'kvmwait stat', and no events: it is a report already", r->name);
 	if (!b)
 		return fail(EXIT_FAILED, "'%s' is no recording: it holds no records of kvmwait, and no trace of trace-cmd, perf script or ftrace",
@@ -164,7 +162,6 @@ static int report_file(struct run *r)
 	text_clean(r->path, n, r->name);
 	r->part = 1;
 	r->code = EXIT_OK;
-	r->of_counts = 0;
 	r->recording = NULL;
 	r->account = NULL;
 	progress_start(&r->progress);

@@ -89,6 +89,7 @@ static json_t *stat_of_account(struct account *account)
 
 	report.origin = account_origin(account);
 	report.no_outcomes = !account_has_outcomes(account);
+	report.has_account = account_has_times(account);
 	account_total(account, report.by, &rows);
 	object = counts_report_json(&report);
 	counts_rows_done(&rows);

@@ -2,66 +2,15 @@
 // What a recording comes to: its records become rows as kvmwait stat has them, of intervals and of all the time.
 #include "ledger/account.h"
 
-#include "base/clean_text.h"
 #include "base/memory.h"
-#include "base/table.h"
-#include "base/text.h"
-#include "plan/render.h"
-#include "record/balance.h"
+#include "ledger/account_state.h"
+#include "ledger/account_states.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_SEATS 65536u
-#define MAX_KINDS 32u
 #define MAX_GAP 86400u /* intervals with nothing in them, one after the other */
-
-/* Waits of one event and source. */
-struct kind_sum {
-	uint64_t n, boosted;
-	struct span span;
-};
-
-/* What is known of one vCPU over some time. */
-struct sums {
-	struct kind_sum *kinds;
-	size_t n_kinds; /* as many as were seen by then; of the account's order */
-	struct counts_halts halts;
-	uint64_t ready_ns;
-};
-
-struct window {
-	uint64_t from_ns, until_ns;
-};
-
-/* A vCPU of a VM. A VM is its TGID and its name: a TGID can be given to another. */
-struct seat {
-	uint32_t pid;
-	char *vm; /* "": it has no name */
-	int64_t vcpu;
-	uint64_t open_ns; /* since when it is halted; 0: it is not, as far as is known */
-	struct sums *interval, total;
-};
-
-struct account {
-	struct account_settings settings;
-	struct table seats_by_key;
-	struct seat **seats; /* in the order in which they were first heard of */
-	size_t n_seats;
-	struct wait_name kinds[MAX_KINDS];
-	size_t n_kinds;
-	json_t *meta, *blame, *audit;
-	struct guest_ips *guest_ips;
-	char *why;
-	struct origin origin;
-	bool has_outcomes;
-	uint64_t began_ns, until_ns;
-	struct window now, all;
-	bool interval_open;
-	struct account_balance balance;
-	struct span waits;
-	uint64_t overflow;
-};
 
 static uint64_t hash_seat(const void *entry)
 {
@@ -188,7 +137,7 @@ static uint64_t add_saturated(uint64_t a, uint64_t b)
 	return a + b < a ? UINT64_MAX : a + b;
 }
 
-static void begin(struct account *a, uint64_t ns)
+void account_begin(struct account *a, uint64_t ns)
 {
 	a->began_ns = a->until_ns = ns;
 	a->all.from_ns = a->settings.from_ns ? add_saturated(ns, a->settings.from_ns) : 0; /* what comes late counts as well */
@@ -198,19 +147,12 @@ static void begin(struct account *a, uint64_t ns)
 	a->interval_open = a->settings.interval_ns != 0;
 }
 
-static uint64_t clock_of(json_t *object, const char *name)
-{
-	json_int_t ns = json_integer_value(json_object_get(json_object_get(object, "clock"), name));
-
-	return ns > 0 ? (uint64_t)ns : 0;
-}
-
 /* When a record was made; 0 where it does not say. */
 static uint64_t time_of(const struct record *record)
 {
 	if (record->type == RECORD_WAIT || record->type == RECORD_OUTCOME)
 		return record->ts_ns;
-	return record->type == RECORD_META || record->type == RECORD_END ? clock_of(record->object, "boottime") : 0;
+	return record->type == RECORD_META || record->type == RECORD_END ? account_clock(record->object, "boottime") : 0;
 }
 
 /* ---- rows ---- */
@@ -225,7 +167,8 @@ static void add_rows(const struct account *a, const struct seat *seat, const str
 	if (!by_event) {
 		row = counts_rows_add(rows, by, seat->pid, name, seat->vcpu);
 		row->halts = s->halts;
-		row->ready_ns = s->ready_ns;
+		row->times = s->times;
+		row->ready_ns = counts_wall_ns(&s->times) ? s->times.ns[COUNTS_READY] : s->ready_ns;
 	}
 	for (size_t i = 0; i < s->n_kinds; i++) {
 		const struct kind_sum *kind = &s->kinds[i];
@@ -398,71 +341,58 @@ static void count_outcome(struct account *a, const struct outcome_event *o)
 		seat->open_ns = 0;
 }
 
-/* ---- the others ---- */
+/* ---- states ---- */
 
-static bool has_part(json_t *meta, const char *name)
+/* The record of all the time takes the place of the intervals before it. */
+static void begin_total(struct account *a)
 {
-	json_t *part;
-	size_t i;
+	a->times = TIMES_OF_TOTAL;
+	for (size_t i = 0; i < a->n_seats; i++)
+		a->seats[i]->total.times = (struct counts_times){ 0 };
+}
 
-	json_array_foreach(json_object_get(meta, "parts"), i, part) {
-		const char *script = json_string_value(json_object_get(part, "script"));
+/* Without one, as where the trace was killed or some of the time is asked for, the intervals that lie within that count. */
+static bool counts_in(const struct account *a, const struct account_states *s)
+{
+	bool whole = !a->settings.from_ns && !a->settings.to_ns;
 
-		if (script && starts_with(script, name))
-			return true;
+	if (!s->n || a->times == TIMES_OF_TOTAL)
+		return false;
+	return s->total ? whole : s->from_ns >= a->all.from_ns && s->until_ns <= a->all.until_ns;
+}
+
+static void take_states(struct account *a, json_t *stat)
+{
+	struct account_states s;
+
+	account_states_read(stat, &s);
+	a->refused_times += s.refused;
+	if (counts_in(a, &s)) {
+		if (s.total)
+			begin_total(a);
+		else
+			a->times = TIMES_OF_INTERVALS;
+		for (size_t i = 0; i < s.n; i++) {
+			struct seat *seat = get_seat(a, s.items[i].pid, s.items[i].vm, s.items[i].vcpu);
+
+			if (seat)
+				counts_times_add(&seat->total.times, &s.items[i].times);
+		}
 	}
-	return false;
+	account_states_done(&s);
 }
 
-static void take_meta(struct account *a, json_t *meta)
-{
-	uint64_t boottime_ns = clock_of(meta, "boottime");
-
-	if (a->meta)
-		return;
-	a->meta = json_incref(meta);
-	origin_done(&a->origin);
-	origin_of_meta(meta, &a->origin);
-	a->has_outcomes = has_part(meta, "outcome");
-	if (!a->began_ns && boottime_ns)
-		begin(a, boottime_ns);
-}
-
-static int64_t number_of(json_t *object, const char *field)
-{
-	return json_integer_value(json_object_get(object, field));
-}
-
-static void take_end(struct account *a, json_t *end)
-{
-	struct account_balance *b = &a->balance;
-	json_t *why = json_object_get(end, "why");
-
-	b->have_end = true;
-	b->have_counted = json_is_integer(json_object_get(end, "counted"));
-	b->counted = number_of(end, "counted");
-	b->received = number_of(end, "received");
-	b->sched = number_of(end, "sched");
-	b->lost = number_of(end, "lost");
-	b->unwritten = number_of(end, "unwritten");
-	b->malformed = number_of(end, "malformed");
-	b->late = number_of(end, "late");
-	b->missed = number_of(end, "missed");
-	json_decref(a->audit);
-	a->audit = json_incref(json_object_get(end, "audit"));
-	free(a->why);
-	a->why = json_is_string(why) ? text_cleaned(json_string_value(why)) : NULL;
-}
+/* ---- all of them ---- */
 
 void account_take(struct account *a, const struct record *record)
 {
 	uint64_t ts_ns = time_of(record);
 
 	if (record->type == RECORD_META)
-		take_meta(a, record->object);
+		account_take_meta(a, record->object);
 	/* events can come before all is attached, and the clocks are read */
 	if (ts_ns && (!a->began_ns || (ts_ns < a->began_ns && !a->n_seats)))
-		begin(a, ts_ns);
+		account_begin(a, ts_ns);
 	if (ts_ns > a->until_ns)
 		a->until_ns = ts_ns;
 	switch ((int)record->type) {
@@ -473,11 +403,14 @@ void account_take(struct account *a, const struct record *record)
 		count_outcome(a, &record->outcome);
 		break;
 	case RECORD_LOST:
-		if (number_of(record->object, "lost") > 0)
-			a->balance.lost_records += (uint64_t)number_of(record->object, "lost");
+		if (json_integer_value(json_object_get(record->object, "lost")) > 0)
+			a->balance.lost_records += (uint64_t)json_integer_value(json_object_get(record->object, "lost"));
 		break;
 	case RECORD_END:
-		take_end(a, record->object);
+		account_take_end(a, record->object);
+		break;
+	case RECORD_STAT:
+		take_states(a, record->object);
 		break;
 	case RECORD_BLAME:
 		json_decref(a->blame);
@@ -486,96 +419,4 @@ void account_take(struct account *a, const struct record *record)
 	default:
 		break;
 	}
-}
-
-/* ---- what there is to know ---- */
-
-const struct origin *account_origin(const struct account *a)
-{
-	return &a->origin;
-}
-
-json_t *account_meta(const struct account *a)
-{
-	return a->meta;
-}
-
-struct guest_ips *account_guest_ips(const struct account *a)
-{
-	return a->guest_ips;
-}
-
-json_t *account_blame(const struct account *a)
-{
-	return a->blame;
-}
-
-const char *account_why(const struct account *a)
-{
-	return a->why;
-}
-
-bool account_has_outcomes(const struct account *a)
-{
-	return a->has_outcomes;
-}
-
-uint64_t account_began_ns(const struct account *a)
-{
-	return a->began_ns;
-}
-
-uint64_t account_until_ns(const struct account *a)
-{
-	return a->until_ns;
-}
-
-uint64_t account_realtime_ns(const struct account *a, uint64_t boottime_ns)
-{
-	uint64_t realtime_ns = clock_of(a->meta, "realtime"), at_ns = clock_of(a->meta, "boottime");
-
-	if (!realtime_ns || !at_ns)
-		return 0;
-	return realtime_ns + (boottime_ns - at_ns);
-}
-
-json_t *account_audit(const struct account *a)
-{
-	return a->audit;
-}
-
-const struct account_balance *account_balance(const struct account *a)
-{
-	return &a->balance;
-}
-
-char *account_balance_text(const struct account *a)
-{
-	const struct account_balance *b = account_balance(a);
-
-	return balance_text(&(struct balance){
-		.have_counted = b->have_counted,
-		.counted = (uint64_t)b->counted,
-		.received = (uint64_t)b->received,
-		.lost = (uint64_t)b->lost,
-	});
-}
-
-bool account_balances(const struct account *a)
-{
-	const struct account_balance *b = &a->balance;
-	uint64_t seen = b->waits + b->outcomes + (uint64_t)b->sched;
-
-	return b->have_end && b->have_counted && seen == (uint64_t)b->received && !b->malformed &&
-	       (uint64_t)b->counted == seen + (uint64_t)b->lost;
-}
-
-uint64_t account_overflow(const struct account *a)
-{
-	return a->overflow;
-}
-
-const struct span *account_waits(const struct account *a)
-{
-	return &a->waits;
 }

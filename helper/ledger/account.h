@@ -49,6 +49,10 @@ struct guest_ips *account_guest_ips(const struct account *a);
 json_t *account_audit(const struct account *a); /* of the end record */
 const char *account_why(const struct account *a); /* it ended; or NULL */
 bool account_has_outcomes(const struct account *a);
+/* Have the rows of all the time the states of vCPUs? Rows of intervals have none. */
+bool account_has_times(const struct account *a);
+/* Rows of the recorded states that contradict themselves, and are left out. */
+uint64_t account_refused_times(const struct account *a);
 /* CLOCK_BOOTTIME of the beginning and of the last that is known; and CLOCK_REALTIME of a time, 0 where it is not known. */
 uint64_t account_began_ns(const struct account *a);
 uint64_t account_until_ns(const struct account *a);

@@ -72,7 +72,7 @@ static void add_halts(struct counts_halts *sum, const struct counts_halts *h)
 		sum->max_ns = h->max_ns;
 }
 
-static void add_times(struct counts_times *sum, const struct counts_times *t)
+void counts_times_add(struct counts_times *sum, const struct counts_times *t)
 {
 	for (size_t i = 0; i < COUNTS_STATES; i++)
 		sum->ns[i] += t->ns[i];
@@ -108,7 +108,7 @@ static void merge_row(struct counts_row *sum, const struct counts_row *row)
 	sum->ready_ns += row->ready_ns;
 	sum->n_vcpus += row->n_vcpus;
 	add_halts(&sum->halts, &row->halts);
-	add_times(&sum->times, &row->times);
+	counts_times_add(&sum->times, &row->times);
 	span_extend(&sum->span, &row->span);
 }
 

@@ -103,6 +103,7 @@ uint64_t counts_n_halts(const struct counts_halts *h);
  * of two of the truth. 0 where there are none.
  */
 uint64_t counts_percentile(const struct counts_halts *h, unsigned int percent);
+void counts_times_add(struct counts_times *sum, const struct counts_times *t);
 uint64_t counts_wall_ns(const struct counts_times *t);
 /* The times in tenths of a percent of their sum, rounded so that they add up to 1000; all 0 where the sum is. */
 void counts_permilles(const struct counts_times *t, unsigned int ret[COUNTS_STATES]);

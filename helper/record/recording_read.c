@@ -28,6 +28,7 @@ struct recording {
 	struct record waiting; /* behind an outcome that was not seen */
 	bool have_waiting;
 	bool ended;   /* the last record was an end record */
+	bool planned; /* a plan record makes it a recording, of which stat records are a part */
 	bool at_end;  /* of the file */
 	bool closed;  /* the end record was made */
 	uint64_t undecided;	 /* lines before the kind was known */
@@ -237,7 +238,8 @@ static void take_json(struct recording *r, const char *line, size_t n)
 		complain(r, why);
 		return;
 	}
-	r->state.of_counts |= record.type == RECORD_STAT;
+	r->planned |= record.type == RECORD_PLAN;
+	r->state.of_counts |= record.type == RECORD_STAT && !r->planned;
 	r->state.balance.received += record.type == RECORD_WAIT ||
 				     (record.type == RECORD_OUTCOME && record.outcome.end != OUTCOME_UNSEEN);
 	if (record.type == RECORD_META)

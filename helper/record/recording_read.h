@@ -43,7 +43,7 @@ struct recording_state {
 	bool cut_short;
 	struct balance balance; /* what was there, and what the end says of it */
 	bool uncounted;		/* converted from a trace of another tool, text or csv: there is no count of the kernel */
-	bool of_counts;		/* records of counts, not of events */
+	bool of_counts;		/* records of counts without events: what kvmwait stat writes */
 	struct strings notes;	/* what the input cannot tell; known with its first record */
 	struct strings problems; /* at the end: what is missing from a trace of another tool */
 	char *failure;		/* why reading failed, where recording_next() returned -EBADMSG */

@@ -142,18 +142,18 @@ static uint64_t get_wall(const struct counts_row *r)
 }
 
 const struct counts_column counts_columns[] = {
-	{ "waits", "events of all kinds", get_waits, false, false },
-	{ "ple", "pause-loop exits", get_ple, false, false },
-	{ "hlt", "HLTs", get_hlt, false, false },
-	{ "yield", "paravirtual yields", get_yields, false, false },
-	{ "boosted", "waits that gave the CPU to another vCPU", get_boosted, true, false },
-	{ "halted", "time halted", get_halted, true, false },
-	{ "ready", "time runnable but not running", get_ready, true, false },
-	{ "run", "time on a CPU, in the guest or for it", get_run, true, true },
-	{ "spin", "time on a CPU, spinning or yielding", get_spin, true, true },
-	{ "poll", "time on a CPU, polling in a HLT", get_poll, true, true },
-	{ "halt", "time blocked in a HLT", get_halt, true, true },
-	{ "host", "time blocked otherwise", get_host, true, true },
+	{ "waits", "events of all kinds", get_waits, false },
+	{ "ple", "pause-loop exits", get_ple, false },
+	{ "hlt", "HLTs", get_hlt, false },
+	{ "yield", "paravirtual yields", get_yields, false },
+	{ "boosted", "waits that gave the CPU to another vCPU", get_boosted, true },
+	{ "halted", "time halted", get_halted, true },
+	{ "ready", "time runnable but not running", get_ready, true },
+	{ "run", "time on a CPU, in the guest or for it", get_run, true },
+	{ "spin", "time on a CPU, spinning or yielding", get_spin, true },
+	{ "poll", "time on a CPU, polling in a HLT", get_poll, true },
+	{ "halt", "time blocked in a HLT", get_halt, true },
+	{ "host", "time blocked otherwise", get_host, true },
 	{ 0 },
 };
 
@@ -198,18 +198,20 @@ const struct counts_number counts_numbers[] = {
 	{ "max_ns", get_max, false, true, false },
 	{ "ready_ns", get_ready, false, true, false },
 	{ "vcpus", get_vcpus, false, false, false },
-	{ "run_ns", get_run, false, true, true },
-	{ "spin_ns", get_spin, false, true, true },
-	{ "poll_ns", get_poll, false, true, true },
-	{ "poll_paid_ns", get_paid, false, true, true },
-	{ "poll_wasted_ns", get_wasted, false, true, true },
-	{ "halt_ns", get_halt, false, true, true },
-	{ "host_ns", get_host, false, true, true },
-	{ "wall_ns", get_wall, false, true, true },
+	{ "run_ns", get_run, false, false, true },
+	{ "spin_ns", get_spin, false, false, true },
+	{ "poll_ns", get_poll, false, false, true },
+	{ "poll_paid_ns", get_paid, false, false, true },
+	{ "poll_wasted_ns", get_wasted, false, false, true },
+	{ "halt_ns", get_halt, false, false, true },
+	{ "host_ns", get_host, false, false, true },
+	{ "wall_ns", get_wall, false, false, true },
 	{ 0 },
 };
 
 bool counts_report_has(const struct counts_report *r, const struct counts_number *n)
 {
-	return (n->of_event || !counts_report_of_events(r)) && !(n->of_outcome && r->no_outcomes) && !(n->of_account && !r->has_account);
+	bool no_outcomes = r->no_outcomes && !(n->get == get_ready && r->has_account);
+
+	return (n->of_event || !counts_report_of_events(r)) && !(n->of_outcome && no_outcomes) && !(n->of_account && !r->has_account);
 }

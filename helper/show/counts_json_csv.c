@@ -66,7 +66,7 @@ void counts_write_json(FILE *f, const struct counts_report *r)
 
 	fprintf(f, "{\"type\":\"stat\",\"ts\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"total\":%s,\"full\":%s,%s\"by\":[",
 		r->rows->until_ns, r->rows->until_ns - r->rows->from_ns, r->total ? "true" : "false", r->full ? "true" : "false",
-		r->recorded ? "\"recorded\":true," : "");
+		r->recorded && !r->has_account ? "\"recorded\":true," : "");
 	for (unsigned int i = 0; counts_by_names[i]; i++) {
 		if (!(r->by >> i & 1))
 			continue;

@@ -40,7 +40,6 @@ struct counts_column {
 	const char *help;
 	uint64_t (*get)(const struct counts_row *row);
 	bool of_outcome; /* what followed the waits tells it */
-	bool of_account;
 };
 extern const struct counts_column counts_columns[]; /* ends with a nameless one */
 const struct counts_column *counts_column_find(const char *name);

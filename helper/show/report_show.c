@@ -22,6 +22,7 @@ struct report_show {
 	struct html_page *page; /* NULL: none was asked for */
 	bool begun;		/* csv has its heading */
 	uint64_t shown;		/* recordings */
+	bool lacks_times;	/* one of the tables has no states */
 	int error;		/* of the output */
 
 	/* The recording that is shown now. */
@@ -160,6 +161,7 @@ static void write_rows(struct report_show *r, struct counts_rows *rows, bool tot
 		.hist = r->settings.hist,
 		.recorded = true,
 		.no_outcomes = !account_has_outcomes(r->account),
+		.has_account = total && account_has_times(r->account),
 		.file = r->name,
 		.host = host_of(r),
 		.lost_known = total && account_balance(r->account)->have_end,
@@ -171,6 +173,7 @@ static void write_rows(struct report_show *r, struct counts_rows *rows, bool tot
 		report.n_guests = name_guests(r, &guests);
 		report.guests = report.n_guests ? guests : NULL;
 	}
+	r->lacks_times |= !report.has_account;
 	if (r->settings.top)
 		counts_rows_sort(rows, r->settings.top);
 	if (r->settings.format->begin && !r->begun)
@@ -313,7 +316,8 @@ void report_show_end(struct report_show *r, const struct strings *problems)
 int report_show_finish(struct report_show *r)
 {
 	if (is_format(r, "table") && r->shown)
-		fputs("* measured only during waits; - not recorded, or nothing to report\n", r->settings.out);
+		fprintf(r->settings.out, "%s- not recorded, or nothing to report\n",
+			r->lacks_times ? "* measured only during waits, where the time of each vCPU by state was not recorded; " : "");
 	if (is_format(r, "json"))
 		fputs("]}\n", r->settings.out);
 	if (r->page && r->shown)
