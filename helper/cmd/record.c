@@ -311,7 +311,15 @@ static int say_end(const struct run *r, const struct live_run *l)
 			    "below it with --max-size", path, strerror(-err));
 	if (r->unwritten)
 		note("'%s' was full before the last events came: %" PRIu64 " of them are not in it, and count as lost", path, r->unwritten);
+	if (r->no_room)
+		note("'%s' has no room for the time of each vCPU by state: it is left out", path);
 	code = live_end_code(l);
+	if (!code && l->result.missed)
+		return fail(EXIT_UNBALANCED, "the kernel left out %" PRIu64 " runs of probes while maps were read: so many events at most are missing%s",
+			    l->result.missed, r->s->interval_ns ? "; a longer --interval, or none, makes that less likely" : "");
+	if (!code && r->counts && counts_malformed(r->counts))
+		return fail(EXIT_UNBALANCED, "%" PRIu64 " lines of bpftrace could not be read: the time of vCPUs by state may be wrong",
+			    counts_malformed(r->counts));
 	if (!code && r->progress.shows)
 		fprintf(stderr, "kvmwait: '%s': %" PRIu64 " records, %s, %" PRIu64 " lost: %s\n", path, r->records, size, r->lost + r->unwritten,
 			l->result.why);

@@ -215,7 +215,7 @@ static const struct field stat_fields[] = {
 	{ "ns", FIELD_INTEGER, "ns", "its length", false, NULL },
 	{ "total", FIELD_BOOLEAN, NULL, "is it all the time, rather than since the record before", false, NULL },
 	{ "full", FIELD_BOOLEAN, NULL, "has a map no room left, so that some is not counted", false, NULL },
-	{ "recorded", FIELD_BOOLEAN, NULL, "true where it comes from a recording: ready_ns then is of waits alone", true, NULL },
+	{ "recorded", FIELD_BOOLEAN, NULL, "true where it was made from events: ready_ns then is of waits alone", true, NULL },
 	{ "by", FIELD_STRINGS, NULL, "what rows go by: vm, vcpu, event, source", false, NULL },
 	{ "rows", FIELD_OBJECTS, NULL, "the rows with anything in them", false, stat_row_fields },
 	{ "guests", FIELD_OBJECTS, NULL, "of the totals: where the guests of these VMs spun, where asked for", true, guest_fields },
@@ -345,7 +345,7 @@ const struct record_schema record_schemas[RECORD_TYPES] = {
 	[RECORD_OUTCOME] = { "outcome", "what followed a wait, where asked for", outcome_fields },
 	[RECORD_LOST] = { "lost", "bpftrace lost events", lost_fields },
 	[RECORD_END] = { "end", "last: the balance, received + lost = counted", end_fields },
-	[RECORD_STAT] = { "stat", "counts of an interval, or of all the time", stat_fields },
+	[RECORD_STAT] = { "stat", "counts and states of an interval, or of all the time; in a recording, before end", stat_fields },
 	[RECORD_PLAN] = { "plan", "in a recording, behind meta: what it was made with", plan_fields },
 	[RECORD_BLAME] = { "blame", "in a recording, before end: who or what occupied the CPUs that vCPUs waited for", blame_fields },
 };

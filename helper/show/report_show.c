@@ -317,7 +317,7 @@ int report_show_finish(struct report_show *r)
 {
 	if (is_format(r, "table") && r->shown)
 		fprintf(r->settings.out, "%s- not recorded, or nothing to report\n",
-			r->lacks_times ? "* measured only during waits, where the time of each vCPU by state was not recorded; " : "");
+			r->lacks_times ? "* measured only during waits: the time of each vCPU by state is not in the recording, or not of this interval; " : "");
 	if (is_format(r, "json"))
 		fputs("]}\n", r->settings.out);
 	if (r->page && r->shown)

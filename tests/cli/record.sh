@@ -80,7 +80,11 @@ recordings() {
 	test_that 'record: the plan is that of plan --json' jq -e -s --slurpfile plan <("$kvmwait" plan --json --root "$work/$r612") \
 		'.[1].plan == ($plan[0] | walk(if type == "object" then with_entries(select(.value != null)) else . end))' "$rec/some.ndjson"
 	# bpftrace 0.23 has raw tracepoints, which cost less; the recording has the program that ran, with the end of the trace
-	test_that 'record: the program is that of plan --program, with raw tracepoints' bash -c 'jq -r -j "select(.type == \"plan\").program" "$0/some.ndjson" |
+	test_that 'record --no-account' exits 0 record --no-account -d 0.3 -o "$rec/events.ndjson"
+	test_that 'record --no-account: no states' jq -e -s 'all(.type != "stat") and ([.[0].parts[].script] == ["outcome.part", "audit-x86.part"])' "$rec/events.ndjson"
+	test_that 'record: one record of states at the end' jq -e -s 'map(.type == "stat" and .total) | index(true) == length - 2' "$rec/some.ndjson"
+	test_that 'record --interval --no-account' exits 2 record --no-account -i 1 -o "$rec/none"
+	test_that 'record --no-account: the program is that of plan --program, with raw tracepoints' bash -c 'jq -r -j "select(.type == \"plan\").program" "$0/events.ndjson" |
 		sed -E "/^\t+if \(@stop != 0\) \{\$/{N;N;d}; /^\tif \(tid == [0-9]+\) \{\$/{N;N;d}" | diff - <("$kvmwait" plan --root "$1" --program outcome,audit) | grep "^[<>]" | diff - <(printf "%s\n" "< rawtracepoint:kvm_entry" "> tracepoint:kvm:kvm_entry")' "$rec" "$work/$r612"
 	test_that 'record: the host is named' jq -e -s --arg host "$(uname -n)" '.[0].host == $host' "$rec/some.ndjson"
 	test_that 'record: convert reads it' bash -c '"$kvmwait" convert -f json "$0/some.ndjson" | cmp - "$0/some.ndjson"' "$rec"
@@ -104,8 +108,8 @@ recordings() {
 	test_that 'report --by event,source' jq -e '[.files[0].total.rows[] | [.event, .source, .waits, .boosted]] ==
 		[["hlt", "kvm", 3, 0], ["ple", "svm", 1, 1], ["pv_yield", "kvm", 1, 0]]' "$rec/by.report"
 
-	test_that 'record --no-outcome' exits 0 record -d 0.3 --no-outcome -o "$rec/bare.ndjson"
-	test_that 'record --no-outcome: no part but the audit' jq -e -s '[.[0].parts[].script] == ["audit-x86.part"]' "$rec/bare.ndjson"
+	test_that 'record --no-outcome' exits 0 record -d 0.3 --no-outcome --no-account -o "$rec/bare.ndjson"
+	test_that 'record --no-outcome --no-account: no part but the audit' jq -e -s '[.[0].parts[].script] == ["audit-x86.part"]' "$rec/bare.ndjson"
 
 	# ---- ends ----
 	storm

@@ -22,6 +22,7 @@ static void write_rows(struct account *report, struct counts_rows *rows, FILE *f
 		.recorded = true,
 		.hist = true,
 		.no_outcomes = !account_has_outcomes(report),
+		.has_account = account_has_times(report),
 		.host = "h",
 		.file = "f",
 		.labels = vm_labels_new(),

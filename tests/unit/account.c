@@ -412,6 +412,94 @@ static void test_odd_objects(void)
 	account_free(r);
 }
 
+/* ---- states of vCPUs ---- */
+
+#define STATES(run, ready, wall)                                                                                                     \
+	"\"run_ns\":" #run ",\"spin_ns\":0,\"poll_ns\":4,\"poll_paid_ns\":3,\"poll_wasted_ns\":1,\"halt_ns\":0,\"ready_ns\":" #ready \
+	",\"host_ns\":0,\"wall_ns\":" #wall "}"
+#define STAT(ts, ns, total, rows) "{\"ts\":" #ts ",\"ns\":" #ns ",\"total\":" #total ",\"rows\":[" rows "]}"
+#define VCPU "{\"vm\":\"a\",\"pid\":7,\"vcpu\":0,\"waits\":1,"
+
+/* The run and ready time of the first row of all the time. */
+static void first_times(struct account *r, uint64_t *ret_run_ns, uint64_t *ret_ready_ns)
+{
+	struct counts_rows rows;
+
+	account_total(r, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
+	*ret_run_ns = rows.n ? rows.items[0].times.ns[COUNTS_RUN] : 0;
+	*ret_ready_ns = rows.n ? rows.items[0].ready_ns : 0;
+	counts_rows_done(&rows);
+}
+
+/* Without a total, as where a recording was cut short, the intervals; with one it alone. Past 2^53, to the ns. */
+static void test_states(void)
+{
+	struct account *r = made(0, 0, 0);
+	uint64_t run_ns, ready_ns;
+
+	meta(r);
+	CHECK(!account_has_times(r));
+	take_object(r, RECORD_STAT, STAT(101000000000, 1000000000, false, VCPU STATES(9007199254740993, 2, 9007199254740999)));
+	take_object(r, RECORD_STAT, STAT(102000000000, 1000000000, false, VCPU STATES(5, 3, 12)));
+	CHECK(account_has_times(r));
+	first_times(r, &run_ns, &ready_ns);
+	CHECK_U64(run_ns, 9007199254740998);
+	CHECK_U64(ready_ns, 5);
+	take_object(r, RECORD_STAT, STAT(102000000000, 2000000000, true, VCPU STATES(9007199254740995, 8, 9007199254741007)));
+	take_object(r, RECORD_STAT, STAT(102000000000, 2000000000, true, VCPU STATES(1, 1, 6)));
+	take_object(r, RECORD_STAT, STAT(102000000000, 2000000000, false, VCPU STATES(1, 1, 6)));
+	first_times(r, &run_ns, &ready_ns);
+	CHECK_U64(run_ns, 9007199254740995);
+	CHECK_U64(ready_ns, 8);
+	CHECK_U64(account_refused_times(r), 0);
+	account_free(r);
+}
+
+/* Of some of the time: the intervals that lie within, and no total. */
+static void test_states_from_to(void)
+{
+	struct account *r = made(0, S, 3 * S);
+	uint64_t run_ns, ready_ns;
+
+	meta(r);
+	take_object(r, RECORD_STAT, STAT(101000000000, 1000000000, false, VCPU STATES(1, 0, 5)));
+	take_object(r, RECORD_STAT, STAT(102000000000, 1000000000, false, VCPU STATES(10, 0, 14)));
+	take_object(r, RECORD_STAT, STAT(103000000000, 1000000000, false, VCPU STATES(100, 0, 104)));
+	take_object(r, RECORD_STAT, STAT(103000000001, 1000000000, false, VCPU STATES(1000, 0, 1004)));
+	take_object(r, RECORD_STAT, STAT(104000000000, 4000000000, true, VCPU STATES(1111, 0, 1115)));
+	first_times(r, &run_ns, &ready_ns);
+	CHECK_U64(run_ns, 110);
+	account_free(r);
+}
+
+/* A vCPU whose states are not its wall time is left out, and counted; rows without states are no problem. */
+static void test_states_of_strangers(void)
+{
+	static const char *const refused[] = {
+		VCPU STATES(1, 1, 7),
+		VCPU STATES(-1, 2, 5),
+		VCPU STATES(1.5, 0, 5),
+		VCPU STATES(9223372036854775807, 9223372036854775807, 2),
+		VCPU "\"wall_ns\":0}",
+		"{\"vm\":\"a\",\"pid\":-1,\"vcpu\":0," STATES(1, 0, 5),
+		"{\"vm\":\"a\",\"pid\":7,\"vcpu\":-1," STATES(1, 0, 5),
+	};
+	static const char *const passed[] = { VCPU "\"ple\":3}", "{}", "7", "{\"pid\":7,\"vcpu\":0," STATES(1, 0, 5) };
+	struct account *r = made(0, 0, 0);
+
+	meta(r);
+	for (size_t i = 0; i < ARRAY_SIZE(refused) + ARRAY_SIZE(passed); i++) {
+		CLEANUP_FREE char *text = xasprintf(STAT(101000000000, 1000000000, true, "%s"), i < ARRAY_SIZE(refused) ? refused[i] : passed[i - ARRAY_SIZE(refused)]);
+
+		take_object(r, RECORD_STAT, text);
+	}
+	CHECK_U64(account_refused_times(r), ARRAY_SIZE(refused));
+	take_object(r, RECORD_STAT, "{\"ts\":1,\"ns\":2,\"total\":true,\"rows\":[" VCPU STATES(1, 0, 5) "]}");
+	take_object(r, RECORD_STAT, "{\"rows\":7}");
+	CHECK(!account_has_times(r));
+	account_free(r);
+}
+
 static const struct unit_test tests[] = {
 	{ "all the time", test_total },
 	{ "where it comes from", test_origin },
@@ -426,6 +514,9 @@ static const struct unit_test tests[] = {
 	{ "names of VMs", test_names },
 	{ "more vCPUs than there is room for", test_no_room },
 	{ "objects of strangers", test_odd_objects },
+	{ "states of vCPUs", test_states },
+	{ "states of vCPUs, from and to", test_states_from_to },
+	{ "states of strangers", test_states_of_strangers },
 };
 
 int main(void)

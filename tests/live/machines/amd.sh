@@ -31,7 +31,7 @@ row_option=--cpus rows_at_once=2
 rows='
 6.12:0.23:1 stop loss storm readme counts rates outcome recorded
 6.12:0.23 exact hand:x86-5.17 hand:x86-tracepoint check selftest hostile filters privilege
-6.12:0.23:4 why:busy why:idle why:hog why:neighbour why:siblings why:quota
+6.12:0.23:4 why:busy why:idle why:hog why:neighbour why:siblings why:quota hogged
 6.12:0.23:1:libarchive bundle
 6.12:0.23:1:faults killed guests threads modules disk dead pod paranoid:1+stat hidden
 7:0.27 exact hand:x86-5.17 selftest counts rates outcome paranoid:2 spots mixed

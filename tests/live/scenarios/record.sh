@@ -37,7 +37,65 @@ recorded() {
 	echo $? >nobody.status
 }
 
+# A VM with both vCPUs busy and a process of the host on the CPU of vCPU 1, recorded with the account of each second. It wants
+# three CPUs: the tracer has CPU 0.
+hogged() {
+	cat >hog.sh <<-'SH'
+		await() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 240 ] || return 1; sleep 0.25; done; }
+		vm() { grep -l '[g]uest=a-' /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | head -n 1; }
+		tid_of() { for t in /proc/$(vm)/task/*; do ! grep -q "^CPU $1/" $t/comm 2>/dev/null || echo ${t##*/}; done; }
+		is_there() { [ -n "$(tid_of 0)" ] && [ -n "$(tid_of 1)" ]; }
+		taskset 6 kvmwait-guest -n a --op-timeout 300 --gate never busy=1 >a.json &
+		await is_there
+		for t in /proc/$(vm)/task/*; do grep -q "^CPU " $t/comm || taskset -p 1 ${t##*/} >/dev/null; done
+		taskset -p 4 $(tid_of 0) >/dev/null
+		taskset -p 2 $(tid_of 1) >/dev/null
+		taskset 2 hog &
+		sleep 6
+	SH
+	taskset 1 kvmwait record --blame -i 1 -o hog.ndjson -- sh hog.sh 2>err
+	echo $? >status
+	killall -9 kvmwait-guest hog 2>/dev/null
+	wait
+	kvmwait why --rules /why.list -f json hog.ndjson >why.json 2>>err
+	kvmwait report --json hog.ndjson >report.json 2>>err
+	kvmwait report hog.ndjson >report.table 2>>err
+	kvmwait report --html -o report.html hog.ndjson 2>>err
+}
+
 # ---- judge ----
+
+prepare_hogged() {
+	put "$top/share/why.list" /why.list
+	printf '#!/bin/sh\nwhile :; do :; done\n' >"$work/$row.hog"
+	chmod 755 "$work/$row.hog"
+	put "$work/$row.hog" /usr/bin/hog
+}
+
+# all_of RECORDS EXPRESSION: of the list of all records.
+all_of() { jq -e -s "$2" "$1" >/dev/null || { jq -c 'select(.type == "stat")' "$1" | head -c 3000; return 1; }; }
+
+judge_hogged() {
+	local d=$1 states='[.run_ns, .spin_ns, .poll_ns, .halt_ns, .ready_ns, .host_ns]'
+	test_that "$2 record ends well" test "$(cat "$d/status")" = 0
+	test_that "$2 fits the JSON Schema" valid_schema "$d/hog.ndjson"
+	test_that "$2 the states are the wall time to the ns, in each row" all_of "$d/hog.ndjson" \
+		"[.[] | select(.type == \"stat\") | .rows[]] | length >= 8 and all(($states | add) == .wall_ns)"
+	test_that "$2 one record of all the time, five intervals at least, each begins where the one before ends" all_of "$d/hog.ndjson" \
+		'[.[] | select(.type == "stat")] | (map(select(.total)) | length == 1) and (map(select(.total | not)) | length >= 5 and
+			([.[:-1], .[1:]] | transpose | all(.[0].ts == .[1].ts - .[1].ns)))'
+	test_that "$2 the intervals add up to all the time, state by state" all_of "$d/hog.ndjson" \
+		"def sums: group_by([.pid, .vcpu]) | map([.[0].pid, .[0].vcpu, (map($states) | transpose | map(add))]);
+		([.[] | select(.type == \"stat\" and .total) | .rows[]] | sums) == ([.[] | select(.type == \"stat\" and (.total | not)) | .rows[]] | sums)"
+	test_that "$2 the report has the states that were recorded" jq -e -n --slurpfile records "$d/hog.ndjson" --slurpfile report "$d/report.json" \
+		"def states: map([.pid, .vcpu, .wall_ns, $states]) | sort;
+		(\$report[0].files[0].total.rows | states) == (\$records | map(select(.type == \"stat\" and .total)) | .[0].rows | states)"
+	test_that "$2 vCPU 1, which shares its CPU, was ready for more than vCPU 0, and for a tenth of the time" jq -e '.files[0].total.rows | map(select(.vm == "a-kvm")) |
+		map(select(.vcpu == 1))[0] as $one | map(select(.vcpu == 0))[0] as $zero | $one.ready_ns > $zero.ready_ns and $one.ready_ns * 10 >= $one.wall_ns' "$d/report.json"
+	test_that "$2 the table has states" grep -qE 'VCPU +run% +spin% +poll% +halt% +ready% +host% ' "$d/report.table"
+	test_that "$2 why finds the process in the recording" jq -e -c 'if .findings[0] | .rule == "host-thread" and .vm == "a-kvm" and .culprit.comm == "hog"
+		then true else [.findings[] | {rule, vm, vcpus, share, text}], false end' "$d/why.json"
+}
 
 # reported FILE: as JSON, by all there is.
 reported() { "$kvmwait" report --by vm,vcpu,event,source --json "$1"; }
