@@ -57,10 +57,12 @@ hogged() {
 	echo $? >status
 	killall -9 kvmwait-guest hog 2>/dev/null
 	wait
-	kvmwait why --rules /why.list -f json hog.ndjson >why.json 2>>err
-	kvmwait report --json hog.ndjson >report.json 2>>err
-	kvmwait report hog.ndjson >report.table 2>>err
-	kvmwait report --html -o report.html hog.ndjson 2>>err
+	{
+		kvmwait why --rules /why.list -f json hog.ndjson >why.json
+		kvmwait report --json hog.ndjson >report.json
+		kvmwait report hog.ndjson >report.table
+		kvmwait report --html -o report.html hog.ndjson
+	} 2>>err
 }
 
 # ---- judge ----
