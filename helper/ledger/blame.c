@@ -179,10 +179,8 @@ static struct culprit culprit_of(struct blame *b, const struct vcpu_thread *t)
 	return culprit;
 }
 
-static struct culprit seen_by(const struct culprit *culprit, uint32_t spinner)
+static struct culprit seen_by(struct culprit c, uint32_t spinner)
 {
-	struct culprit c = *culprit;
-
 	if (c.kind == CULPRIT_SIBLING && c.tid == spinner)
 		c.kind = CULPRIT_SELF;
 	return c;
@@ -251,13 +249,11 @@ static void put_off(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns)
 /* A spin: what was put off counts. */
 static void charge(struct blame *b, struct vcpu_thread *t, uint64_t ts_ns, uint32_t spinner)
 {
-	struct blame_row *row;
-
 	put_off(b, t, ts_ns);
 	for (size_t i = 0; i < t->n_pending; i++) {
-		struct culprit culprit = seen_by(&t->pending[i].culprit, spinner);
+		struct culprit culprit = seen_by(t->pending[i].culprit, spinner);
+		struct blame_row *row = blame_rows_get(&b->rows, &t->vm->v, t->vcpu, t->tid, &culprit);
 
-		row = blame_rows_get(&b->rows, &t->vm->v, t->vcpu, t->tid, &culprit);
 		row->spun_ns += t->pending[i].ns;
 		if (culprit.kind == t->pending[i].culprit.kind)
 			continue;
@@ -536,10 +532,9 @@ static void take_sched(struct blame *b, const struct sched_event *s)
 /* One sibling at one spin. */
 static void blame_sibling(struct blame *b, struct vcpu_thread *sibling, const struct wait_event *w)
 {
-	struct culprit culprit = culprit_of(b, sibling);
+	struct culprit culprit = seen_by(culprit_of(b, sibling), w->tid);
 	struct blame_row *row;
 
-	culprit = seen_by(&culprit, w->tid);
 	charge(b, sibling, w->ts_ns, w->tid);
 	row = blame_rows_get(&b->rows, &sibling->vm->v, sibling->vcpu, sibling->tid, &culprit);
 	row->spins++;
