@@ -20,7 +20,7 @@ except ImportError:  # before 4.2
 
 DURATION = ('duration', 'seconds to record for the bundle, 0: no bundle', 5)
 # What a bundle takes at most beside what it records: the seconds of all the items of share/bundle.list.
-BUNDLE_S = 1200
+BUNDLE_S = 1300
 
 
 def _option(name, desc, default):
@@ -49,7 +49,7 @@ class Kvmwait(Plugin, IndependentPlugin, DebianPlugin):
         duration = int(self.get_option('duration'))
         if duration <= 0:
             return
-        limit = 2 * duration + BUNDLE_S
+        limit = 3 * duration + BUNDLE_S
         # sos ends a plugin that takes longer than this, unless it was told another limit. Before 4.2 its own default
         # (300) cannot be told from what somebody asked for, and would come first.
         self.plugin_timeout = limit + 200

@@ -144,3 +144,22 @@ if "${namespaces[@]}" true 2>/dev/null; then
 else
 	skip_that 'cgroups: the files of every VM' 'this user may not make namespaces'
 fi
+
+# ---- the findings ----
+
+why_is_first() { [ "$("$kvmwait" bundle ${shipped[@]+"${shipped[@]}"} --list | awk 'NR > 1 { print $1 }' | sort | head -n 1)" = 0-why.txt ]; }
+test_that 'the findings are the first file by name' why_is_first
+# Of the shipped item, but of a recording: this machine may have no VM.
+why_has() {
+	local recording=$top/tests/html/host1.zst
+	{
+		echo "record.ndjson 60 64M run /usr/bin/zstd -qdc $recording"
+		sed -n "s|^\(0-why.txt .* why\) .*|\1 $recording|p" "$top/share/bundle.list"
+	} >why.list
+	bundle --items why.list "$@" -o why.tar.zst >out 2>said || { cat said; return 1; }
+	tar --zstd -xOf why.tar.zst 0-why.txt >why.txt && grep -q ': vCPU 1 could run and waited 13 % of the time for hog (431), a thread of the host' why.txt || { cat why.txt; return 1; }
+}
+test_that 'the findings are in a bundle' why_has
+test_that 'the findings name the VM' grep -q '^web01-kvm: vCPU 1 ' why.txt
+test_that 'the findings are in a bundle with --redact' why_has --redact
+test_that 'the findings with --redact: a token for the VM' bash -c 'grep -q "^vm-[^ ]*: vCPU 1 " why.txt && ! grep -q "web01" why.txt || { cat why.txt; exit 1; }'

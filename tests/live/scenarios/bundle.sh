@@ -54,8 +54,8 @@ judge_bundle() {
 	test_that "$2 it is read" "$kvmwait" bundle --extract "$b" "$d/b.tar.zst"
 	test_that "$2 hashes are those of sha256sum" hashes_agree "$b"
 	test_that "$2 the plan of what was captured is the live one" plan_is_the_live_one "$d"
-	test_that "$2 all there: plan, record, counts, counters, bpftrace, VMs, log" items_are_well "$b" \
-		'bundle/plan.json bundle/bpftrace.txt bundle/bpftrace-version capture/ vms.json record.ndjson stat.ndjson kernel.log bundle.log'
+	test_that "$2 all there: plan, record, counts, counters, bpftrace, VMs, log, findings" items_are_well "$b" \
+		'bundle/plan.json bundle/bpftrace.txt bundle/bpftrace-version capture/ vms.json record.ndjson stat.ndjson 0-why.txt kernel.log bundle.log'
 	test_that "$2 what was recorded is what the guest did" is_equal "$d/guest.json" "$b/record.ndjson"
 	judge_trace "$b/record.ndjson" "$2"
 	test_that "$2 every wait has its outcome" every_wait_has_one "$b/record.ndjson"
