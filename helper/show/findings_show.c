@@ -99,9 +99,10 @@ static void print_scope(FILE *f, const struct rules *rules, const struct finding
 	else if (findings->n_gaps == rules->n)
 		fputs("no rule can be applied: nothing that the rules need was recorded\n", f);
 	else if (!found)
-		fprintf(f, "nothing found in %zu VMs with %zu vCPUs\n", findings->n_vms, findings->n_vcpus);
+		fprintf(f, "nothing found in %zu VM%s with %zu vCPU%s\n", findings->n_vms, findings->n_vms == 1 ? "" : "s", findings->n_vcpus,
+			findings->n_vcpus == 1 ? "" : "s");
 	else if (findings->n_vms > found)
-		fprintf(f, "nothing found in the other %zu VMs\n", findings->n_vms - found);
+		fprintf(f, "nothing found in the other %zu VM%s\n", findings->n_vms - found, findings->n_vms - found == 1 ? "" : "s");
 	if (*asked)
 		fprintf(f, "looked for: %s\n", asked);
 	print_gaps(f, findings);
