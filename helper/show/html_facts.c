@@ -439,7 +439,7 @@ static void put_blame_rows(FILE *f, json_t *rows, uint64_t more)
 
 	fputs("<div class=\"scroll\" role=\"region\" aria-label=\"Blame\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">waited for</th>"
 	      "<th scope=\"col\">kind</th><th scope=\"col\">what occupied its CPU</th><th class=\"n\" scope=\"col\">spins</th>"
-	      "<th scope=\"col\" class=\"wide\">share of the VM's spins</th><th class=\"n\" scope=\"col\">%</th><th class=\"n\" scope=\"col\">time runnable</th>"
+	      "<th scope=\"col\" class=\"wide\">share of the VM's spins</th><th class=\"n\" scope=\"col\">%</th><th class=\"n\" scope=\"col\">time ready</th>"
 	      "<th class=\"n\" scope=\"col\">named by the guest</th></tr></thead><tbody data-table=\"blame\">\n", f);
 	json_array_foreach(rows, i, row) {
 		if (!json_count(row, "spins") && !json_count(row, "all_ns")) {
@@ -474,7 +474,7 @@ static void put_blame_vms(FILE *f, json_t *vms)
 			break;
 		fputs("<li>", f);
 		put_vm(f, vm);
-		fprintf(f, ": %" PRIu64 " spins: %" PRIu64 " with a sibling runnable off its CPU, %" PRIu64 " with none, %" PRIu64 " unknown",
+		fprintf(f, ": %" PRIu64 " spins: %" PRIu64 " with a ready sibling, %" PRIu64 " with none, %" PRIu64 " unknown",
 			json_count(vm, "spins"), json_count(vm, "blamed"), json_count(vm, "unblamed"), json_count(vm, "unknown"));
 		if (json_count(vm, "unseen"))
 			fprintf(f, "; %" PRIu64 " of its %" PRIu64 " vCPUs were not seen on a CPU", json_count(vm, "unseen"), json_count(vm, "vcpus"));
@@ -493,7 +493,7 @@ void html_facts_blame(FILE *f, const struct html_facts *p)
 		fputs("<p class=\"note\">Not recorded: record with <code>--blame</code>.</p></section>\n", f);
 		return;
 	}
-	fputs("<p class=\"hint\">At each spin every other vCPU of the VM is looked at: one that is runnable but off its CPU is waited for, "
+	fputs("<p class=\"hint\">At each spin every other vCPU of the VM is looked at: one that is ready is waited for, "
 	      "and the thread that has this CPU stands in its row.</p>\n", f);
 	if (json_array_size(rows))
 		put_blame_rows(f, rows, json_count(p->blame, "more"));

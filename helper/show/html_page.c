@@ -231,7 +231,7 @@ static void put_recording(FILE *f, const struct html_page *h, size_t i)
 	struct html_times times = {
 		.timeline = p->timeline,
 		.host = i,
-		.running = html_facts_complete(&p->facts) && html_facts_all_events(&p->facts),
+		.all_waits = html_facts_complete(&p->facts) && html_facts_all_events(&p->facts),
 		.max_lines = part_of(MAX_LINES, h->n),
 		.max_vms = part_of(MAX_VMS, h->n),
 		.max_vcpus = part_of(MAX_VCPUS, h->n),

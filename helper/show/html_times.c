@@ -20,18 +20,13 @@ static const struct {
 } states[] = {
 	{ TIME_SPINNING, "s-spinning", "spinning" },
 	{ TIME_YIELDING, "s-yielding", "yielding" },
-	{ TIME_READY, "s-ready", "runnable, not running" },
+	{ TIME_READY, "s-ready", "ready" },
 	{ TIME_BLOCKED, "s-blocked", "halted, blocked" },
 	{ TIME_POLLED, "s-polled", "halted, polled" },
 	{ TIME_UNWAITED, "s-unwaited", "halted, KVM did not wait" },
-	{ TIME_BETWEEN, "s-between", NULL },
+	{ TIME_BETWEEN, "s-between", "between waits" },
 	{ TIME_UNKNOWN, "s-unknown", "unknown" },
 };
-
-static const char *state_label(const struct html_times *p, size_t i)
-{
-	return states[i].label ? states[i].label : p->running ? "running" : "between waits";
-}
 
 static const char *event_name(size_t i)
 {
@@ -60,7 +55,7 @@ static void put_legend(FILE *f, const struct html_times *p)
 {
 	fputs("<ul class=\"legend\" aria-label=\"Legend\">", f);
 	for (size_t i = 0; i < ARRAY_SIZE(states) && p->timeline->has_outcomes; i++)
-		put_legend_item(f, states[i].class, state_label(p, i));
+		put_legend_item(f, states[i].class, states[i].label);
 	for (size_t i = 0; i < TIMELINE_EVENTS && !p->timeline->has_outcomes; i++) {
 		CLEANUP_FREE char *class = xasprintf("e-%s", event_name(i));
 
@@ -120,24 +115,23 @@ static void put_lines_notes(FILE *f, const struct html_times *p)
 		fprintf(f, "<p class=\"note\">Of %" PRIu64 " waits the outcome was not seen: their time is unknown.</p>\n",
 			sums->ends[OUTCOME_UNSEEN]);
 	if (sums->contradictions)
-		fprintf(f, "<p class=\"note\">%" PRIu64 " outcomes contradict themselves (runnable for longer than in all): their time is unknown.</p>\n",
+		fprintf(f, "<p class=\"note\">%" PRIu64 " outcomes contradict themselves (ready for longer than in all): their time is unknown.</p>\n",
 			sums->contradictions);
 	if (p->timeline->beyond)
 		fprintf(f, "<p class=\"note\">%" PRIu64 " records are of vCPUs beyond the first %d; they count in the figures of all.</p>\n",
 			p->timeline->beyond, TIMELINE_VCPUS);
 	if (p->timeline->n_vcpus > p->max_lines)
 		fprintf(f, "<p class=\"note\">%zu of %zu vCPUs have a line of their own, those with most time spinning, yielding and "
-			   "runnable; the others stand together by VM, and in the tables below.</p>\n", p->max_lines, p->timeline->n_vcpus);
+			   "ready; the others stand together by VM, and in the tables below.</p>\n", p->max_lines, p->timeline->n_vcpus);
 }
 
 static void put_lines(FILE *f, const struct html_times *p)
 {
 	fprintf(f, "<section aria-labelledby=\"h%zu-lines\"><h3 id=\"h%zu-lines\">Time by vCPU</h3>\n", p->host, p->host);
 	if (p->timeline->has_outcomes)
-		fprintf(f, "<p class=\"hint\">%s Within a wait, the time runnable is drawn as the end of it. What took any time at all is a "
-			   "pixel high.</p>\n", p->running ?
-			"Running is the time between two waits: in the guest, or in other exits of it; preemption there is not seen." :
-			"Between waits a vCPU runs, or was in a wait that is not in the recording: not all was recorded, or asked for.");
+		fprintf(f, "<p class=\"hint\">Between waits is the time from the end of a wait to the next one: the vCPU ran, was ready%s; "
+			   "waits do not tell which. Within a wait, the time ready is drawn as the end of it. What took any time at all is a "
+			   "pixel high.</p>\n", p->all_waits ? " or slept elsewhere" : ", slept elsewhere or was in a wait that is not in the recording");
 	else
 		fputs("<p class=\"note\">No outcomes were recorded, so nothing is known of how long waits took; the lines show how "
 		      "many there were. <code>kvmwait record</code> has them unless <code>--no-outcome</code> is given.</p>\n", f);
@@ -176,11 +170,11 @@ static void put_interval_row(FILE *f, const struct timeline *t, size_t from, siz
 	fputs("</tr>\n", f);
 }
 
-static void put_state_heads(FILE *f, const struct html_times *p)
+static void put_state_heads(FILE *f)
 {
 	fputs("<th scope=\"col\" class=\"wide\">share of time</th>", f);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		fprintf(f, "<th class=\"n\" scope=\"col\">%s</th>", state_label(p, i));
+		fprintf(f, "<th class=\"n\" scope=\"col\">%s</th>", states[i].label);
 }
 
 static void put_rates(FILE *f, const struct html_times *p)
@@ -197,7 +191,7 @@ static void put_rates(FILE *f, const struct html_times *p)
 		fprintf(f, "<th class=\"n\" scope=\"col\">%s</th>", event_name(e));
 	fputs("<th class=\"n\" scope=\"col\">reported lost</th>", f);
 	if (t->has_outcomes)
-		put_state_heads(f, p);
+		put_state_heads(f);
 	fputs("</tr></thead><tbody>\n", f);
 	for (size_t i = 0; i < n; i += step)
 		put_interval_row(f, t, i, i + step < n ? i + step : n);
@@ -336,7 +330,7 @@ static void put_sums_heads(FILE *f, const struct html_times *p)
 	if (!p->timeline->has_outcomes)
 		return;
 	fputs("<th class=\"n\" scope=\"col\">gave the CPU away</th>", f);
-	put_state_heads(f, p);
+	put_state_heads(f);
 	fputs("<th class=\"n\" scope=\"col\">HLT, half within</th><th class=\"n\" scope=\"col\">HLT, 99 % within</th><th class=\"n\" scope=\"col\">longest HLT</th>", f);
 }
 
@@ -530,11 +524,11 @@ void html_times_data(FILE *f, const struct html_times *p)
 	struct timeline_line *lines;
 	size_t n_bins = timeline_n_bins(t), n = timeline_lines(t, p->max_lines, MAX_VM_LINES, &lines);
 
-	fprintf(f, "{\"width_ns\":%" PRIu64 ",\"length_ns\":%" PRIu64 ",\"bins\":%zu,\"outcomes\":%s,\"running\":%s", t->width_ns,
-		t->started ? t->last_ns - t->start_ns : 0, n_bins, t->has_outcomes ? "true" : "false", p->running ? "true" : "false");
+	fprintf(f, "{\"width_ns\":%" PRIu64 ",\"length_ns\":%" PRIu64 ",\"bins\":%zu,\"outcomes\":%s", t->width_ns,
+		t->started ? t->last_ns - t->start_ns : 0, n_bins, t->has_outcomes ? "true" : "false");
 	fputs(",\"order\":[", f);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		fprintf(f, "%s[\"%s\",\"%s\"]", i ? "," : "", timeline_state_names[states[i].state], state_label(p, i));
+		fprintf(f, "%s[\"%s\",\"%s\"]", i ? "," : "", timeline_state_names[states[i].state], states[i].label);
 	putc(']', f);
 	put_bins_waits(f, &t->bins, n_bins);
 	fputs(",\"lost\":\"", f);

@@ -12,8 +12,7 @@
 struct html_times {
 	const struct timeline *timeline;
 	size_t host; /* number of the recording; ids on the page begin with it */
-	/* Is between two waits nothing but running: all three events were asked for and are exact, and nothing is missing? */
-	bool running;
+	bool all_waits; /* each wait is in the recording: all three events were asked for and are exact, and nothing is missing */
 	size_t max_lines, max_vms, max_vcpus; /* of the picture, and of the tables */
 };
 void html_times_figures(FILE *f, const struct html_times *p);

@@ -234,7 +234,7 @@ def check_tables(b, page):
     tables, data = b.evaluate(TABLES), b.evaluate(DATA)
     with open(os.path.join(directory, page + ".tables.json"), "w", encoding="utf-8") as f:
         json.dump(tables, f, indent=1)
-    names = {"spinning": "spinning", "yielding": "yielding", "ready": "runnable, not running", "blocked": "halted, blocked",
+    names = {"spinning": "spinning", "yielding": "yielding", "ready": "ready", "blocked": "halted, blocked",
              "polled": "halted, polled", "unwaited": "halted, KVM did not wait"}
     for i, (t, d) in enumerate(zip(tables, data)):
         total = t["all"][0]

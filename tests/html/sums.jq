@@ -21,11 +21,11 @@ def sums($until): map(select(.type == "wait")) as $w | map(select(.type == "outc
 		"gave the CPU away": ($o | map(select((.boosted // -1) >= 0 or (.boosted_tid // 0) > 0)) | length),
 		spinning: ($o | map(select(.event == "ple")) | total(.ns - .ready_ns)),
 		yielding: ($o | map(select(.event == "pv_yield")) | total(.ns - .ready_ns)),
-		"runnable, not running": ($o | total(.ready_ns)),
+		"ready": ($o | total(.ready_ns)),
 		"halted, blocked": ($o | map(select(.halt == "blocked")) | total(.ns - .ready_ns)),
 		"halted, polled": ($o | map(select(.halt == "polled")) | total(.ns - .ready_ns)),
 		"halted, KVM did not wait": ($o | map(select(.halt == "none")) | total(.ns - .ready_ns)),
-		($running): $gaps.between,
+		"between waits": $gaps.between,
 		unknown: $gaps.unknown,
 		"longest HLT": ($o | map(select(.event == "hlt" and .end != "gone") | .ns) | max // 0)
 	};
