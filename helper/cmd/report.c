@@ -10,6 +10,7 @@
 #include "cmd/recording_input.h"
 #include "ledger/account.h"
 #include "ledger/recording_problems.h"
+#include "ledger/rules.h"
 #include "record/recording_read.h"
 #include "show/report_show.h"
 
@@ -25,6 +26,7 @@ struct settings {
 	const char *output;
 	unsigned int by;
 	struct guest_symbols *guest_symbols; /* NULL: none were given */
+	struct rules rules;
 	bool hist, html, json;
 };
 
@@ -191,7 +193,7 @@ static int report_all(const struct settings *s, FILE *out, char **paths, int n)
 
 	r.show = report_show_new(&(struct report_show_settings){
 		.out = out, .format = s->format, .top = s->top, .by = s->by, .hist = s->hist, .html = s->html,
-		.guest_symbols = s->guest_symbols });
+		.guest_symbols = s->guest_symbols, .rules = s->rules.n ? &s->rules : NULL });
 	for (int i = 0; i < n && !report_show_error(r.show); i++) {
 		r.path = paths[i];
 		code = graver(code, report_file(&r));
@@ -221,6 +223,18 @@ static int check_options(struct settings *s)
 	return EXIT_OK;
 }
 
+/* Findings are about all of a recording. A report without them is still one. */
+static void load_rules(struct settings *s)
+{
+	CLEANUP_FREE char *path = share_path("why.list");
+	CLEANUP_FREE char *why = NULL;
+
+	if (s->window.from_ns || s->window.to_ns || (!s->html && !strcmp(s->format->name, "csv")))
+		return;
+	if (rules_load(path, &s->rules, &why))
+		note("the report has no findings: %s", why);
+}
+
 static int report(struct settings *s, int argc, char **argv)
 {
 	CLEANUP_FILE FILE *opened = NULL;
@@ -239,6 +253,8 @@ static int report(struct settings *s, int argc, char **argv)
 		code = drop_root(PRIVILEGE_TO_READ);
 	if (!code && guest_symbols_read(s->guest_symbols, false, &why))
 		code = fail(EXIT_FAILED, "%s", why);
+	if (!code)
+		load_rules(s);
 	return code ? code : report_all(s, opened ? opened : stdout, &argv[optind], argc - optind);
 }
 
@@ -250,6 +266,7 @@ static int run(int argc, char **argv)
 	if (options_take(argc, argv, &command_report, &s, &code))
 		code = report(&s, argc, argv);
 	guest_symbols_free(s.guest_symbols);
+	rules_done(&s.rules);
 	return code;
 }
 

@@ -13,9 +13,9 @@
 #include "ledger/account.h"
 #include "ledger/blame.h"
 #include "ledger/counts.h"
-#include "ledger/findings.h"
 #include "show/blame_show.h"
 #include "show/counts_show.h"
+#include "show/evidence.h"
 #include "show/findings_show.h"
 
 #include <errno.h>
@@ -60,68 +60,12 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-/* The records of one host and time. */
-struct evidence {
-	json_t *meta, *stat, *blame, *end;
-};
-
-static void evidence_done(struct evidence *e)
-{
-	json_decref(e->meta);
-	json_decref(e->stat);
-	json_decref(e->blame);
-	json_decref(e->end);
-	*e = (struct evidence){ 0 };
-}
-
 static bool is_format(const struct settings *s, const char *name)
 {
 	return !strcmp(*s->format, name);
 }
 
 /* ---- reading ---- */
-
-static json_t *stat_of_account(struct account *account)
-{
-	struct counts_rows rows;
-	struct counts_report report = { .by = COUNTS_BY_VM | COUNTS_BY_VCPU, .total = true, .recorded = true, .rows = &rows };
-	json_t *object;
-
-	report.origin = account_origin(account);
-	report.no_outcomes = !account_has_outcomes(account);
-	report.has_account = account_has_times(account);
-	account_total(account, report.by, &rows);
-	object = counts_report_json(&report);
-	counts_rows_done(&rows);
-	return object;
-}
-
-static void keep(json_t **to, json_t *object)
-{
-	json_decref(*to);
-	*to = json_incref(object);
-}
-
-static void take_evidence(struct evidence *e, const struct record *r)
-{
-	switch ((int)r->type) {
-	case RECORD_META:
-		keep(&e->meta, r->object);
-		break;
-	case RECORD_STAT:
-		if (json_is_true(json_object_get(r->object, "total")))
-			keep(&e->stat, r->object);
-		break;
-	case RECORD_BLAME:
-		keep(&e->blame, r->object);
-		break;
-	case RECORD_END:
-		keep(&e->end, r->object);
-		break;
-	default:
-		break;
-	}
-}
 
 /* 0, or an exit code after the message. */
 static int read_evidence(const char *path, const char *name, struct evidence *e)
@@ -132,7 +76,7 @@ static int read_evidence(const char *path, const char *name, struct evidence *e)
 	int code = recording_input_open(path, name, &recording), more = 0;
 
 	while (!code && (more = recording_next(recording, &record)) > 0) {
-		take_evidence(e, &record);
+		evidence_take(e, &record);
 		account_take(account, &record);
 	}
 	if (!code && more)
@@ -140,8 +84,8 @@ static int read_evidence(const char *path, const char *name, struct evidence *e)
 			    more == -EBADMSG ? recording_state(recording)->failure : strerror(-more));
 	else if (!code && !e->meta)
 		code = fail(EXIT_FAILED, "'%s' is no recording: it holds no records of kvmwait, and no trace of another tool", name);
-	else if (!code && !e->stat)
-		e->stat = stat_of_account(account);
+	else if (!code)
+		evidence_complete(e, account);
 	recording_close(recording);
 	account_free(account);
 	return code;
@@ -202,7 +146,7 @@ static int take_record(void *context, const struct record *r)
 	if (r->type == RECORD_WAIT || r->type == RECORD_SCHED)
 		blame_take(m->blame, r);
 	else
-		take_evidence(&m->evidence, r);
+		evidence_take(&m->evidence, r);
 	return 0;
 }
 
@@ -264,7 +208,7 @@ static void show(const struct settings *s, const struct rules *rules, const stru
 {
 	struct findings findings;
 
-	findings_make(rules, e->meta, e->stat, e->blame, e->end, &findings);
+	evidence_findings(e, rules, &findings);
 	if (is_format(s, "openmetrics")) {
 		findings_write_openmetrics(f, rules, &findings, frame);
 	} else if (is_format(s, "json")) {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define MAX_SHOWN 12 /* findings; three lines each are a screen */
+#define MAX_BRIEF 3
 
 const char *finding_fidelity(const struct finding *f)
 {
@@ -91,7 +92,6 @@ static void print_gaps(FILE *f, const struct findings *findings)
 
 static void print_scope(FILE *f, const struct rules *rules, const struct findings *findings)
 {
-	CLEANUP_FREE char *asked = asked_text(rules, findings);
 	size_t found = count_vms_with_findings(findings);
 
 	if (!findings->n_vcpus)
@@ -103,6 +103,12 @@ static void print_scope(FILE *f, const struct rules *rules, const struct finding
 			findings->n_vcpus == 1 ? "" : "s");
 	else if (findings->n_vms > found)
 		fprintf(f, "nothing found in the other %zu VM%s\n", findings->n_vms - found, findings->n_vms - found == 1 ? "" : "s");
+}
+
+static void print_rules(FILE *f, const struct rules *rules, const struct findings *findings)
+{
+	CLEANUP_FREE char *asked = asked_text(rules, findings);
+
 	if (*asked)
 		fprintf(f, "looked for: %s\n", asked);
 	print_gaps(f, findings);
@@ -111,6 +117,7 @@ static void print_scope(FILE *f, const struct rules *rules, const struct finding
 void findings_print(FILE *f, const struct rules *rules, const struct findings *findings, const struct findings_frame *frame)
 {
 	struct vm_labels *labels = vm_labels_new();
+	size_t max = frame->brief ? MAX_BRIEF : MAX_SHOWN;
 
 	if (frame->heading)
 		fprintf(f, "== %s\n", frame->heading);
@@ -120,11 +127,15 @@ void findings_print(FILE *f, const struct rules *rules, const struct findings *f
 		if (findings->items[i].vm)
 			vm_label(labels, vm, findings->items[i].pid);
 	}
-	for (size_t i = 0; i < findings->n && i < MAX_SHOWN; i++)
+	for (size_t i = 0; i < findings->n && i < max; i++)
 		print_finding(f, labels, &findings->items[i]);
-	if (findings->n > MAX_SHOWN)
-		fprintf(f, "and %zu findings of smaller shares (-f json has all)\n", findings->n - MAX_SHOWN);
+	if (findings->n > max)
+		fprintf(f, "and %zu findings of smaller shares (%s-f json has all)\n", findings->n - max, frame->brief ? "'kvmwait why' shows more, " : "");
 	print_scope(f, rules, findings);
+	if (!frame->brief)
+		print_rules(f, rules, findings);
+	else if (findings->n_gaps && findings->n_gaps < rules->n)
+		fprintf(f, "%zu of %zu rules could not be applied ('kvmwait why' shows the reasons)\n", findings->n_gaps, rules->n);
 	if (frame->have_tracer)
 		fprintf(f, "the trace took %" PRIu64 ".%" PRIu64 " %% of the host's CPU time\n", frame->tracer_share / 100,
 			frame->tracer_share / 10 % 10);

@@ -10,6 +10,7 @@
 /* What is shown beside the findings. */
 struct findings_frame {
 	const char *heading;	/* of a recording: its name, fit to print; or NULL */
+	bool brief;		/* few lines, above something else */
 	bool have_tracer;
 	uint64_t tracer_share;	/* CPU time of bpftrace and kvmwait, in hundredths of a percent of one CPU times all CPUs */
 };

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "record/balance.h"
 #include "show/blame_show.h"
+#include "show/evidence.h"
+#include "show/findings_show.h"
 #include "show/guest_ips_show.h"
 #include "show/html_page.h"
 #include "show/stream.h"
@@ -31,6 +33,7 @@ struct report_show {
 	unsigned int part;
 	struct vm_labels *labels; /* of the account's VMs */
 	size_t n_intervals;
+	struct evidence evidence;
 };
 
 static bool is_format(const struct report_show *r, const char *name)
@@ -55,6 +58,7 @@ void report_show_free(struct report_show *r)
 		return;
 	html_page_free(r->page);
 	vm_labels_free(r->labels);
+	evidence_done(&r->evidence);
 	free(r->name);
 	free(r);
 }
@@ -73,12 +77,15 @@ void report_show_begin(struct report_show *r, const char *name, unsigned int par
 	vm_labels_free(r->labels);
 	r->labels = vm_labels_new();
 	r->n_intervals = 0;
+	evidence_done(&r->evidence);
 }
 
 void report_show_record(struct report_show *r, const struct record *record)
 {
 	if (r->page)
 		html_page_take(r->page, r->shown, record);
+	if (r->settings.rules)
+		evidence_take(&r->evidence, record);
 }
 
 /* "2026-11-22 21:50:38 UTC", or nothing where it is not known; the caller frees. */
@@ -108,6 +115,36 @@ static void put_head(const struct report_show *r)
 		fprintf(r->settings.out, "== %s: %s  %s\n", host_of(r), r->name, began);
 	else
 		fprintf(r->settings.out, "== %s: %s (%u)  %s\n", host_of(r), r->name, r->part, began);
+}
+
+/* What to do with the findings of the recording: they are gone when it returns. */
+typedef void put_findings_fn(struct report_show *r, const struct findings *findings);
+
+static void with_findings(struct report_show *r, put_findings_fn *put)
+{
+	struct findings findings;
+
+	if (!r->settings.rules)
+		return;
+	evidence_complete(&r->evidence, r->account);
+	evidence_findings(&r->evidence, r->settings.rules, &findings);
+	put(r, &findings);
+	findings_done(&findings);
+}
+
+static void put_findings(struct report_show *r, const struct findings *findings)
+{
+	findings_print(r->settings.out, r->settings.rules, findings, &(struct findings_frame){ .brief = true });
+	putc('\n', r->settings.out);
+}
+
+static void put_findings_json(struct report_show *r, const struct findings *findings)
+{
+	json_t *object = findings_json(r->settings.rules, findings, &(struct findings_frame){ 0 });
+
+	fputs(",\"why\":", r->settings.out);
+	json_dumpf(object, r->settings.out, JSON_COMPACT);
+	json_decref(object);
 }
 
 static void put_balance(const struct report_show *r, const struct strings *problems)
@@ -257,6 +294,7 @@ static void end_tables(struct report_show *r, const struct strings *problems)
 			put_head(r);
 		else
 			putc('\n', r->settings.out);
+		with_findings(r, put_findings);
 		put_balance(r, problems);
 	} else if (is_format(r, "json")) {
 		if (!r->n_intervals)
@@ -265,8 +303,10 @@ static void end_tables(struct report_show *r, const struct strings *problems)
 	}
 	account_total(r->account, r->settings.by, &rows);
 	write_rows(r, &rows, true);
-	if (is_format(r, "json"))
+	if (is_format(r, "json")) {
+		with_findings(r, put_findings_json);
 		close_json(r, problems);
+	}
 	if (is_format(r, "table")) {
 		putc('\n', r->settings.out);
 		if (account_blame(r->account)) {

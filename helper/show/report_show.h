@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "ledger/account.h"
+#include "ledger/rules.h"
 #include "live/guest_symbols.h"
 #include "show/counts_show.h"
 
@@ -18,6 +19,7 @@ struct report_show_settings {
 	bool hist;			    /* halts by powers of two as well */
 	bool html;			    /* the page, in place of the tables */
 	struct guest_symbols *guest_symbols; /* or NULL */
+	const struct rules *rules;	    /* of kvmwait why; or NULL: no findings */
 };
 
 struct report_show;

@@ -37,6 +37,22 @@ jq -c 'if .type == "end" then { type: "blame", vms: [{ vm: "web01", pid: 4711, v
 	{ vm: "web01", pid: 4711, vcpu: 0, culprit: { kind: "idle" }, spins: 1, share: 2000, targeted: 0, ready_ns: 0 }], more: 7 }, . else . end' "$whole" >reports/blame.ndjson
 test_that 'a blame record as a table' expected report.blame "$kvmwait" report reports/blame.ndjson
 
+# ---- the findings ----
+
+busy=$top/tests/html/host1.zst
+same_findings() { diff <("$kvmwait" why -f json "$busy" | jq -S 'del(.file)') <("$kvmwait" report --json "$busy" | jq -S '.files[0].why') && [ "$("$kvmwait" report --json "$busy" | jq '.files[0].why.findings | length')" = 1 ]; }
+test_that 'report --json: the findings are those of why' same_findings
+above_the_balance() { "$kvmwait" report "$busy" | sed -n 2,3p >reports/findings && diff reports/findings <("$kvmwait" why "$busy" | sed -n 2,3p) && grep -q '^web01-kvm: vCPU 1 could run and waited 13 %' reports/findings; }
+test_that 'report: the findings stand below the heading, as why words them' above_the_balance
+without_findings() { ! "$kvmwait" report "$@" "$busy" | grep -q 'hog (431), a thread of the host'; }
+test_that 'report -f csv: no findings' without_findings -f csv
+test_that 'report --from: no findings, which are about all of it' without_findings --from 1
+no_rules() {
+	mkdir -p reports/alone/bin reports/alone/share/kvmwait/why.list && cp "$kvmwait" reports/alone/bin/
+	says "the report has no findings: cannot read the rules: '.*/share/kvmwait/why.list'" 0 reports/alone/bin/kvmwait report "$busy"
+}
+test_that 'report without the rules: a note' no_rules
+
 # ---- the audit ----
 
 with_audit() { jq -c --argjson difference "$1" 'if .type == "end" then . + { audit: [{ counter: "halt_exits", event: "hlt", source: "kvm", seen: 3,
