@@ -32,7 +32,7 @@ static const struct option_row options[] = {
 	OPTION_VCPU,
 	OPTION_SPIN,
 	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, char *const, &formats) },
-	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
+	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
@@ -175,7 +175,7 @@ const struct command command_blame = {
 	.name = "blame",
 	.run = run,
 	.arguments = "[OPTION]... [-- COMMAND [ARG]...]",
-	.help = "show who or what occupies the CPUs that vCPUs wait for",
+	.help = "show the culprits that occupy the CPUs of ready vCPUs",
 	.options = options,
 	.more = "Without -d and COMMAND it runs for 5 seconds. With COMMAND it runs as long as the command does; the\n"
 		"command's output goes to standard error unless -o is given.",

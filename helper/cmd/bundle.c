@@ -40,13 +40,13 @@ struct settings {
 };
 
 static const struct option_row options[] = {
-	{ 'd', "duration", "SEC", "record for SEC seconds (5), and count for as many", TO_NUMBER(duration_s), .min = 1, .max = DURATION_MAX_S },
-	{ 'o', "output", "FILE", "write FILE instead of kvmwait-HOST-DATE.tar.zst", TO_TEXT(output) },
+	{ 'd', "duration", "SEC", "record for SEC seconds, and count for as many (default: 5)", TO_NUMBER(duration_s), .min = 1, .max = DURATION_MAX_S },
+	{ 'o', "output", "FILE", "write to FILE instead of kvmwait-HOST-DATE.tar.zst", TO_TEXT(output) },
 	{ 0, "redact", NULL, "replace names and addresses by tokens; the map is in FILE.redactions.json", TO_FLAG(redact) },
-	{ 0, "max-size", "SIZE", "put in no more than SIZE (256M), before compression", TO_SIZE(max_bytes), .max = MOST_BYTES },
-	{ 0, "items", "FILE", "another list of what goes in", TO_TEXT(items) },
-	{ 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(bpftrace) },
-	{ 0, "list", NULL, "check the bundle FILE and print what is in it; without FILE, what would go in", TO_FLAG(list) },
+	{ 0, "max-size", "SIZE", "limit the content to SIZE before compression (default: 256M)", TO_SIZE(max_bytes), .max = MOST_BYTES },
+	{ 0, "items", "FILE", "use the list of contents in FILE", TO_TEXT(items) },
+	{ 0, "bpftrace", "PATH", "use this bpftrace", TO_TEXT(bpftrace) },
+	{ 0, "list", NULL, "check the bundle FILE and list its content; without FILE, list the content of a new bundle", TO_FLAG(list) },
 	{ 0, "extract", "DIR", "check the bundle FILE and write its files below DIR, a new or empty directory", TO_TEXT(extract) },
 	{ 0 },
 };
@@ -424,8 +424,8 @@ const struct command command_bundle = {
 	.name = "bundle",
 	.run = run,
 	.arguments = "[OPTION]... [FILE]",
-	.help = "save what a support engineer needs of this host, in one file",
+	.help = "save all facts about this host that a support engineer needs, in one file",
 	.options = options,
-	.more = "Without --list and --extract it makes a bundle, and prints its name. Without root and bpftrace there is less in it;\n"
-		"what could not be had is in the bundle with its reason.",
+	.more = "Without --list and --extract it writes a bundle and prints its name. Without root or bpftrace the bundle holds less;\n"
+		"it lists what is missing, with the reason.",
 };

@@ -61,6 +61,6 @@ const struct command command_capture = {
 	.name = "capture",
 	.run = run,
 	.arguments = "[OPTION]... DIR",
-	.help = "save what a plan needs of this kernel, for plan --root",
+	.help = "save the facts of this kernel that a plan needs, for plan --root",
 	.options = options,
 };

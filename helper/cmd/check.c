@@ -31,7 +31,7 @@ struct settings {
 
 static const struct option_row options[] = {
 	{ 'j', "json", NULL, "print JSON", TO_FLAG(json) },
-	{ 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(bpftrace) },
+	{ 0, "bpftrace", "PATH", "use this bpftrace", TO_TEXT(bpftrace) },
 	{ 0 },
 };
 
@@ -442,6 +442,6 @@ const struct command command_check = {
 	.name = "check",
 	.run = run,
 	.arguments = "[OPTION]...",
-	.help = "show what this host allows and lacks, with the next step",
+	.help = "show whether this host can be traced, what is missing, and the next step",
 	.options = options,
 };

@@ -16,12 +16,12 @@
 #include <unistd.h>
 
 const char *const exit_code_help[EXIT_CODES] = {
-	[EXIT_OK] = "all was done",
-	[EXIT_FAILED] = "something failed; the message says what",
+	[EXIT_OK] = "success",
+	[EXIT_FAILED] = "failure; the message gives the reason",
 	[EXIT_USAGE] = "the command line is wrong",
 	[EXIT_NO_SCRIPT] = "no script fits this kernel",
-	[EXIT_LACKING] = "a privilege or a program is lacking",
-	[EXIT_UNBALANCED] = "received + lost is not what the kernel counted, the count is not known, or the audit differs",
+	[EXIT_LACKING] = "a privilege or a program is missing",
+	[EXIT_UNBALANCED] = "received + lost differs from the kernel's count, the count is unknown, or the audit differs",
 };
 
 const struct command *const commands[] = {
@@ -161,11 +161,11 @@ static const struct command *find_command(const char *name)
 static void print_help(FILE *f)
 {
 	fputs("usage: kvmwait COMMAND [OPTION]...\n\nShows why a vCPU makes no progress: pause-loop exits, HLT and paravirtual "
-	      "yields of KVM guests,\nfrom bpftrace scripts that fit the running kernel.\n\ncommands:\n",
+	      "yields of KVM guests,\nwith bpftrace scripts that fit the running kernel.\n\ncommands:\n",
 	      f);
 	for (size_t i = 0; commands[i]; i++)
 		fprintf(f, "  %-10s %s\n", commands[i]->name, commands[i]->help);
-	fputs("\n  kvmwait COMMAND --help (-h) says more; --version (-V) prints the version.\n\nexit codes:\n", f);
+	fputs("\n  kvmwait COMMAND --help (-h) prints the options of a command; --version (-V) prints the version.\n\nexit codes:\n", f);
 	for (int i = 0; i < EXIT_CODES; i++)
 		fprintf(f, "  %d  %s\n", i, exit_code_help[i]);
 }

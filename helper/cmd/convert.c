@@ -28,7 +28,7 @@ static const struct choices formats = CHOICES(stream_formats, .more = &summary_f
 
 static const struct option_row options[] = {
 	{ 'f', "format", "FORMAT", "output format (default: table on a terminal, else json)", TO_CHOICE(format, struct stream_format, &formats) },
-	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
+	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
 	{ 0 },
 };
 
@@ -208,6 +208,6 @@ const struct command command_convert = {
 	.name = "convert",
 	.run = run,
 	.arguments = "[OPTION]... FILE|-",
-	.help = "turn saved records, or a trace of another tool, into any form",
+	.help = "convert a recording, or a trace of another tool, to another format",
 	.options = options,
 };

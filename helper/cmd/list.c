@@ -16,7 +16,7 @@ struct settings {
 
 static const struct option_row options[] = {
 	{ 'j', "json", NULL, "print JSON", TO_FLAG(json) },
-	{ 0, "vms", NULL, "the VMs that run here instead, with the names and ids that --vm takes", TO_FLAG(vms) },
+	{ 0, "vms", NULL, "list the running VMs instead, with the names and ids that --vm accepts", TO_FLAG(vms) },
 	{ 0 },
 };
 
@@ -159,6 +159,6 @@ const struct command command_list = {
 	.name = "list",
 	.run = run,
 	.arguments = "[OPTION]...",
-	.help = "list the scripts: ranges, events, needs; or the VMs that run",
+	.help = "list the scripts with ranges, events and needs, or the running VMs",
 	.options = options,
 };

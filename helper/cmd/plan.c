@@ -21,9 +21,9 @@ struct settings {
 };
 
 static const struct option_row options[] = {
-	{ 'r', "root", "PATH", "a captured root, or a bundle, instead of this system", TO_TEXT(root) },
+	{ 'r', "root", "PATH", "use a captured root or a bundle instead of this system", TO_TEXT(root) },
 	{ 'j', "json", NULL, "print JSON", TO_FLAG(json) },
-	{ 0, "program", "[PARTS]", "print the program that bpftrace gets, with these parts (a list with commas)", TO_TEXT(program) },
+	{ 0, "program", "[PARTS]", "print the program for bpftrace, with these parts (a list with commas)", TO_TEXT(program) },
 	{ 0 },
 };
 

@@ -41,18 +41,18 @@ static bool is_of_recordings(const void *row)
 static const struct choices formats = CHOICES(counts_formats, .allows = is_of_recordings);
 
 static const struct option_row options[] = {
-	{ 'i', "interval", "SEC", "a table for every so many seconds as well (fractions too)", TO_SECONDS(window.interval_ns),
+	{ 'i', "interval", "SEC", "print a table for every SEC seconds as well", TO_SECONDS(window.interval_ns),
 	  .min = MIN_INTERVAL_NS },
 	OPTION_BY,
 	OPTION_TOP,
 	OPTION_HIST,
-	{ 0, "from", "SEC", "leave out what came before, in seconds since the recording began", TO_SECONDS(window.from_ns) },
-	{ 0, "to", "SEC", "leave out what came after", TO_SECONDS(window.to_ns) },
+	{ 0, "from", "SEC", "leave out the time before SEC seconds of the recording", TO_SECONDS(window.from_ns) },
+	{ 0, "to", "SEC", "leave out the time after SEC seconds of the recording", TO_SECONDS(window.to_ns) },
 	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, struct counts_format, &formats) },
 	{ 0, "json", NULL, "the same as -f json", TO_FLAG(json) },
 	OPTION_GUEST_SYMBOLS,
-	{ 0, "html", NULL, "one page with pictures and tables, for a browser; needs nothing but itself", TO_FLAG(html) },
-	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
+	{ 0, "html", NULL, "write one HTML page with pictures and tables, which needs no other file", TO_FLAG(html) },
+	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
 	{ 0 },
 };
 
@@ -274,7 +274,7 @@ const struct command command_report = {
 	.name = "report",
 	.run = run,
 	.arguments = "[OPTION]... FILE|-...",
-	.help = "counts, rates and halts from recordings, host by host",
+	.help = "show counts, rates and halts of recordings, host by host",
 	.options = options,
-	.more = "Several files are several hosts, or several times of one: they are kept apart. Needs no privilege.",
+	.more = "Each file is reported by itself: files can come from several hosts, or from several times of one. Needs no privilege.",
 };

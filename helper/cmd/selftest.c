@@ -27,12 +27,12 @@ struct settings {
 
 static const struct option_row options[] = {
 	{ 'j', "json", NULL, "print the result as JSON", TO_FLAG(json) },
-	{ 0, "show", "N", "print N waits as they come, of equal ones in a row the first (default 20)", TO_NUMBER(show) },
-	{ 0, "skip", "LIST", "leave operations of the guest out ('kvmwait-guest --list' names them)", TO_TEXT(skip) },
-	{ 0, "guest", "PATH", "the kvmwait-guest to use", TO_TEXT(guest) },
-	{ 0, "bpftrace", "PATH", "the bpftrace to use", TO_TEXT(bpftrace) },
-	{ 0, "where", "TEXT", "a remark for the first line", TO_TEXT(where) },
-	{ 'v', "verbose", NULL, "pass bpftrace's own messages on to standard error", TO_FLAG(verbose) },
+	{ 0, "show", "N", "print the first N waits, and only the first of equal waits in a row (default: 20)", TO_NUMBER(show) },
+	{ 0, "skip", "LIST", "skip these operations of the guest, which 'kvmwait-guest --list' lists", TO_TEXT(skip) },
+	{ 0, "guest", "PATH", "use this kvmwait-guest", TO_TEXT(guest) },
+	{ 0, "bpftrace", "PATH", "use this bpftrace", TO_TEXT(bpftrace) },
+	{ 0, "where", "TEXT", "add TEXT to the first line", TO_TEXT(where) },
+	{ 'v', "verbose", NULL, "pass the messages of bpftrace to standard error", TO_FLAG(verbose) },
 	{ 0 },
 };
 
@@ -350,7 +350,7 @@ const struct command command_selftest = {
 	.name = "selftest",
 	.run = run,
 	.arguments = "[OPTION]...",
-	.help = "run a guest of known behaviour and compare it with the trace",
+	.help = "run a guest whose waits are known, and compare them with the trace",
 	.options = options,
 	.more = "It needs root, bpftrace and /dev/kvm, and takes a few seconds.",
 };

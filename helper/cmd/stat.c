@@ -39,23 +39,23 @@ struct settings {
 static const struct choices formats = CHOICES(counts_formats);
 
 static const struct option_row options[] = {
-	{ 'i', "interval", "SEC", "report every so many seconds (fractions too); without it on a terminal: 1", TO_SECONDS(interval_ns),
+	{ 'i', "interval", "SEC", "report every SEC seconds, such as 15 or 0.5 (default on a terminal: 1)", TO_SECONDS(interval_ns),
 	  .min = MIN_INTERVAL_NS, .max = MAX_INTERVAL_NS },
 	OPTION_DURATION,
 	OPTION_BY,
 	OPTION_TOP,
 	OPTION_HIST,
-	{ 0, "counts", NULL, "counts alone, at a third of the cost: nothing of what followed", TO_FLAG(counts) },
+	{ 0, "counts", NULL, "count waits without their outcomes, at a third of the cost", TO_FLAG(counts) },
 	OPTION_GUEST_IP,
 	OPTION_GUEST_SYMBOLS,
-	{ 0, "max-vcpus", "N", "room for so many vCPUs (default: 1024, or twice as many as run)", TO_NUMBER(max_vcpus),
+	{ 0, "max-vcpus", "N", "make room for N vCPUs (default: 1024 or twice the number that runs, whichever is more)", TO_NUMBER(max_vcpus),
 	  .min = 1, .max = LIVE_VCPUS_MOST },
 	OPTION_PID,
 	OPTION_VM,
 	OPTION_VCPU,
 	OPTION_EVENT,
 	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, struct counts_format, &formats) },
-	{ 'o', "output", "FILE", "write there instead of standard output; openmetrics and prometheus: replace the file each time", TO_TEXT(output) },
+	{ 'o', "output", "FILE", "write to FILE instead of standard output; openmetrics and prometheus replace it at each interval", TO_TEXT(output) },
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
@@ -493,7 +493,7 @@ const struct command command_stat = {
 	.arguments = "[OPTION]... [-- COMMAND [ARG]...]",
 	.help = "count waits in the kernel: rates, halts, yields, time ready",
 	.options = options,
-	.more = "Without -d and COMMAND it runs until Ctrl-C, and then prints the totals. On a terminal it shows every second;\n"
-		"p50 and p99 come from powers of two: they are within a factor of two.",
+	.more = "Without -d and COMMAND it runs until Ctrl-C, and then prints the totals. On a terminal it redraws the\n"
+		"rows every second. p50 and p99 come from powers of two, so they are exact within a factor of two.",
 	.runs_command = true,
 };

@@ -48,11 +48,11 @@ static const struct option_row options[] = {
 	OPTION_PID,
 	OPTION_VM,
 	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, char *const, &formats) },
-	{ 'o', "output", "FILE", "write there instead of standard output", TO_TEXT(output) },
-	{ 0, "threshold", "RULE=PERCENT", "report this rule from this share on (repeatable, or a list with commas)",
+	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
+	{ 0, "threshold", "RULE=PERCENT", "report RULE only from this share on (repeatable, or a list with commas)",
 	  TO_EACH(thresholds, struct strings, take_threshold) },
-	{ 0, "list", NULL, "show the rules and their thresholds, and end", TO_FLAG(list) },
-	{ 0, "rules", "FILE", "the rules to use", TO_TEXT(rules_path) },
+	{ 0, "list", NULL, "show the rules and their thresholds, and exit", TO_FLAG(list) },
+	{ 0, "rules", "FILE", "use the rules in FILE", TO_TEXT(rules_path) },
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,
@@ -316,7 +316,7 @@ const struct command command_why = {
 	.arguments = "[OPTION]... [FILE]... | [OPTION]... -- COMMAND [ARG]...",
 	.help = "state in sentences what keeps vCPUs from running",
 	.options = options,
-	.more = "Without FILE it measures this host for 10 seconds, or as long as COMMAND runs, which needs the privileges of\n"
-		"kvmwait stat. A FILE is a recording, or what 'kvmwait stat -f json' wrote; '-' is standard input.",
+	.more = "Without FILE it measures this host for 10 seconds, or as long as COMMAND runs; this needs the privileges of\n"
+		"kvmwait stat. A FILE is a recording, or the output of 'kvmwait stat -f json'; '-' is standard input.",
 	.runs_command = true,
 };
