@@ -90,19 +90,18 @@ static void print_gaps(FILE *f, const struct findings *findings)
 	}
 }
 
-static void print_scope(FILE *f, const struct rules *rules, const struct findings *findings)
+char *findings_scope_text(const struct rules *rules, const struct findings *findings)
 {
-	size_t found = count_vms_with_findings(findings);
+	size_t found = count_vms_with_findings(findings), others = findings->n_vms > found ? findings->n_vms - found : 0;
 
 	if (!findings->n_vcpus)
-		fputs("no vCPU ran\n", f);
-	else if (findings->n_gaps == rules->n)
-		fputs("no rule can be applied: nothing that the rules need was recorded\n", f);
-	else if (!found)
-		fprintf(f, "nothing found in %zu VM%s with %zu vCPU%s\n", findings->n_vms, findings->n_vms == 1 ? "" : "s", findings->n_vcpus,
-			findings->n_vcpus == 1 ? "" : "s");
-	else if (findings->n_vms > found)
-		fprintf(f, "nothing found in the other %zu VM%s\n", findings->n_vms - found, findings->n_vms - found == 1 ? "" : "s");
+		return xstrdup("no vCPU ran");
+	if (findings->n_gaps == rules->n)
+		return xstrdup("no rule can be applied: nothing that the rules need was recorded");
+	if (!found)
+		return xasprintf("nothing found in %zu VM%s with %zu vCPU%s", findings->n_vms, findings->n_vms == 1 ? "" : "s", findings->n_vcpus,
+				 findings->n_vcpus == 1 ? "" : "s");
+	return others ? xasprintf("nothing found in the other %zu VM%s", others, others == 1 ? "" : "s") : xstrdup("");
 }
 
 static void print_rules(FILE *f, const struct rules *rules, const struct findings *findings)
@@ -118,6 +117,7 @@ void findings_print(FILE *f, const struct rules *rules, const struct findings *f
 {
 	struct vm_labels *labels = vm_labels_new();
 	size_t max = frame->brief ? MAX_BRIEF : MAX_SHOWN;
+	CLEANUP_FREE char *scope = findings_scope_text(rules, findings);
 
 	if (frame->heading)
 		fprintf(f, "== %s\n", frame->heading);
@@ -131,7 +131,8 @@ void findings_print(FILE *f, const struct rules *rules, const struct findings *f
 		print_finding(f, labels, &findings->items[i]);
 	if (findings->n > max)
 		fprintf(f, "and %zu findings of smaller shares (%s-f json has all)\n", findings->n - max, frame->brief ? "'kvmwait why' shows more, " : "");
-	print_scope(f, rules, findings);
+	if (*scope)
+		fprintf(f, "%s\n", scope);
 	if (!frame->brief)
 		print_rules(f, rules, findings);
 	else if (findings->n_gaps && findings->n_gaps < rules->n)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kvmwait why prints: the findings as sentences, as JSON or as gauges.
+// What kvmwait why prints: the findings as sentences, as JSON, as gauges or as HTML.
 #ifndef KVMWAIT_SHOW_FINDINGS_SHOW_H
 #define KVMWAIT_SHOW_FINDINGS_SHOW_H
 
@@ -21,6 +21,10 @@ void findings_print(FILE *f, const struct rules *rules, const struct findings *f
 json_t *findings_json(const struct rules *rules, const struct findings *findings, const struct findings_frame *frame);
 /* The shares as gauges. */
 void findings_write_openmetrics(FILE *f, const struct rules *rules, const struct findings *findings, const struct findings_frame *frame);
+/* A section of the HTML page, for the recording of this number. */
+void findings_write_html(FILE *f, const struct rules *rules, const struct findings *findings, size_t recording);
+/* Where nothing was found: a clause without a full stop, or "". The caller frees. */
+char *findings_scope_text(const struct rules *rules, const struct findings *findings);
 /* "measured" or "inferred". */
 const char *finding_fidelity(const struct finding *f);
 /* Could the rule be applied? */

@@ -24,7 +24,7 @@
 
 struct recording_page {
 	char *name;
-	char *places; /* a section; NULL: there is none */
+	char *findings, *places; /* sections; NULL: there is none */
 	struct html_facts facts;
 	struct timeline *timeline;
 	uint64_t end_ns; /* 0: there was no end record */
@@ -46,6 +46,7 @@ void html_page_free(struct html_page *h)
 		return;
 	for (size_t i = 0; i < h->n; i++) {
 		free(h->items[i].name);
+		free(h->items[i].findings);
 		free(h->items[i].places);
 		html_facts_done(&h->items[i].facts);
 		timeline_free(h->items[i].timeline);
@@ -84,6 +85,11 @@ void html_page_name(struct html_page *h, size_t recording, const char *name)
 
 	free(p->name);
 	p->name = xstrdup(name);
+}
+
+void html_page_findings(struct html_page *h, size_t recording, char *section)
+{
+	page_of(h, recording)->findings = section;
 }
 
 void html_page_places(struct html_page *h, size_t recording, char *section)
@@ -214,6 +220,8 @@ static void put_nav(FILE *f, const struct html_page *h)
 		put_title(f, &h->items[i]);
 		fputs("</a></li>", f);
 	}
+	if (h->n == 1 && h->items[0].findings)
+		fputs("<li><a href=\"#h0-findings\">Findings</a></li>", f);
 	for (size_t i = 0; i < ARRAY_SIZE(sections) && h->n == 1; i++)
 		fprintf(f, "<li><a href=\"#h0-%s\">%s</a></li>", sections[i][0], sections[i][1]);
 	fputs("</ul></nav>\n", f);
@@ -245,6 +253,8 @@ static void put_recording(FILE *f, const struct html_page *h, size_t i)
 		html_foreign(f, p->name);
 		fputs("</p>\n", f);
 	}
+	if (p->findings)
+		fputs(p->findings, f);
 	html_times_figures(f, &times);
 	html_facts_top(f, &p->facts);
 	html_times_lines(f, &times);

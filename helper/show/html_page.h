@@ -13,6 +13,8 @@ void html_page_free(struct html_page *h);
 void html_page_name(struct html_page *h, size_t recording, const char *name);
 /* Something is wrong with it, such as being cut short: a sentence that stands on the page. */
 void html_page_damage(struct html_page *h, size_t recording, const char *sentence);
+/* The first section, as findings_write_html() makes it; it is the page's from now on. */
+void html_page_findings(struct html_page *h, size_t recording, char *section);
 /* A section with where guests spin, as guest_ips_write_html() makes it; it is the page's from now on. */
 void html_page_places(struct html_page *h, size_t recording, char *section);
 /* A record in the order of the recording; nothing of it is borrowed. */

@@ -147,6 +147,19 @@ static void put_findings_json(struct report_show *r, const struct findings *find
 	json_decref(object);
 }
 
+static void put_findings_page(struct report_show *r, const struct findings *findings)
+{
+	char *section = NULL;
+	size_t size;
+	FILE *f = open_memstream(&section, &size);
+
+	if (!f)
+		abort();
+	findings_write_html(f, r->settings.rules, findings, r->shown);
+	fclose(f);
+	html_page_findings(r->page, r->shown, section);
+}
+
 static void put_balance(const struct report_show *r, const struct strings *problems)
 {
 	const struct account_balance *b = account_balance(r->account);
@@ -339,6 +352,7 @@ static char *places_section(struct report_show *r)
 static void end_page(struct report_show *r, const struct strings *problems)
 {
 	html_page_name(r->page, r->shown, r->name);
+	with_findings(r, put_findings_page);
 	html_page_places(r->page, r->shown, places_section(r));
 	for (size_t i = 0; i < problems->n; i++)
 		html_page_damage(r->page, r->shown, problems->items[i]);
