@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// kvmwait blame: who or what occupied the CPU that each runnable vCPU waited for.
+// kvmwait blame: the culprits that occupied the CPUs of ready vCPUs.
 #include "base/output.h"
 #include "base/text.h"
 #include "cmd/command.h"

@@ -298,7 +298,7 @@ static const struct field blame_row_fields[] = {
 	{ "vm", FIELD_STRING, NULL, "name of the VM, else its TGID", false, NULL },
 	{ "pid", FIELD_INTEGER, NULL, "TGID of its process", false, NULL },
 	{ "vcpu", FIELD_INTEGER, NULL, "the vCPU that waits for a CPU", false, NULL },
-	{ "culprit", FIELD_OBJECT, NULL, "who or what occupies its CPU", false, culprit_fields },
+	{ "culprit", FIELD_OBJECT, NULL, "the culprit that occupies its CPU", false, culprit_fields },
 	{ "spins", FIELD_INTEGER, NULL, "spins that found it so", false, NULL },
 	{ "share", FIELD_INTEGER, "1/100 %", "of the spins of its VM", false, NULL },
 	{ "targeted", FIELD_INTEGER, NULL, "of the spins: the guest named this vCPU", false, NULL },
@@ -332,7 +332,7 @@ static const struct field blame_sleep_fields[] = {
 
 static const struct field blame_fields[] = {
 	{ "vms", FIELD_OBJECTS, NULL, "the VMs that spun, those with most spins first", false, blame_vm_fields },
-	{ "rows", FIELD_OBJECTS, NULL, "who or what occupied the CPU of whom, worst first", false, blame_row_fields },
+	{ "rows", FIELD_OBJECTS, NULL, "the culprits of each vCPU, largest time first", false, blame_row_fields },
 	{ "vcpus", FIELD_OBJECTS, NULL, "the time of each vCPU since its thread was first seen", true, blame_vcpu_fields },
 	{ "sleeps", FIELD_OBJECTS, NULL, "what vCPUs slept in outside of HLTs, longest first", true, blame_sleep_fields },
 	{ "more", FIELD_INTEGER, NULL, "rows that are left out, as there are too many", true, NULL },
@@ -347,7 +347,7 @@ const struct record_schema record_schemas[RECORD_TYPES] = {
 	[RECORD_END] = { "end", "last: the balance, received + lost = counted", end_fields },
 	[RECORD_STAT] = { "stat", "counts and states of an interval, or of all the time; in a recording, before end", stat_fields },
 	[RECORD_PLAN] = { "plan", "in a recording, behind meta: what it was made with", plan_fields },
-	[RECORD_BLAME] = { "blame", "in a recording, before end: who or what occupied the CPUs that vCPUs waited for", blame_fields },
+	[RECORD_BLAME] = { "blame", "in a recording, before end: the culprits that occupied the CPUs of ready vCPUs", blame_fields },
 };
 
 /* ---- JSON Schema ---- */

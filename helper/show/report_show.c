@@ -323,7 +323,7 @@ static void end_tables(struct report_show *r, const struct strings *problems)
 	if (is_format(r, "table")) {
 		putc('\n', r->settings.out);
 		if (account_blame(r->account)) {
-			fputs("who or what occupied the CPU that a vCPU waited for:\n", r->settings.out);
+			fputs("culprits that occupied the CPUs of ready vCPUs:\n", r->settings.out);
 			blame_print(r->settings.out, account_blame(r->account));
 			putc('\n', r->settings.out);
 		}
