@@ -24,7 +24,7 @@
 
 struct recording_page {
 	char *name;
-	char *findings, *places; /* sections; NULL: there is none */
+	char *findings, *account, *places; /* sections; NULL: there is none */
 	struct html_facts facts;
 	struct timeline *timeline;
 	uint64_t end_ns; /* 0: there was no end record */
@@ -48,6 +48,7 @@ void html_page_free(struct html_page *h)
 		free(h->items[i].name);
 		free(h->items[i].findings);
 		free(h->items[i].places);
+		free(h->items[i].account);
 		html_facts_done(&h->items[i].facts);
 		timeline_free(h->items[i].timeline);
 	}
@@ -95,6 +96,11 @@ void html_page_findings(struct html_page *h, size_t recording, char *section)
 void html_page_places(struct html_page *h, size_t recording, char *section)
 {
 	page_of(h, recording)->places = section;
+}
+
+void html_page_account(struct html_page *h, size_t recording, char *section)
+{
+	page_of(h, recording)->account = section;
 }
 
 void html_page_damage(struct html_page *h, size_t recording, const char *sentence)
@@ -222,6 +228,8 @@ static void put_nav(FILE *f, const struct html_page *h)
 	}
 	if (h->n == 1 && h->items[0].findings)
 		fputs("<li><a href=\"#h0-findings\">Findings</a></li>", f);
+	if (h->n == 1 && h->items[0].account)
+		fputs("<li><a href=\"#h0-account\">Account of each vCPU</a></li>", f);
 	for (size_t i = 0; i < ARRAY_SIZE(sections) && h->n == 1; i++)
 		fprintf(f, "<li><a href=\"#h0-%s\">%s</a></li>", sections[i][0], sections[i][1]);
 	fputs("</ul></nav>\n", f);
@@ -257,6 +265,8 @@ static void put_recording(FILE *f, const struct html_page *h, size_t i)
 		fputs(p->findings, f);
 	html_times_figures(f, &times);
 	html_facts_top(f, &p->facts);
+	if (p->account)
+		fputs(p->account, f);
 	html_times_lines(f, &times);
 	html_facts_blame(f, &p->facts);
 	if (p->places)

@@ -17,6 +17,8 @@ void html_page_damage(struct html_page *h, size_t recording, const char *sentenc
 void html_page_findings(struct html_page *h, size_t recording, char *section);
 /* A section with where guests spin, as guest_ips_write_html() makes it; it is the page's from now on. */
 void html_page_places(struct html_page *h, size_t recording, char *section);
+/* A section with the account of each vCPU, as html_account_section() makes it, or NULL; the page's from now on. */
+void html_page_account(struct html_page *h, size_t recording, char *section);
 /* A record in the order of the recording; nothing of it is borrowed. */
 void html_page_take(struct html_page *h, size_t recording, const struct record *r);
 /* Once, at the end. 0, or -errno where the page cannot be written. */

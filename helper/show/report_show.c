@@ -10,6 +10,7 @@
 #include "show/evidence.h"
 #include "show/findings_show.h"
 #include "show/guest_ips_show.h"
+#include "show/html_account.h"
 #include "show/html_page.h"
 #include "show/stream.h"
 
@@ -348,12 +349,24 @@ static char *places_section(struct report_show *r)
 	return section;
 }
 
+static char *account_section(struct report_show *r)
+{
+	struct counts_rows rows;
+	char *section;
+
+	account_total(r->account, COUNTS_BY_VM | COUNTS_BY_VCPU, &rows);
+	section = html_account_section(r->shown, &rows);
+	counts_rows_done(&rows);
+	return section;
+}
+
 /* The page holds all of the recordings, and is written when the last has been read. */
 static void end_page(struct report_show *r, const struct strings *problems)
 {
 	html_page_name(r->page, r->shown, r->name);
 	with_findings(r, put_findings_page);
 	html_page_places(r->page, r->shown, places_section(r));
+	html_page_account(r->page, r->shown, account_section(r));
 	for (size_t i = 0; i < problems->n; i++)
 		html_page_damage(r->page, r->shown, problems->items[i]);
 }
