@@ -157,6 +157,23 @@ void html_bar(FILE *f, const struct html_part *parts, size_t n, uint64_t whole)
 	fputs("</svg>", f);
 }
 
+/* ---- data of pictures ---- */
+
+void html_shares(FILE *f, const uint64_t *ns, size_t n_bins, uint64_t whole_ns)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+	putc('"', f);
+	for (size_t i = 0; i < n_bins; i++) {
+		unsigned int share = ns[i] >= whole_ns ? 4095 : (unsigned int)((unsigned __int128)ns[i] * 4095 / whole_ns);
+
+		share = ns[i] && !share ? 1 : share;
+		putc(digits[share >> 6], f);
+		putc(digits[share & 63], f);
+	}
+	putc('"', f);
+}
+
 /* ---- Content-Security-Policy ---- */
 
 char *html_csp_hash(const char *text)

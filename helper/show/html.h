@@ -34,6 +34,9 @@ struct html_part {
 };
 void html_bar(FILE *f, const struct html_part *parts, size_t n, uint64_t whole);
 
+/* A string of JSON: of each bin the part of whole_ns in 4095ths, two digits to the base of 64. What is there at all is not 0. */
+void html_shares(FILE *f, const uint64_t *ns, size_t n_bins, uint64_t whole_ns);
+
 /* What a Content-Security-Policy calls such a text: "sha256-" and base64; the caller frees. */
 char *html_csp_hash(const char *text);
 

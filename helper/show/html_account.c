@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_INTERVALS 24
 #define MAX_ROWS 256 /* of each of the two tables: what keeps the page below 2 MB */
 
 /* The order of the bars: what costs first, on the common line. */
 static const struct {
 	enum counts_state state;
-	const char *class, *meaning;
+	const char *class, *meaning; /* the class begins with "s-" */
 } states[COUNTS_STATES] = {
 	{ COUNTS_SPIN, "s-spinning", "from a pause-loop exit or yield to the next VM entry" },
 	{ COUNTS_READY, "s-ready", "runnable and not on a CPU" },
@@ -93,15 +94,20 @@ static void put_row(FILE *f, const struct counts_row *row)
 	put_cells(f, &row->times);
 }
 
+static void begin_table(FILE *f, const char *first, const char *name)
+{
+	fprintf(f, "<div class=\"scroll\" role=\"region\" aria-label=\"Account\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">%s</th>"
+		   "<th scope=\"col\" class=\"wide\">share of time</th>", first);
+	for (size_t i = 0; i < COUNTS_STATES; i++)
+		fprintf(f, "<th class=\"n\" scope=\"col\">%s %%</th>", counts_state_names[states[i].state]);
+	fprintf(f, "<th class=\"n\" scope=\"col\">in all</th></tr></thead><tbody data-table=\"%s\">\n", name);
+}
+
 static void put_table(FILE *f, const char *name, const struct counts_row *const *list, size_t n)
 {
 	struct counts_times others = { 0 };
 
-	fputs("<div class=\"scroll\" role=\"region\" aria-label=\"Account of each vCPU\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">vCPU</th>"
-	      "<th scope=\"col\" class=\"wide\">share of time</th>", f);
-	for (size_t i = 0; i < COUNTS_STATES; i++)
-		fprintf(f, "<th class=\"n\" scope=\"col\">%s %%</th>", counts_state_names[states[i].state]);
-	fprintf(f, "<th class=\"n\" scope=\"col\">in all</th></tr></thead><tbody data-table=\"%s\">\n", name);
+	begin_table(f, "vCPU", name);
 	for (size_t i = 0; i < n; i++) {
 		if (i < MAX_ROWS)
 			put_row(f, list[i]);
@@ -154,4 +160,95 @@ char *html_account_section(size_t host, const struct counts_rows *rows)
 	put_section(f, host, list, n, n - n_loud);
 	fclose(f);
 	return section;
+}
+
+/* ---- over time ---- */
+
+static uint64_t bins_costly_ns(const struct states_bins *bins)
+{
+	uint64_t ns = 0;
+
+	for (size_t i = 0; i < STATES_BINS; i++)
+		ns += bins->ns[COUNTS_SPIN][i] + bins->ns[COUNTS_READY][i] + bins->ns[COUNTS_HOST][i];
+	return ns;
+}
+
+static int compare_worst_lines(const void *a, const void *b)
+{
+	const struct states_line *x = *(const struct states_line *const *)a, *y = *(const struct states_line *const *)b;
+	uint64_t x_ns = bins_costly_ns(&x->bins), y_ns = bins_costly_ns(&y->bins);
+
+	if (x_ns != y_ns)
+		return x_ns > y_ns ? -1 : 1;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	if (x->vcpu != y->vcpu)
+		return x->vcpu < y->vcpu ? -1 : 1;
+	return strcmp(x->vm, y->vm);
+}
+
+static void put_interval(FILE *f, const struct states_lines *l, size_t from, size_t until)
+{
+	struct counts_times times = { 0 };
+
+	for (size_t s = 0; s < COUNTS_STATES; s++)
+		for (size_t i = from; i < until; i++)
+			times.ns[s] += l->all.ns[s][i];
+	fputs("<tr><th scope=\"row\">", f);
+	html_duration_text(f, from * l->width_ns);
+	fputs("</th>", f);
+	put_cells(f, &times);
+}
+
+void html_account_lines(FILE *f, size_t host, const struct states_lines *l, size_t max_lines)
+{
+	size_t n = states_lines_n_bins(l), step = (n + MAX_INTERVALS - 1) / MAX_INTERVALS;
+
+	if (!l->n_intervals)
+		return;
+	fprintf(f, "<section aria-labelledby=\"h%zu-states\"><h3 id=\"h%zu-states\">Account over time</h3>\n", host, host);
+	fprintf(f, "<p class=\"hint\">From %zu recorded interval%s; how the time of an interval was distributed within it is not known, and it is drawn "
+		   "evenly.</p>\n", l->n_intervals, l->n_intervals == 1 ? "" : "s");
+	put_legend(f);
+	if (l->n > max_lines || l->beyond)
+		fprintf(f, "<p class=\"note\">%zu of %zu%s vCPUs have a line, those with most time spinning, ready or in the host.</p>\n",
+			l->n < max_lines ? l->n : max_lines, l->n, l->beyond ? " and more" : "");
+	fprintf(f, "<div class=\"picture\" data-picture=\"states\" data-host=\"%zu\"><p class=\"nojs\">The lines are drawn by the page's own "
+		   "JavaScript.</p></div>\n", host);
+	fputs("<details><summary>Table: the same by interval, all vCPUs together</summary>", f);
+	begin_table(f, "from", "states");
+	for (size_t i = 0; i < n; i += step)
+		put_interval(f, l, i, i + step < n ? i + step : n);
+	fputs("</tbody></table></div>\n</details></section>\n", f);
+}
+
+static void put_line(FILE *f, const struct states_lines *l, const struct states_line *line)
+{
+	fprintf(f, "{\"n\":1,\"pid\":%" PRIu32 ",\"vm\":", line->pid);
+	html_json_recleaned(f, line->vm);
+	fprintf(f, ",\"vcpu\":\"%" PRId64 "\",\"states\":{", line->vcpu);
+	for (size_t i = 0; i < COUNTS_STATES; i++) {
+		fprintf(f, "%s\"%s\":", i ? "," : "", states[i].class + 2);
+		html_shares(f, line->bins.ns[states[i].state], states_lines_n_bins(l), l->width_ns);
+	}
+	fputs("}}", f);
+}
+
+void html_account_data(FILE *f, const struct states_lines *l, size_t max_lines)
+{
+	CLEANUP_FREE struct states_line **list = xcalloc(l->n + 1, sizeof(struct states_line *));
+
+	memcpy(list, l->items, l->n * sizeof(struct states_line *));
+	qsort(list, l->n, sizeof(struct states_line *), compare_worst_lines);
+	fprintf(f, "{\"width_ns\":%" PRIu64 ",\"length_ns\":%" PRIu64 ",\"bins\":%zu,\"outcomes\":true,\"order\":[", l->width_ns,
+		l->last_ns - l->start_ns, states_lines_n_bins(l));
+	for (size_t i = 0; i < COUNTS_STATES; i++)
+		fprintf(f, "%s[\"%s\",\"%s\"]", i ? "," : "", states[i].class + 2, counts_state_names[states[i].state]);
+	fputs("],\"lines\":[", f);
+	for (size_t i = 0; i < l->n && i < max_lines; i++) {
+		if (i)
+			fputs(",\n", f);
+		put_line(f, l, list[i]);
+	}
+	fputs("]}", f);
 }

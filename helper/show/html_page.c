@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "ledger/timeline.h"
 #include "show/html.h"
+#include "show/html_account.h"
 #include "show/html_facts.h"
 #include "show/html_times.h"
 
@@ -27,6 +28,7 @@ struct recording_page {
 	char *findings, *account, *places; /* sections; NULL: there is none */
 	struct html_facts facts;
 	struct timeline *timeline;
+	struct states_lines *states;
 	uint64_t end_ns; /* 0: there was no end record */
 };
 
@@ -51,6 +53,7 @@ void html_page_free(struct html_page *h)
 		free(h->items[i].account);
 		html_facts_done(&h->items[i].facts);
 		timeline_free(h->items[i].timeline);
+		states_lines_free(h->items[i].states);
 	}
 	free(h->items);
 	free(h);
@@ -74,6 +77,7 @@ static struct recording_page *page_of(struct html_page *h, size_t recording)
 		h->items[h->n] = (struct recording_page){
 			.facts.host = h->n,
 			.timeline = timeline_new(left < MAX_TRACKED ? left : MAX_TRACKED),
+			.states = states_lines_new(),
 		};
 		h->n++;
 	}
@@ -141,6 +145,9 @@ void html_page_take(struct html_page *h, size_t recording, const struct record *
 		keep(&p->facts.meta, r->object);
 		if (boottime_ns)
 			timeline_start(p->timeline, boottime_ns);
+		break;
+	case RECORD_STAT:
+		states_lines_take(p->states, r->object);
 		break;
 	case RECORD_PLAN:
 		keep(&p->facts.plan, r->object);
@@ -267,6 +274,7 @@ static void put_recording(FILE *f, const struct html_page *h, size_t i)
 	html_facts_top(f, &p->facts);
 	if (p->account)
 		fputs(p->account, f);
+	html_account_lines(f, i, p->states, times.max_lines);
 	html_times_lines(f, &times);
 	html_facts_blame(f, &p->facts);
 	if (p->places)
@@ -274,7 +282,13 @@ static void put_recording(FILE *f, const struct html_page *h, size_t i)
 	html_times_tables(f, &times);
 	fprintf(f, "<script type=\"application/json\" id=\"h%zu-data\">", i);
 	html_times_data(f, &times);
-	fputs("</script>\n</article>\n", f);
+	fputs("</script>\n", f);
+	if (p->states->n_intervals) {
+		fprintf(f, "<script type=\"application/json\" id=\"h%zu-states-data\">", i);
+		html_account_data(f, p->states, times.max_lines);
+		fputs("</script>\n", f);
+	}
+	fputs("</article>\n", f);
 }
 
 int html_page_write(struct html_page *h, FILE *f)

@@ -436,22 +436,6 @@ void html_times_tables(FILE *f, const struct html_times *p)
 
 /* ---- data of the pictures ---- */
 
-/* Of a bin, in 4095ths: two digits to the base of 64. What is there at all is not 0. */
-static void put_shares(FILE *f, const uint64_t *ns, size_t n_bins, uint64_t whole_ns)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-	putc('"', f);
-	for (size_t i = 0; i < n_bins; i++) {
-		unsigned int share = ns[i] >= whole_ns ? 4095 : (unsigned int)((unsigned __int128)ns[i] * 4095 / whole_ns);
-
-		share = ns[i] && !share ? 1 : share;
-		putc(digits[share >> 6], f);
-		putc(digits[share & 63], f);
-	}
-	putc('"', f);
-}
-
 static bool any_ns(const uint64_t *ns, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -469,7 +453,7 @@ static void put_bins_states(FILE *f, const struct timeline_bins *bins, size_t n_
 		if (!any_ns(bins->ns[states[i].state], n_bins))
 			continue;
 		fprintf(f, "%s\"%s\":", separator, timeline_state_names[states[i].state]);
-		put_shares(f, bins->ns[states[i].state], n_bins, whole_ns);
+		html_shares(f, bins->ns[states[i].state], n_bins, whole_ns);
 		separator = ",";
 	}
 	putc('}', f);

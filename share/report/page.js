@@ -253,7 +253,7 @@ function lines(place, data) {
 		return Object.assign(row, { name: more ? name + " " + more : name, label: label(name, more) });
 	});
 	if (rows.length)
-		picture(place, data, rows, "Time by vCPU");
+		picture(place, data, rows, place.closest("section").querySelector("h3").textContent);
 	else
 		place.replaceChildren(element("p", { class: "note" }, ["Nothing was recorded."]));
 }
@@ -285,7 +285,7 @@ function rates(place, data) {
 }
 
 for (const place of document.querySelectorAll("[data-picture]")) {
-	const data = JSON.parse(document.getElementById("h" + place.dataset.host + "-data").textContent);
-	(place.dataset.picture === "lines" ? lines : rates)(place, data);
+	const data = JSON.parse(document.getElementById("h" + place.dataset.host + (place.dataset.picture === "states" ? "-states-data" : "-data")).textContent);
+	(place.dataset.picture === "rates" ? rates : lines)(place, data);
 }
 }());

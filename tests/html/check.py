@@ -245,6 +245,16 @@ def check_tables(b, page):
         say("%s %d: the pictures hold what the tables do" % (page, i), "; ".join(wrong))
 
 
+# The vCPU that ran in the third quarter of the time alone: its line says so.
+def check_states(b, page):
+    b.open(os.path.join(directory, page + ".html"), 1280)
+    for at, text in ((0.55, "run 100 %"), (0.25, "run < 0.1 %"), (0.95, "run < 0.1 %")):
+        said = b.evaluate("""(() => { const track = [...document.querySelectorAll('[data-picture=states] .track')][1], box = track.getBoundingClientRect();
+            track.dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + %f * box.width }));
+            return track.getAttribute('aria-valuetext'); })()""" % at)
+        say("%s: the state at %.2f of the time" % (page, at), "" if said.endswith(text) else said)
+
+
 def check_opens(b, page):
     path = os.path.join(directory, page + ".html")
     b.open(path, 1280)
