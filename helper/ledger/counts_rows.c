@@ -214,14 +214,17 @@ uint64_t counts_wall_ns(const struct counts_times *t)
 
 void counts_permilles(const struct counts_times *t, unsigned int ret[COUNTS_STATES])
 {
-	uint64_t wall_ns = counts_wall_ns(t), rest[COUNTS_STATES];
-	unsigned int missing = wall_ns ? 1000 : 0;
+	unsigned __int128 wall_ns = 0, rest[COUNTS_STATES]; /* a stranger's times can add up to more than 64 bits */
+	unsigned int missing;
 
+	for (size_t i = 0; i < COUNTS_STATES; i++)
+		wall_ns += t->ns[i];
+	missing = wall_ns ? 1000 : 0;
 	for (size_t i = 0; i < COUNTS_STATES; i++) {
 		unsigned __int128 part = (unsigned __int128)t->ns[i] * 1000;
 
 		ret[i] = wall_ns ? (unsigned int)(part / wall_ns) : 0;
-		rest[i] = wall_ns ? (uint64_t)(part % wall_ns) : 0;
+		rest[i] = wall_ns ? part % wall_ns : 0;
 		missing -= ret[i];
 	}
 	/* what is missing goes to those that were rounded down most */

@@ -484,6 +484,10 @@ static void permilles(void)
 	CHECK_INT(got[3], 0);
 	counts_permilles(&(struct counts_times){ 0 }, got);
 	CHECK_INT(got[0], 0);
+	/* a sum of more than 64 bits */
+	counts_permilles(&(struct counts_times){ .ns = { UINT64_MAX, UINT64_MAX, 0, 0, 0, 0 } }, got);
+	CHECK_INT(got[0], 500);
+	CHECK_INT(got[1], 500);
 	for (int round = 0; round < 1000; round++) {
 		sum = 0;
 		for (size_t i = 0; i < COUNTS_STATES; i++)
