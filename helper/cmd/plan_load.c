@@ -4,6 +4,7 @@
 
 #include "cmd/command.h"
 
+#define LOAD_TRIES 8u
 
 int plan_load(const char *root, struct loaded_plan *ret)
 {
@@ -16,12 +17,20 @@ int plan_load(const char *root, struct loaded_plan *ret)
 		plan_unload(&p);
 		return fail(EXIT_FAILED, "the scripts cannot be read: %s", why);
 	}
-	if (kernel_load(root, p.scripts, p.n_scripts, &p.kernel, &why)) {
-		plan_unload(&p);
-		return fail(EXIT_FAILED, "the kernel's facts cannot be read: %s", why);
+	for (unsigned int tries = 1;; tries++) {
+		if (kernel_load(root, p.scripts, p.n_scripts, &p.kernel, &why)) {
+			plan_unload(&p);
+			return fail(EXIT_FAILED, "the kernel's facts cannot be read: %s", why);
+		}
+		*ret = p;
+		plan_make(&ret->kernel, ret->scripts, ret->n_scripts, &ret->plan);
+		if (tries == LOAD_TRIES || !kernel_modules_changed(&ret->kernel, ret->scripts, ret->n_scripts))
+			break;
+		plan_done(&ret->plan);
+		kernel_done(&ret->kernel);
+		p.kernel = (struct kernel){ 0 };
+		*ret = (struct loaded_plan){ 0 };
 	}
-	*ret = p;
-	plan_make(&ret->kernel, ret->scripts, ret->n_scripts, &ret->plan);
 	ret->plan.tracers = &ret->tracers;
 	return EXIT_OK;
 }

@@ -16,7 +16,6 @@
 
 #define SYMBOLS_LIMIT_BYTES (256u << 20)
 #define LINE_LIMIT_BYTES 4096u
-#define LOAD_TRIES 8u
 #define FORMAT_LIMIT_BYTES (256u << 10)
 
 /* The first line of a small file, of printable characters as the kernel's own are. */
@@ -186,7 +185,7 @@ static int load_symbols(struct kernel *k, const struct script *scripts, size_t n
 	return err;
 }
 
-static int load_once(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error)
+int kernel_load(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error)
 {
 	struct kernel k = { 0 };
 	size_t n = strlen(root);
@@ -226,12 +225,14 @@ static struct strings live_modules(void)
 	return modules;
 }
 
-/* Has a module that a script names come or gone since? Then the facts are in part of before, in part of after. */
-static bool modules_changed(const struct kernel *k, const struct script *scripts, size_t n_scripts)
+bool kernel_modules_changed(const struct kernel *k, const struct script *scripts, size_t n_scripts)
 {
-	struct strings now = live_modules();
+	struct strings now = { 0 };
 	bool changed = false;
 
+	if (*k->root)
+		return false;
+	now = live_modules();
 	for (size_t i = 0; i < n_scripts; i++) {
 		changed |= kernel_has_module(k, scripts[i].module) != strings_have(&now, scripts[i].module);
 		for (size_t j = 0; j < scripts[i].n_vendors; j++)
@@ -239,18 +240,6 @@ static bool modules_changed(const struct kernel *k, const struct script *scripts
 	}
 	strings_done(&now);
 	return changed;
-}
-
-int kernel_load(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error)
-{
-	int err;
-
-	for (unsigned int tries = 1;; tries++) {
-		err = load_once(root, scripts, n_scripts, ret, ret_error);
-		if (err || *ret->root || tries == LOAD_TRIES || !modules_changed(ret, scripts, n_scripts))
-			return err;
-		kernel_done(ret);
-	}
 }
 
 void kernel_done(struct kernel *k)

@@ -27,10 +27,15 @@ struct kernel {
 
 /*
  * Reads what the scripts may ask for. A part that is missing (no BTF, no tracefs) is a fact, not an error;
- * a part that is there and cannot be read is an error: -errno, with ret_error (the caller frees). On the running system
- * all is read again when a module that a script names was loaded or unloaded while it was read.
+ * a part that is there and cannot be read is an error: -errno, with ret_error (the caller frees).
  */
 int kernel_load(const char *root, const struct script *scripts, size_t n_scripts, struct kernel *ret, char **ret_error);
+
+/*
+ * Was a module that a script names loaded or unloaded on the running system since kernel_load()? Then the facts are partly
+ * those before and partly those after. Tracepoints are read while a plan is made: ask after that.
+ */
+bool kernel_modules_changed(const struct kernel *k, const struct script *scripts, size_t n_scripts);
 void kernel_done(struct kernel *k);
 
 bool kernel_has_module(const struct kernel *k, const char *module);
