@@ -36,6 +36,7 @@ libarchive_files() {
 prepare_bundle() {
 	local file
 	put "$top/share/bundle.list" /bundle.list
+	put "$top/share/why.list" /usr/local/share/kvmwait/why.list
 	for file in $(libarchive_files); do put "$file" "/usr/libexec/kvmwait/${file##*/}"; done
 }
 
