@@ -32,7 +32,7 @@ static const struct option_row options[] = {
 	OPTION_VCPU,
 	OPTION_SPIN,
 	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, char *const, &formats) },
-	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
+	OPTION_OUTPUT,
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,

@@ -28,7 +28,7 @@ static const struct choices formats = CHOICES(stream_formats, .more = &summary_f
 
 static const struct option_row options[] = {
 	{ 'f', "format", "FORMAT", "output format (default: table on a terminal, else json)", TO_CHOICE(format, struct stream_format, &formats) },
-	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
+	OPTION_OUTPUT,
 	{ 0 },
 };
 

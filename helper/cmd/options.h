@@ -53,6 +53,9 @@ struct option_row {
 #define TO_SET(member, from) .type = OPTION_SET, TARGET(member, unsigned int), .choices = (from)
 #define TO_EACH(member, member_type, function) .type = OPTION_EACH, TARGET(member, member_type), .take = (function)
 
+/* A row that several commands have; the settings have it as output. */
+#define OPTION_OUTPUT { 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) }
+
 /*
  * Takes the options of a command into its settings; argv[optind] is the first argument then. False where the command
  * ends here, after --help or a message about a wrong option, with the exit code in ret_code.

@@ -312,13 +312,13 @@ static int say_end(const struct run *r, const struct live_run *l)
 	if (r->unwritten)
 		note("'%s' was full before the last events came: %" PRIu64 " of them are not in it, and count as lost", path, r->unwritten);
 	if (r->no_room)
-		note("'%s' has no room for the time of each vCPU by state: it is left out", path);
+		note("'%s' does not have the account of each vCPU's time: it did not fit", path);
 	code = live_end_code(l);
 	if (!code && l->result.missed)
-		return fail(EXIT_UNBALANCED, "the kernel left out %" PRIu64 " runs of probes while maps were read: so many events at most are missing%s",
+		return fail(EXIT_UNBALANCED, "the kernel left out %" PRIu64 " runs of probes while maps were read: at most that many events are missing%s",
 			    l->result.missed, r->s->interval_ns ? "; a longer --interval, or none, makes that less likely" : "");
 	if (!code && r->counts && counts_malformed(r->counts))
-		return fail(EXIT_UNBALANCED, "%" PRIu64 " lines of bpftrace could not be read: the time of vCPUs by state may be wrong",
+		return fail(EXIT_UNBALANCED, "%" PRIu64 " lines of bpftrace could not be read: the account of the vCPUs can be wrong",
 			    counts_malformed(r->counts));
 	if (!code && r->progress.shows)
 		fprintf(stderr, "kvmwait: '%s': %" PRIu64 " records, %s, %" PRIu64 " lost: %s\n", path, r->records, size, r->lost + r->unwritten,
@@ -343,7 +343,7 @@ static size_t choose_parts(struct settings *s, const struct plan *plan, const ch
 
 	s->no_account |= !has_all_events(s);
 	if (!s->no_account && plan->chosen && !plan_find_part(plan, "stat")) {
-		note("without the time of each vCPU by state: this kernel does not give the part 'stat': %s", plan_why_no_part(plan, "stat"));
+		note("the recording has no account of each vCPU's time: this kernel does not support the part 'stat': %s", plan_why_no_part(plan, "stat"));
 		s->no_account = true;
 	}
 	if (!s->no_account)

@@ -52,7 +52,7 @@ static const struct option_row options[] = {
 	{ 0, "json", NULL, "the same as -f json", TO_FLAG(json) },
 	OPTION_GUEST_SYMBOLS,
 	{ 0, "html", NULL, "write one HTML page with pictures and tables, which needs no other file", TO_FLAG(html) },
-	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
+	OPTION_OUTPUT,
 	{ 0 },
 };
 

@@ -372,7 +372,7 @@ static int end_code(const struct run *r, struct live_run *l)
 	if (code || result.take_error)
 		return code;
 	if (result.missed)
-		return fail(EXIT_UNBALANCED, "the kernel left out %" PRIu64 " runs of probes while maps were read: so many waits at most are not "
+		return fail(EXIT_UNBALANCED, "the kernel left out %" PRIu64 " runs of probes while maps were read: at most that many waits are not "
 			    "counted%s%s; a longer interval, or none, makes that less likely", result.missed,
 			    result.priority_error ? ", as bpftrace could not go first: " : "",
 			    result.priority_error ? strerror(-result.priority_error) : "");

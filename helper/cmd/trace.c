@@ -34,7 +34,7 @@ static const struct option_row options[] = {
 	OPTION_GUEST_IP,
 	OPTION_GUEST_SYMBOLS,
 	{ 'f', "format", "FORMAT", "output format (default: table on a terminal, else json)", TO_CHOICE(format, struct stream_format, &formats) },
-	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
+	OPTION_OUTPUT,
 	OPTION_WAIT,
 	OPTION_ATTACH_TIMEOUT,
 	OPTION_BPFTRACE,

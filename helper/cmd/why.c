@@ -48,7 +48,7 @@ static const struct option_row options[] = {
 	OPTION_PID,
 	OPTION_VM,
 	{ 'f', "format", "FORMAT", "output format (default: table)", TO_CHOICE(format, char *const, &formats) },
-	{ 'o', "output", "FILE", "write to FILE instead of standard output", TO_TEXT(output) },
+	OPTION_OUTPUT,
 	{ 0, "threshold", "RULE=PERCENT", "report RULE only from this share on (repeatable, or a list with commas)",
 	  TO_EACH(thresholds, struct strings, take_threshold) },
 	{ 0, "list", NULL, "show the rules and their thresholds, and exit", TO_FLAG(list) },

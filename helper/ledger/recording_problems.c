@@ -68,7 +68,7 @@ void recording_problems(const struct account *account, const struct recording_st
 	for (size_t i = 0; i < state->problems.n && at_end; i++)
 		strings_add(problems, state->problems.items[i]);
 	if (account_refused_times(account))
-		strings_add_format(problems, "the states of %" PRIu64 " vCPUs do not add up, or are no times: they are left out", account_refused_times(account));
+		strings_add_format(problems, "the states of %" PRIu64 " vCPUs do not add up or are invalid: they are left out", account_refused_times(account));
 	if (account_overflow(account))
 		strings_add_format(problems, "%" PRIu64 " waits are in no row: there are more vCPUs or sources than there is room for",
 			    account_overflow(account));
